@@ -1,0 +1,29 @@
+package dev.secateur.device;
+
+/** Geometry of a 2-D convolution (cross-correlation); pairs are height, width. */
+public record ConvolutionSpec(
+    int strideH,
+    int strideW,
+    int padTop,
+    int padLeft,
+    int padBottom,
+    int padRight,
+    int dilationH,
+    int dilationW,
+    int groups) {
+
+  /** Square stride and padding, no dilation, one group. */
+  public static ConvolutionSpec of(int stride, int padding) {
+    return new ConvolutionSpec(stride, stride, padding, padding, padding, padding, 1, 1, 1);
+  }
+
+  /** Output height for an input height and kernel height. */
+  public long outHeight(long h, long kernel) {
+    return (h + padTop + padBottom - dilationH * (kernel - 1) - 1) / strideH + 1;
+  }
+
+  /** Output width for an input width and kernel width. */
+  public long outWidth(long w, long kernel) {
+    return (w + padLeft + padRight - dilationW * (kernel - 1) - 1) / strideW + 1;
+  }
+}

@@ -1,0 +1,19 @@
+package dev.secateur.device;
+
+import dev.secateur.tensor.Tensor;
+import java.util.Optional;
+
+/**
+ * What is fused behind a convolution or linear layer: y = activation(conv(x) + bias + residual).
+ *
+ * @param bias (K) or empty
+ * @param residual shaped and laid out as y, or empty
+ */
+public record Epilogue(Optional<Tensor> bias, Optional<Tensor> residual, Activation activation) {
+  public static final Epilogue NONE =
+      new Epilogue(Optional.empty(), Optional.empty(), Activation.NONE);
+
+  public static Epilogue bias(Tensor bias) {
+    return new Epilogue(Optional.of(bias), Optional.empty(), Activation.NONE);
+  }
+}

@@ -1,0 +1,72 @@
+package dev.secateur.nn;
+
+import dev.secateur.tensor.Shape;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * An immutable network: nodes in topological order, the first an {@link Op.Input}, the last one the
+ * output (logits). Construction checks names and infers every shape.
+ */
+public final class Graph {
+  private final List<Node> nodes;
+  private final Map<String, Node> byName = new LinkedHashMap<>();
+  private final Map<String, Shape> shapes;
+
+  /**
+   * @throws IllegalArgumentException when a name repeats, an input is unknown or shapes do not fit
+   */
+  public Graph(List<Node> nodes) {
+    this.nodes = List.copyOf(nodes);
+    for (Node n : this.nodes) {
+      for (String in : n.inputs()) {
+        if (!byName.containsKey(in)) {
+          throw new IllegalArgumentException(
+              n.name() + " reads " + in + ", which is not before it");
+        }
+      }
+      if (byName.put(n.name(), n) != null) {
+        throw new IllegalArgumentException("two nodes are named " + n.name());
+      }
+    }
+    this.shapes = ShapeInference.infer(this.nodes);
+  }
+
+  public List<Node> nodes() {
+    return nodes;
+  }
+
+  public Node node(String name) {
+    Node n = byName.get(name);
+    if (n == null) {
+      throw new IllegalArgumentException("no node named " + name);
+    }
+    return n;
+  }
+
+  public Node input() {
+    return nodes.get(0);
+  }
+
+  public Node output() {
+    return nodes.get(nodes.size() - 1);
+  }
+
+  /** Shape of a node's output for one image: (1,C,H,W) or (1,features). */
+  public Shape shape(String name) {
+    return shapes.get(name);
+  }
+
+  /** Nodes that read the output of {@code name}, in order. */
+  public List<Node> consumers(String name) {
+    List<Node> out = new ArrayList<>();
+    for (Node n : nodes) {
+      if (n.inputs().contains(name)) {
+        out.add(n);
+      }
+    }
+    return out;
+  }
+}

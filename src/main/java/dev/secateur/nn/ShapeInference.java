@@ -1,0 +1,81 @@
+package dev.secateur.nn;
+
+import dev.secateur.tensor.Shape;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/** Output shapes of all nodes for one image. */
+final class ShapeInference {
+  private ShapeInference() {}
+
+  static Map<String, Shape> infer(List<Node> nodes) {
+    Map<String, Shape> shapes = new HashMap<>();
+    for (Node n : nodes) {
+      List<Shape> in = n.inputs().stream().map(shapes::get).toList();
+      try {
+        shapes.put(n.name(), output(n.op(), in));
+      } catch (IllegalArgumentException | IndexOutOfBoundsException e) {
+        throw new IllegalArgumentException(
+            "node " + n.name() + " (" + n.op() + ") does not fit inputs " + in, e);
+      }
+    }
+    return shapes;
+  }
+
+  private static Shape output(Op op, List<Shape> in) {
+    if (op instanceof Op.Input i) {
+      return Shape.of(1, i.channels(), i.height(), i.width());
+    }
+    Shape x = in.get(0);
+    if (op instanceof Op.Convolution c) {
+      if (x.dim(1) % c.spec().groups() != 0 || c.outChannels() % c.spec().groups() != 0) {
+        throw new IllegalArgumentException("channels are not a multiple of the groups");
+      }
+      return Shape.of(
+          1,
+          c.outChannels(),
+          c.spec().outHeight(x.dim(2), c.kernelH()),
+          c.spec().outWidth(x.dim(3), c.kernelW()));
+    }
+    if (op instanceof Op.Pool p) {
+      return Shape.of(1, x.dim(1), p.spec().outHeight(x.dim(2)), p.spec().outWidth(x.dim(3)));
+    }
+    if (op instanceof Op.GlobalPool) {
+      return Shape.of(1, x.dim(1), 1, 1);
+    }
+    if (op instanceof Op.Add) {
+      if (in.size() != 2 || !x.equals(in.get(1))) {
+        throw new IllegalArgumentException("addends differ");
+      }
+      return x;
+    }
+    if (op instanceof Op.Concat) {
+      long c = 0;
+      for (Shape s : in) {
+        if (!s.with(1, 1).equals(x.with(1, 1))) {
+          throw new IllegalArgumentException("parts differ beside their channels");
+        }
+        c += s.dim(1);
+      }
+      return x.with(1, c);
+    }
+    if (op instanceof Op.Shortcut s) {
+      return Shape.of(
+          1,
+          s.before() + x.dim(1) + s.after(),
+          (x.dim(2) + s.stride() - 1) / s.stride(),
+          (x.dim(3) + s.stride() - 1) / s.stride());
+    }
+    if (op instanceof Op.Flatten) {
+      return Shape.of(1, x.elements());
+    }
+    if (op instanceof Op.Linear l) {
+      if (x.rank() != 2) {
+        throw new IllegalArgumentException("a linear layer reads a flat input");
+      }
+      return Shape.of(1, l.outFeatures());
+    }
+    return x; // batch norm, activation, identity
+  }
+}
