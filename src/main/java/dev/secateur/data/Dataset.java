@@ -1,0 +1,23 @@
+package dev.secateur.data;
+
+import java.nio.ByteBuffer;
+import java.util.List;
+
+/** Labelled images of one size. Safe for reading from several threads. */
+public interface Dataset {
+  int size();
+
+  int channels();
+
+  int height();
+
+  int width();
+
+  /** Class names by label. */
+  List<String> classNames();
+
+  int label(int index);
+
+  /** Writes the image's C*H*W pixels (U8, CHW) at {@code dst[offset...]} (absolute puts). */
+  void read(int index, ByteBuffer dst, int offset);
+}

@@ -1,0 +1,73 @@
+package dev.secateur.device.cpu;
+
+import dev.secateur.tensor.Buffer;
+import dev.secateur.tensor.Tensor;
+import org.bytedeco.javacpp.BytePointer;
+import org.bytedeco.javacpp.DoublePointer;
+import org.bytedeco.javacpp.FloatPointer;
+import org.bytedeco.javacpp.IntPointer;
+import org.bytedeco.javacpp.Pointer;
+
+/** Zeroed native memory that begins at a 64-byte boundary; freed by its arena. */
+final class CpuBuffer implements Buffer {
+  private static final int ALIGNMENT = 64;
+  private final long bytes;
+  private final long base;
+  private final BytePointer allocation;
+
+  CpuBuffer(long bytes) {
+    this.bytes = bytes;
+    Pointer raw = Pointer.malloc(bytes + ALIGNMENT);
+    if (raw == null || raw.isNull()) {
+      throw new OutOfMemoryError("cannot allocate " + bytes + " bytes of native memory");
+    }
+    Pointer.memset(raw, 0, bytes + ALIGNMENT);
+    allocation = new BytePointer(raw);
+    base = (allocation.address() + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+  }
+
+  @Override
+  public long bytes() {
+    return bytes;
+  }
+
+  void free() {
+    if (!allocation.isNull()) {
+      Pointer.free(allocation);
+      allocation.setNull();
+    }
+  }
+
+  /** Address of a tensor's first element. */
+  static long address(Tensor t) {
+    CpuBuffer b = (CpuBuffer) t.buffer();
+    if (b.allocation.isNull()) {
+      throw new IllegalStateException("the arena of " + t + " is closed");
+    }
+    return b.base + t.byteOffset();
+  }
+
+  static BytePointer bytes(Tensor t) {
+    return at(t);
+  }
+
+  static FloatPointer floats(Tensor t) {
+    return new FloatPointer(at(t)).capacity(t.elements());
+  }
+
+  static DoublePointer doubles(Tensor t) {
+    return new DoublePointer(at(t)).capacity(t.elements());
+  }
+
+  static IntPointer ints(Tensor t) {
+    return new IntPointer(at(t)).capacity(t.elements());
+  }
+
+  private static BytePointer at(Tensor t) {
+    CpuBuffer b = (CpuBuffer) t.buffer();
+    return new BytePointer(b.allocation)
+        .position(address(t) - b.allocation.address())
+        .getPointer(0L)
+        .capacity(t.bytes());
+  }
+}
