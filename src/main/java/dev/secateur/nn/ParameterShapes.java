@@ -1,0 +1,50 @@
+package dev.secateur.nn;
+
+import dev.secateur.tensor.Shape;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/** The parameters that a graph needs, by name, with their shapes. */
+public final class ParameterShapes {
+  private ParameterShapes() {}
+
+  /** All parameters in the graph's order. {@code input.mean} and {@code input.std} are (C) here. */
+  public static Map<String, Shape> of(Graph graph) {
+    Map<String, Shape> out = new LinkedHashMap<>();
+    for (Node n : graph.nodes()) {
+      String name = n.name();
+      if (n.op() instanceof Op.Input i) {
+        out.put(name + ".mean", Shape.of(i.channels()));
+        out.put(name + ".std", Shape.of(i.channels()));
+      } else if (n.op() instanceof Op.Convolution c) {
+        long in = graph.shape(n.inputs().get(0)).dim(1);
+        out.put(
+            name + ".weight",
+            Shape.of(c.outChannels(), in / c.spec().groups(), c.kernelH(), c.kernelW()));
+        if (c.bias()) {
+          out.put(name + ".bias", Shape.of(c.outChannels()));
+        }
+      } else if (n.op() instanceof Op.BatchNorm) {
+        Shape c = Shape.of(graph.shape(name).dim(1));
+        out.put(name + ".weight", c);
+        out.put(name + ".bias", c);
+        out.put(name + ".running_mean", c);
+        out.put(name + ".running_var", c);
+      } else if (n.op() instanceof Op.Linear l) {
+        out.put(name + ".weight", Shape.of(l.outFeatures(), graph.shape(n.inputs().get(0)).dim(1)));
+        if (l.bias()) {
+          out.put(name + ".bias", Shape.of(l.outFeatures()));
+        }
+      }
+    }
+    return out;
+  }
+
+  /** Whether SGD changes this parameter: not the normalisation, not the running statistics. */
+  public static boolean trainable(String parameter) {
+    return !parameter.endsWith(".running_mean")
+        && !parameter.endsWith(".running_var")
+        && !parameter.equals("input.mean")
+        && !parameter.equals("input.std");
+  }
+}
