@@ -1,0 +1,363 @@
+package dev.secateur.nn;
+
+import dev.secateur.device.Activation;
+import dev.secateur.device.Arena;
+import dev.secateur.device.Device;
+import dev.secateur.device.Epilogue;
+import dev.secateur.device.Kernel;
+import dev.secateur.device.PoolSpec;
+import dev.secateur.tensor.DType;
+import dev.secateur.tensor.Layout;
+import dev.secateur.tensor.Shape;
+import dev.secateur.tensor.Tensor;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * A network compiled for inference at one batch size: batch norm folded into the convolution before
+ * it, bias, residual add and ReLU fused behind it, activations sharing memory as soon as their last
+ * reader has run. {@link #run} only launches kernels. The parameters are those at compile time.
+ */
+public final class InferenceProgram implements AutoCloseable {
+  private final Network net;
+  private final Graph graph;
+  private final Device device;
+  private final Arena arena;
+  private final int batch;
+  private final List<Kernel> kernels = new ArrayList<>();
+  private final Tensor pixels;
+  private final Optional<Tensor> features;
+  private final Set<String> tapped = new HashSet<>();
+
+  /** Fused convolutions and batch norms, by the name of the last node that they absorb. */
+  private final Map<String, Fused> fusedAt = new HashMap<>();
+
+  private final Set<String> absorbed = new HashSet<>();
+  private final Map<String, Tensor> values = new HashMap<>();
+  private final Map<String, Tensor> slabs = new HashMap<>();
+  private final List<Tensor> free = new ArrayList<>();
+  private final Map<String, Integer> readsLeft = new HashMap<>();
+  private final Tensor output;
+
+  /** A convolution or batch norm with what follows it. */
+  private record Fused(
+      Node first, Optional<Node> norm, Optional<String> residual, Activation activation) {}
+
+  private InferenceProgram(Network net, int batch, Optional<FeatureTap> tap) {
+    this.net = net;
+    this.graph = net.graph();
+    this.device = net.device();
+    this.batch = batch;
+    this.arena = device.newArena();
+    Shape in = graph.shape(graph.input().name()).with(0, batch);
+    this.pixels = arena.allocate(in, DType.U8, Layout.PLAIN);
+    Map<String, Long> columns = new HashMap<>();
+    long p = 0;
+    for (String c : tap.map(FeatureTap::convolutions).orElse(List.of())) {
+      columns.put(c, p);
+      p += graph.shape(c).dim(1);
+    }
+    tapped.addAll(columns.keySet());
+    this.features = p == 0 ? Optional.empty() : Optional.of(arena.floats(batch, p));
+    planFusion();
+    countReads();
+    for (Node n : graph.nodes()) {
+      if (absorbed.contains(n.name()) && !fusedAt.containsKey(n.name())) {
+        continue;
+      }
+      emit(n);
+      if (columns.containsKey(n.name())) {
+        kernels.add(
+            device.poolFeatures(
+                tap.orElseThrow().kind(),
+                values.get(n.name()),
+                features.orElseThrow(),
+                columns.get(n.name())));
+      }
+    }
+    this.output = values.get(graph.output().name());
+    device.synchronize();
+  }
+
+  /**
+   * @param tap which convolutions to pool into {@link #features}; those are left unfolded
+   */
+  public static InferenceProgram compile(Network net, int batch, Optional<FeatureTap> tap) {
+    return new InferenceProgram(net, batch, tap);
+  }
+
+  /** The input: U8 (batch,C,H,W), PLAIN. */
+  public Tensor pixels() {
+    return pixels;
+  }
+
+  /** Logits (batch, classes). */
+  public Tensor output() {
+    return output;
+  }
+
+  /**
+   * Pooled channels (batch, p).
+   *
+   * @throws IllegalStateException when compiled without a tap
+   */
+  public Tensor features() {
+    return features.orElseThrow(() -> new IllegalStateException("compiled without a feature tap"));
+  }
+
+  /** Bytes of device memory held. */
+  public long bytes() {
+    return arena.bytes();
+  }
+
+  /** Enqueues one forward pass. */
+  public void run() {
+    for (Kernel k : kernels) {
+      k.launch();
+    }
+  }
+
+  /** The kernels, for a profile. */
+  public List<Kernel> kernels() {
+    return List.copyOf(kernels);
+  }
+
+  @Override
+  public void close() {
+    arena.close();
+  }
+
+  // ---- planning --------------------------------------------------------------------------------
+
+  private Optional<Node> onlyConsumer(Node n) {
+    List<Node> c = graph.consumers(n.name());
+    return c.size() == 1 && n != graph.output() ? Optional.of(c.get(0)) : Optional.empty();
+  }
+
+  private void planFusion() {
+    for (Node n : graph.nodes()) {
+      boolean conv = n.op() instanceof Op.Convolution;
+      if (absorbed.contains(n.name()) || !(conv || n.op() instanceof Op.BatchNorm)) {
+        continue;
+      }
+      List<Node> chain = new ArrayList<>(List.of(n));
+      Optional<Node> norm = Optional.empty();
+      Optional<String> residual = Optional.empty();
+      Activation activation = Activation.NONE;
+      Optional<Node> next = tapped.contains(n.name()) ? Optional.empty() : onlyConsumer(n);
+      if (conv && next.isPresent() && next.get().op() instanceof Op.BatchNorm) {
+        norm = next;
+        chain.add(next.get());
+        next = onlyConsumer(next.get());
+      }
+      if (conv
+          && next.isPresent()
+          && next.get().op() instanceof Op.Add
+          && !absorbed.contains(next.get().name())) {
+        String end = chain.get(chain.size() - 1).name();
+        List<String> addends = next.get().inputs();
+        if (!addends.get(0).equals(addends.get(1))) {
+          residual = Optional.of(addends.get(addends.get(0).equals(end) ? 1 : 0));
+          chain.add(next.get());
+          next = onlyConsumer(next.get());
+        } else {
+          next = Optional.empty();
+        }
+      }
+      if (next.isPresent() && next.get().op() instanceof Op.Activate a) {
+        activation = a.activation();
+        chain.add(next.get());
+      }
+      chain.forEach(c -> absorbed.add(c.name()));
+      fusedAt.put(chain.get(chain.size() - 1).name(), new Fused(n, norm, residual, activation));
+    }
+  }
+
+  private List<String> reads(Node n) {
+    Fused f = fusedAt.get(n.name());
+    if (f == null) {
+      return n.inputs();
+    }
+    List<String> out = new ArrayList<>(f.first().inputs());
+    f.residual().ifPresent(out::add);
+    return out;
+  }
+
+  private void countReads() {
+    for (Node n : graph.nodes()) {
+      if (!absorbed.contains(n.name()) || fusedAt.containsKey(n.name())) {
+        for (String r : reads(n)) {
+          readsLeft.merge(r, 1, Integer::sum);
+        }
+      }
+    }
+    readsLeft.merge(graph.output().name(), 1, Integer::sum);
+  }
+
+  private Tensor take(String name, Layout layout) {
+    Shape shape = graph.shape(name).with(0, batch);
+    int best = -1;
+    for (int i = 0; i < free.size(); i++) {
+      long size = free.get(i).elements();
+      if (size >= shape.elements() && (best < 0 || size < free.get(best).elements())) {
+        best = i;
+      }
+    }
+    Tensor slab = best < 0 ? arena.floats(shape.elements()) : free.remove(best);
+    slabs.put(name, slab);
+    return new Tensor(slab.buffer(), slab.byteOffset(), shape, DType.F32, layout);
+  }
+
+  private void release(String name) {
+    if (readsLeft.merge(name, -1, Integer::sum) == 0 && slabs.containsKey(name)) {
+      free.add(slabs.remove(name));
+    }
+  }
+
+  // ---- code ------------------------------------------------------------------------------------
+
+  private void emit(Node n) {
+    List<String> reads = reads(n);
+    Layout layout = graph.shape(n.name()).rank() == 4 ? device.activationLayout() : Layout.PLAIN;
+    Fused f = fusedAt.get(n.name());
+    if (f == null && isView(n)) {
+      Tensor x = values.get(n.inputs().get(0));
+      Tensor y =
+          n.op() instanceof Op.Flatten
+              ? new Tensor(
+                  x.buffer(),
+                  x.byteOffset(),
+                  graph.shape(n.name()).with(0, batch),
+                  DType.F32,
+                  Layout.PLAIN)
+              : x;
+      values.put(n.name(), y);
+      String source = n.inputs().get(0);
+      // The view takes over the slab when nobody else reads the source afterwards; else it keeps
+      // it.
+      if (readsLeft.get(source) == 1 && slabs.containsKey(source)) {
+        slabs.put(n.name(), slabs.remove(source));
+      }
+      readsLeft.merge(source, -1, Integer::sum);
+      return;
+    }
+    Tensor y = take(n.name(), layout);
+    values.put(n.name(), y);
+    List<Tensor> x = reads.stream().map(values::get).toList();
+    if (f != null && f.first().op() instanceof Op.Convolution c) {
+      convolution(f, c, x, y);
+    } else if (f != null) {
+      String name = f.first().name();
+      Op.BatchNorm bn = (Op.BatchNorm) f.first().op();
+      kernels.add(
+          device.batchNormInference(
+              x.get(0),
+              snapshot(name + ".weight"),
+              snapshot(name + ".bias"),
+              snapshot(name + ".running_mean"),
+              snapshot(name + ".running_var"),
+              bn.eps(),
+              f.activation(),
+              y));
+    } else {
+      plain(n, x, y);
+    }
+    reads.forEach(this::release);
+  }
+
+  private boolean isView(Node n) {
+    if (n.op() instanceof Op.Flatten) {
+      Shape s = graph.shape(n.inputs().get(0));
+      return s.rank() == 2 || s.dim(2) * s.dim(3) == 1;
+    }
+    return n.op() instanceof Op.Identity;
+  }
+
+  private void convolution(Fused f, Op.Convolution c, List<Tensor> x, Tensor y) {
+    String name = f.first().name();
+    Tensor parameter = net.parameter(name + ".weight");
+    float[] w = device.downloadFloats(parameter);
+    float[] bias =
+        c.bias()
+            ? device.downloadFloats(net.parameter(name + ".bias"))
+            : new float[c.outChannels()];
+    if (f.norm().isPresent()) {
+      fold(f.norm().get(), w, bias);
+    }
+    Tensor weight = arena.allocate(parameter.shape(), DType.F32, Layout.PLAIN);
+    device.upload(w, weight);
+    Optional<Tensor> b = Optional.empty();
+    if (c.bias() || f.norm().isPresent()) {
+      b = Optional.of(arena.floats(bias.length));
+      device.upload(bias, b.get());
+    }
+    Optional<Tensor> residual = f.residual().map(values::get);
+    kernels.add(
+        device.convolution(
+            c.spec(), x.get(0), weight, new Epilogue(b, residual, f.activation()), y, true));
+  }
+
+  /** w = w g / sqrt(v + eps); b = (b - m) g / sqrt(v + eps) + beta. */
+  private void fold(Node norm, float[] w, float[] bias) {
+    float[] gamma = device.downloadFloats(net.parameter(norm.name() + ".weight"));
+    float[] beta = device.downloadFloats(net.parameter(norm.name() + ".bias"));
+    float[] mean = device.downloadFloats(net.parameter(norm.name() + ".running_mean"));
+    float[] variance = device.downloadFloats(net.parameter(norm.name() + ".running_var"));
+    float eps = ((Op.BatchNorm) norm.op()).eps();
+    int perFilter = w.length / gamma.length;
+    for (int k = 0; k < gamma.length; k++) {
+      double scale = gamma[k] / Math.sqrt((double) variance[k] + eps);
+      for (int i = k * perFilter; i < (k + 1) * perFilter; i++) {
+        w[i] = (float) (w[i] * scale);
+      }
+      bias[k] = (float) ((bias[k] - mean[k]) * scale + beta[k]);
+    }
+  }
+
+  private Tensor snapshot(String parameter) {
+    Tensor t = net.parameter(parameter);
+    Tensor copy = arena.allocate(t.shape(), DType.F32, Layout.PLAIN);
+    device.upload(device.downloadFloats(t), copy);
+    return copy;
+  }
+
+  private void plain(Node n, List<Tensor> x, Tensor y) {
+    String name = n.name();
+    Op op = n.op();
+    if (op instanceof Op.Input) {
+      InputScale s = InputScale.of(net, arena);
+      kernels.add(device.imageInput(pixels, Optional.empty(), 0, s.scale(), s.shift(), y));
+    } else if (op instanceof Op.Activate a) {
+      kernels.add(device.activation(a.activation(), x.get(0), y));
+    } else if (op instanceof Op.Pool p) {
+      kernels.add(device.pool(p.spec(), x.get(0), y));
+    } else if (op instanceof Op.GlobalPool g) {
+      kernels.add(device.pool(window(g, x.get(0).shape()), x.get(0), y));
+    } else if (op instanceof Op.Add) {
+      kernels.add(device.add(x.get(0), x.get(1), Activation.NONE, y));
+    } else if (op instanceof Op.Concat) {
+      kernels.add(device.concat(x, y));
+    } else if (op instanceof Op.Shortcut s) {
+      kernels.add(device.shortcut(x.get(0), s.stride(), s.before(), y));
+    } else if (op instanceof Op.Flatten) {
+      Tensor nchw =
+          new Tensor(y.buffer(), y.byteOffset(), x.get(0).shape(), DType.F32, Layout.PLAIN);
+      kernels.add(device.copy(x.get(0), nchw));
+    } else if (op instanceof Op.Linear l) {
+      Epilogue e = l.bias() ? Epilogue.bias(snapshot(name + ".bias")) : Epilogue.NONE;
+      kernels.add(device.linear(x.get(0), snapshot(name + ".weight"), e, y));
+    } else {
+      throw new IllegalStateException("no code for " + op);
+    }
+  }
+
+  /** Global pooling as a window over the whole of x. */
+  static PoolSpec window(Op.GlobalPool g, Shape x) {
+    return new PoolSpec(g.kind(), x.size(2), x.size(3), 1, 1, 0, 0, 0, 0);
+  }
+}
