@@ -238,10 +238,11 @@ public final class InferenceProgram implements AutoCloseable {
               : x;
       values.put(n.name(), y);
       String source = n.inputs().get(0);
-      // The view takes over the slab when nobody else reads the source afterwards; else it keeps
-      // it.
-      if (readsLeft.get(source) == 1 && slabs.containsKey(source)) {
-        slabs.put(n.name(), slabs.remove(source));
+      // The view takes over the slab; with other readers of the source it is never handed out
+      // again.
+      Tensor slab = slabs.remove(source);
+      if (slab != null && readsLeft.get(source) == 1) {
+        slabs.put(n.name(), slab);
       }
       readsLeft.merge(source, -1, Integer::sum);
       return;

@@ -2,6 +2,9 @@ package dev.secateur.device.cpu;
 
 import dev.secateur.tensor.Buffer;
 import dev.secateur.tensor.Tensor;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.DoublePointer;
 import org.bytedeco.javacpp.FloatPointer;
@@ -36,6 +39,28 @@ final class CpuBuffer implements Buffer {
       Pointer.free(allocation);
       allocation.setNull();
     }
+  }
+
+  /**
+   * Fails if the memory was given back.
+   *
+   * @throws IllegalStateException if so
+   */
+  void requireOpen() {
+    if (allocation.isNull()) {
+      throw new IllegalStateException("the arena of a tensor is closed");
+    }
+  }
+
+  /** The tensor's memory as Java sees it, native byte order; at most 2 GiB. */
+  static ByteBuffer byteView(Tensor t) {
+    Math.toIntExact(t.bytes());
+    return bytes(t).asByteBuffer().order(ByteOrder.nativeOrder());
+  }
+
+  /** The tensor's elements in memory order. */
+  static FloatBuffer floatView(Tensor t) {
+    return byteView(t).asFloatBuffer();
   }
 
   /** Address of a tensor's first element. */

@@ -1,0 +1,187 @@
+package dev.secateur.device.cpu;
+
+import static dev.secateur.device.cpu.CpuViews.require;
+import static dev.secateur.device.cpu.CpuViews.requirePlain;
+
+import dev.secateur.SecateurException;
+import dev.secateur.device.Kernel;
+import dev.secateur.tensor.DType;
+import dev.secateur.tensor.Tensor;
+import java.nio.DoubleBuffer;
+import java.nio.FloatBuffer;
+import org.bytedeco.javacpp.DoublePointer;
+import org.bytedeco.javacpp.FloatPointer;
+import org.bytedeco.openblas.global.openblas;
+
+/** Matrix kernels by OpenBLAS and LAPACK. */
+final class CpuBlas {
+  private static final int ROW_MAJOR = openblas.CblasRowMajor;
+  private static final int TILE = 64;
+
+  private CpuBlas() {}
+
+  static Kernel gemm(
+      boolean transposeA,
+      boolean transposeB,
+      double alpha,
+      Tensor a,
+      Tensor b,
+      double beta,
+      Tensor c) {
+    DType type = c.dtype();
+    require(type == DType.F32 || type == DType.F64, "matrices must be F32 or F64", c);
+    requirePlain(a, type, 2, "A");
+    requirePlain(b, type, 2, "B");
+    requirePlain(c, type, 2, "C");
+    int m = c.shape().size(0);
+    int n = c.shape().size(1);
+    int k = a.shape().size(transposeA ? 0 : 1);
+    boolean fits =
+        a.shape().size(transposeA ? 1 : 0) == m
+            && b.shape().size(transposeB ? 1 : 0) == k
+            && b.shape().size(transposeB ? 0 : 1) == n;
+    require(fits, "shapes of op(A) op(B) = C do not fit", a, b, c);
+    int lda = a.shape().size(1);
+    int ldb = b.shape().size(1);
+    int ta = transposeA ? openblas.CblasTrans : openblas.CblasNoTrans;
+    int tb = transposeB ? openblas.CblasTrans : openblas.CblasNoTrans;
+    if (type == DType.F32) {
+      FloatPointer pa = CpuBuffer.floats(a);
+      FloatPointer pb = CpuBuffer.floats(b);
+      FloatPointer pc = CpuBuffer.floats(c);
+      float al = (float) alpha;
+      float be = (float) beta;
+      return () ->
+          openblas.cblas_sgemm(ROW_MAJOR, ta, tb, m, n, k, al, pa, lda, pb, ldb, be, pc, n);
+    }
+    DoublePointer pa = CpuBuffer.doubles(a);
+    DoublePointer pb = CpuBuffer.doubles(b);
+    DoublePointer pc = CpuBuffer.doubles(c);
+    if (n == 1) {
+      int rows = a.shape().size(0);
+      return () ->
+          openblas.cblas_dgemv(ROW_MAJOR, ta, rows, lda, alpha, pa, lda, pb, 1, beta, pc, 1);
+    }
+    return () ->
+        openblas.cblas_dgemm(ROW_MAJOR, ta, tb, m, n, k, alpha, pa, lda, pb, ldb, beta, pc, n);
+  }
+
+  static Kernel syrk(double alpha, Tensor a, double beta, Tensor c) {
+    DType type = c.dtype();
+    require(type == DType.F32 || type == DType.F64, "matrices must be F32 or F64", c);
+    requirePlain(a, type, 2, "A");
+    requirePlain(c, type, 2, "C");
+    int n = a.shape().size(0);
+    int p = a.shape().size(1);
+    require(c.shape().size(0) == p && c.shape().size(1) == p, "C must be " + p + "x" + p, c);
+    int upper = openblas.CblasUpper;
+    int trans = openblas.CblasTrans;
+    if (type == DType.F32) {
+      FloatPointer pa = CpuBuffer.floats(a);
+      FloatPointer pc = CpuBuffer.floats(c);
+      float al = (float) alpha;
+      float be = (float) beta;
+      Kernel mirror = mirrorFloats(c, p);
+      return () -> {
+        openblas.cblas_ssyrk(ROW_MAJOR, upper, trans, p, n, al, pa, p, be, pc, p);
+        mirror.launch();
+      };
+    }
+    DoublePointer pa = CpuBuffer.doubles(a);
+    DoublePointer pc = CpuBuffer.doubles(c);
+    Kernel mirror = mirrorDoubles(c, p);
+    return () -> {
+      openblas.cblas_dsyrk(ROW_MAJOR, upper, trans, p, n, alpha, pa, p, beta, pc, p);
+      mirror.launch();
+    };
+  }
+
+  static Kernel eigenSymmetric(Tensor a, Tensor eigenvalues) {
+    requirePlain(a, DType.F64, 2, "a");
+    requirePlain(eigenvalues, DType.F64, 1, "eigenvalues");
+    int n = a.shape().size(0);
+    require(a.shape().size(1) == n, "a must be square", a);
+    require(eigenvalues.shape().size(0) == n, "eigenvalues must have length " + n, eigenvalues);
+    DoublePointer pa = CpuBuffer.doubles(a);
+    DoublePointer pw = CpuBuffer.doubles(eigenvalues);
+    // column-major columns are row-major rows, and a symmetric matrix is its own transpose
+    int columns = openblas.LAPACK_COL_MAJOR;
+    return () -> {
+      int info = openblas.LAPACKE_dsyevd(columns, (byte) 'V', (byte) 'U', n, pa, n, pw);
+      if (info != 0) {
+        throw new SecateurException(
+            "no eigenvectors of a "
+                + n
+                + "x"
+                + n
+                + " matrix: it holds NaN or infinity, or the iteration does not converge (LAPACK "
+                + info
+                + ")");
+      }
+    };
+  }
+
+  /** Copies the upper triangle to the lower one, tile by tile through heap memory. */
+  private static Kernel mirrorFloats(Tensor c, int p) {
+    int tiles = (p + TILE - 1) / TILE;
+    FloatBuffer[] panel = new FloatBuffer[tiles];
+    for (int i = 0; i < tiles; i++) {
+      int rows = Math.min(TILE, p - i * TILE);
+      panel[i] = CpuViews.floats(c, (long) i * TILE * p, Math.multiplyExact(rows, p));
+    }
+    float[][] read = new float[Parallel.slots()][TILE];
+    float[][] turned = new float[Parallel.slots()][TILE * TILE];
+    Parallel.Body body =
+        (i, slot) -> {
+          int rows = Math.min(TILE, p - i * TILE);
+          for (int j = i; j < tiles; j++) {
+            int columns = Math.min(TILE, p - j * TILE);
+            float[] line = read[slot];
+            float[] tile = turned[slot];
+            for (int r = 0; r < rows; r++) {
+              panel[i].get(r * p + j * TILE, line, 0, columns);
+              for (int k = 0; k < columns; k++) {
+                tile[k * TILE + r] = line[k];
+              }
+            }
+            for (int k = 0; k < columns; k++) {
+              // on the diagonal only what lies left of it
+              int length = i == j ? Math.min(k, rows) : rows;
+              panel[j].put(k * p + i * TILE, tile, k * TILE, length);
+            }
+          }
+        };
+    return () -> Parallel.run(tiles, (long) p * p / 2, body);
+  }
+
+  private static Kernel mirrorDoubles(Tensor c, int p) {
+    int tiles = (p + TILE - 1) / TILE;
+    DoubleBuffer[] panel = new DoubleBuffer[tiles];
+    for (int i = 0; i < tiles; i++) {
+      int rows = Math.min(TILE, p - i * TILE);
+      panel[i] = CpuViews.doubles(c, (long) i * TILE * p, Math.multiplyExact(rows, p));
+    }
+    double[][] read = new double[Parallel.slots()][TILE];
+    double[][] turned = new double[Parallel.slots()][TILE * TILE];
+    Parallel.Body body =
+        (i, slot) -> {
+          int rows = Math.min(TILE, p - i * TILE);
+          for (int j = i; j < tiles; j++) {
+            int columns = Math.min(TILE, p - j * TILE);
+            double[] line = read[slot];
+            double[] tile = turned[slot];
+            for (int r = 0; r < rows; r++) {
+              panel[i].get(r * p + j * TILE, line, 0, columns);
+              for (int k = 0; k < columns; k++) {
+                tile[k * TILE + r] = line[k];
+              }
+            }
+            for (int k = 0; k < columns; k++) {
+              int length = i == j ? Math.min(k, rows) : rows;
+              panel[j].put(k * p + i * TILE, tile, k * TILE, length);
+            }
+          }
+        };
+    return () -> Parallel.run(tiles, (long) p * p / 2, body);
+  }
+}

@@ -1,0 +1,124 @@
+package dev.secateur.device.cpu;
+
+import static dev.secateur.device.cpu.CpuViews.require;
+import static dev.secateur.device.cpu.CpuViews.requirePlain;
+import static dev.secateur.device.cpu.CpuViews.requireType;
+
+import dev.secateur.device.Kernel;
+import dev.secateur.tensor.DType;
+import dev.secateur.tensor.Layout;
+import dev.secateur.tensor.Tensor;
+import java.nio.ByteBuffer;
+import java.nio.FloatBuffer;
+import java.nio.IntBuffer;
+import java.util.Optional;
+
+/** The network's input: crop, flip, scale, shift and change of layout in one pass. */
+final class CpuPixels implements Kernel {
+  private final ByteBuffer pixels;
+  private final Optional<IntBuffer> crops;
+  private final FloatBuffer scale;
+  private final FloatBuffer shift;
+  private final FloatBuffer y;
+  private final int padding;
+  private final int images;
+  private final int channels;
+  private final int height;
+  private final int width;
+  private final boolean perPosition;
+  private final int stepChannel;
+  private final int stepColumn;
+  private final int stepRow;
+  private final float[] scales;
+  private final float[] shifts;
+  private final byte[][] source;
+  private final float[][] target;
+
+  CpuPixels(
+      Tensor pixels, Optional<Tensor> crops, int padding, Tensor scale, Tensor shift, Tensor y) {
+    requirePlain(pixels, DType.U8, 4, "pixels");
+    requireType(y, DType.F32, "y");
+    require(pixels.shape().equals(y.shape()), "pixels and y must have equal shapes", pixels, y);
+    require(padding >= 0, "padding must not be negative", padding);
+    images = y.shape().size(0);
+    channels = y.shape().size(1);
+    height = y.shape().size(2);
+    width = y.shape().size(3);
+    require(scale.shape().equals(shift.shape()), "scale and shift must be alike", scale, shift);
+    perPosition = scale.shape().rank() == 3;
+    long expected = perPosition ? (long) channels * height * width : channels;
+    require(scale.elements() == expected, "scale must be (C) or (C,H,W)", scale, y);
+    if (crops.isPresent()) {
+      requirePlain(crops.get(), DType.I32, 2, "crops");
+      boolean fits = crops.get().shape().dim(0) == images && crops.get().shape().dim(1) == 3;
+      require(fits, "crops must be " + images + "x3", crops.get());
+    }
+    this.pixels = CpuViews.bytes(pixels);
+    this.crops = crops.map(CpuViews::ints);
+    this.padding = padding;
+    this.scale = CpuViews.floats(scale);
+    this.shift = CpuViews.floats(shift);
+    this.y = CpuViews.floats(y);
+    boolean last = y.layout() == Layout.CHANNELS_LAST;
+    stepChannel = last ? 1 : height * width;
+    stepColumn = last ? channels : 1;
+    stepRow = last ? channels * width : width;
+    scales = new float[(int) expected];
+    shifts = new float[(int) expected];
+    int image = Math.multiplyExact(channels, Math.multiplyExact(height, width));
+    source = new byte[Parallel.slots()][image];
+    target = new float[Parallel.slots()][image];
+  }
+
+  @Override
+  public void launch() {
+    scale.get(0, scales);
+    shift.get(0, shifts);
+    Parallel.run(images, (long) images * channels * height * width, this::image);
+  }
+
+  private void image(int n, int slot) {
+    byte[] in = source[slot];
+    float[] out = target[slot];
+    pixels.get(n * in.length, in);
+    int top = 0;
+    int left = 0;
+    boolean flip = false;
+    if (crops.isPresent()) {
+      IntBuffer c = crops.get();
+      top = c.get(3 * n) - padding;
+      left = c.get(3 * n + 1) - padding;
+      flip = c.get(3 * n + 2) != 0;
+    }
+    for (int c = 0; c < channels; c++) {
+      for (int row = 0; row < height; row++) {
+        row(in, out, c, row, row + top, left, flip);
+      }
+    }
+    y.put(n * out.length, out);
+  }
+
+  private void row(byte[] in, float[] out, int c, int row, int sourceRow, int left, boolean flip) {
+    int from = (c * height + sourceRow) * width;
+    boolean inside = sourceRow >= 0 && sourceRow < height;
+    int to = c * stepChannel + row * stepRow;
+    int direction = flip ? -1 : 1;
+    int column = flip ? left + width - 1 : left;
+    if (perPosition) {
+      int at = (c * height + row) * width;
+      for (int x = 0; x < width; x++, column += direction) {
+        boolean hit = inside && column >= 0 && column < width;
+        float v = hit ? in[from + column] & 0xff : 0f;
+        out[to + x * stepColumn] = v * scales[at + x] + shifts[at + x];
+      }
+    } else {
+      float s = scales[c];
+      float b = shifts[c];
+      for (int x = 0; x < width; x++, column += direction) {
+        boolean hit = inside && column >= 0 && column < width;
+        float v = hit ? in[from + column] & 0xff : 0f;
+        out[to + x * stepColumn] = v * s + b;
+      }
+    }
+  }
+}

@@ -1,0 +1,67 @@
+package dev.secateur.device.cpu;
+
+import static org.bytedeco.dnnl.global.dnnl.dnnl_primitive_execute;
+
+import dev.secateur.device.Kernel;
+import dev.secateur.tensor.Tensor;
+import java.lang.ref.Reference;
+import java.util.ArrayList;
+import java.util.List;
+import org.bytedeco.dnnl.dnnl_exec_arg_t;
+import org.bytedeco.dnnl.dnnl_memory_desc;
+
+/** A primitive with its arguments in place. */
+final class Execution implements Kernel {
+  private final Primitive primitive;
+  private final List<NativeMemory> memories;
+  private final CpuBuffer[] buffers;
+  private final dnnl_exec_arg_t arguments;
+
+  private Execution(Primitive primitive, List<Integer> ids, List<NativeMemory> memories) {
+    this.primitive = primitive;
+    this.memories = List.copyOf(memories);
+    this.buffers =
+        memories.stream().flatMap(m -> m.buffer().stream()).distinct().toArray(CpuBuffer[]::new);
+    dnnl_exec_arg_t a = new dnnl_exec_arg_t(ids.size());
+    for (int i = 0; i < ids.size(); i++) {
+      a.position(i).arg(ids.get(i)).memory(memories.get(i).handle());
+    }
+    this.arguments = a.position(0);
+  }
+
+  @Override
+  public void launch() {
+    for (CpuBuffer b : buffers) {
+      b.requireOpen();
+    }
+    Dnnl.check(
+        dnnl_primitive_execute(primitive.handle(), Dnnl.stream(), memories.size(), arguments),
+        "execution");
+    Reference.reachabilityFence(this);
+  }
+
+  /** Collects arguments. */
+  static final class Builder {
+    private final Primitive primitive;
+    private final List<Integer> ids = new ArrayList<>();
+    private final List<NativeMemory> memories = new ArrayList<>();
+
+    Builder(Primitive primitive) {
+      this.primitive = primitive;
+    }
+
+    Builder arg(int id, NativeMemory memory) {
+      ids.add(id);
+      memories.add(memory);
+      return this;
+    }
+
+    Builder arg(int id, dnnl_memory_desc md, Tensor t) {
+      return arg(id, NativeMemory.of(md, t, 0));
+    }
+
+    Execution build() {
+      return new Execution(primitive, ids, memories);
+    }
+  }
+}

@@ -1,0 +1,96 @@
+package dev.secateur.device.cpu;
+
+import dev.secateur.tensor.DType;
+import dev.secateur.tensor.Layout;
+import dev.secateur.tensor.Shape;
+import dev.secateur.tensor.Tensor;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+
+/** Copies between Java memory, always in PLAIN order, and tensors. */
+final class HostCopies {
+  private HostCopies() {}
+
+  static void upload(ByteBuffer src, Tensor dst) {
+    int n = Math.toIntExact(dst.bytes());
+    Check.that(
+        n <= src.capacity(),
+        "staging memory of " + src.capacity() + " bytes is too small for " + dst);
+    ByteBuffer from = src.duplicate().order(ByteOrder.nativeOrder()).clear().limit(n);
+    if (!permuted(dst)) {
+      CpuBuffer.byteView(dst).put(from);
+      return;
+    }
+    Check.that(dst.dtype() == DType.F32, "cannot upload to " + dst);
+    float[] plain = new float[n / Float.BYTES];
+    from.order(ByteOrder.nativeOrder()).asFloatBuffer().get(plain);
+    upload(plain, dst);
+  }
+
+  static void upload(float[] src, Tensor dst) {
+    Check.floats("destination of floats", dst);
+    Check.that(src.length == dst.elements(), src.length + " elements for " + dst);
+    CpuBuffer.floatView(dst).put(permuted(dst) ? toChannelsLast(src, dst.shape()) : src);
+  }
+
+  static void upload(int[] src, Tensor dst) {
+    Check.that(dst.dtype() == DType.I32, "destination of integers is " + dst);
+    Check.that(src.length == dst.elements(), src.length + " elements for " + dst);
+    CpuBuffer.byteView(dst).asIntBuffer().put(src);
+  }
+
+  static float[] floats(Tensor src) {
+    float[] out = new float[Math.toIntExact(src.elements())];
+    if (src.dtype() == DType.F64) {
+      double[] d = doubles(src);
+      for (int i = 0; i < out.length; i++) {
+        out[i] = (float) d[i];
+      }
+      return out;
+    }
+    Check.floats("source of floats", src);
+    CpuBuffer.floatView(src).get(out);
+    return permuted(src) ? toPlain(out, src.shape()) : out;
+  }
+
+  static double[] doubles(Tensor src) {
+    if (src.dtype() == DType.F32) {
+      float[] f = floats(src);
+      double[] out = new double[f.length];
+      for (int i = 0; i < f.length; i++) {
+        out[i] = f[i];
+      }
+      return out;
+    }
+    Check.that(src.dtype() == DType.F64 && !permuted(src), "cannot download " + src);
+    double[] out = new double[Math.toIntExact(src.elements())];
+    CpuBuffer.byteView(src).asDoubleBuffer().get(out);
+    return out;
+  }
+
+  private static boolean permuted(Tensor t) {
+    return t.layout() == Layout.CHANNELS_LAST;
+  }
+
+  private static float[] toChannelsLast(float[] plain, Shape s) {
+    return permute(plain, s.size(0), s.size(1), s.size(2) * s.size(3));
+  }
+
+  private static float[] toPlain(float[] last, Shape s) {
+    return permute(last, s.size(0), s.size(2) * s.size(3), s.size(1));
+  }
+
+  /** Transposes each of n matrices of rows x columns. */
+  private static float[] permute(float[] a, int n, int rows, int columns) {
+    float[] out = new float[a.length];
+    for (int i = 0; i < n; i++) {
+      int base = i * rows * columns;
+      for (int r = 0; r < rows; r++) {
+        for (int c = 0; c < columns; c++) {
+          out[base + c * rows + r] = a[base + r * columns + c];
+        }
+      }
+    }
+    return out;
+  }
+}

@@ -1,0 +1,314 @@
+package dev.secateur.nn;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.secateur.device.Activation;
+import dev.secateur.device.ConvolutionSpec;
+import dev.secateur.device.Device;
+import dev.secateur.device.HostBuffer;
+import dev.secateur.device.PoolSpec;
+import dev.secateur.device.cpu.CpuDevice;
+import dev.secateur.tensor.HostTensor;
+import dev.secateur.tensor.Shape;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SplittableRandom;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Whole networks on the device against an unfused double-precision interpreter in plain Java. */
+class InferenceProgramTest {
+
+  @ParameterizedTest
+  @CsvSource({
+    "resnet8, 3, 32, 2",
+    "resnet20, 1, 28, 1",
+    "resnet14b, 3, 32, 3",
+    "vgg11_bn_cifar, 3, 32, 1",
+    "resnet18, 3, 64, 1",
+    "resnet50, 3, 32, 1"
+  })
+  void logitsEqualTheReference(String name, int channels, int size, int batch) {
+    Model model = randomised(Architectures.create(name, 10, channels, size, 7), 11);
+    byte[] pixels = pixels(batch * channels * size * size);
+    double[] expected =
+        new Reference(model, batch, pixels).run().get(model.graph().output().name());
+    try (Device device = new CpuDevice();
+        Network net = new Network(device, model);
+        InferenceProgram program = InferenceProgram.compile(net, batch, Optional.empty())) {
+      upload(device, program, pixels);
+      program.run();
+      float[] got = device.downloadFloats(program.output());
+      double scale = 1;
+      for (double e : expected) {
+        scale = Math.max(scale, Math.abs(e));
+      }
+      for (int i = 0; i < expected.length; i++) {
+        assertEquals(expected[i], got[i], 1e-4 * scale, "logit " + i);
+      }
+      program.run();
+      assertArrayEquals(got, device.downloadFloats(program.output()), "a second run is equal");
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"MAX", "AVERAGE"})
+  void tapsPoolTheRawConvolutionOutputs(PoolSpec.Kind kind) {
+    Model model = randomised(Architectures.create("resnet8", 10, 3, 32, 3), 5);
+    int batch = 3;
+    byte[] pixels = pixels(batch * 3 * 32 * 32);
+    Map<String, double[]> values = new Reference(model, batch, pixels).run();
+    List<String> taps = List.of("layer1.0.conv1", "layer2.0.conv1", "layer3.0.conv1");
+    try (Device device = new CpuDevice();
+        Network net = new Network(device, model);
+        InferenceProgram program =
+            InferenceProgram.compile(net, batch, Optional.of(new FeatureTap(taps, kind)))) {
+      upload(device, program, pixels);
+      program.run();
+      float[] f = device.downloadFloats(program.features());
+      int p = 16 + 32 + 64;
+      assertEquals(batch * p, f.length);
+      int column = 0;
+      for (String tap : taps) {
+        Shape s = model.graph().shape(tap);
+        int plane = s.size(2) * s.size(3);
+        for (int c = 0; c < s.size(1); c++, column++) {
+          for (int n = 0; n < batch; n++) {
+            double max = Double.NEGATIVE_INFINITY;
+            double sum = 0;
+            for (int i = 0; i < plane; i++) {
+              double v = values.get(tap)[(n * s.size(1) + c) * plane + i];
+              max = Math.max(max, v);
+              sum += v;
+            }
+            double want = kind == PoolSpec.Kind.MAX ? max : sum / plane;
+            assertEquals(want, f[n * p + column], 1e-4 * (1 + Math.abs(want)), tap + " " + c);
+          }
+        }
+      }
+    }
+  }
+
+  @Test
+  void activationsShareMemory() {
+    Model model = Architectures.create("resnet56", 10, 3, 32, 1);
+    try (Device device = new CpuDevice();
+        Network net = new Network(device, model);
+        InferenceProgram program = InferenceProgram.compile(net, 16, Optional.empty())) {
+      long oneActivation = 16L * 16 * 32 * 32 * 4;
+      long weights = 4L * 853_018;
+      assertTrue(
+          program.bytes() < weights + 6 * oneActivation,
+          "55 convolutions in the memory of a few activations, but " + program.bytes());
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "resnet20, 10, 32, 269722",
+    "resnet56, 10, 32, 853018",
+    "resnet18, 1000, 224, 11689512",
+    "resnet34, 1000, 224, 21797672",
+    "resnet50, 1000, 224, 25557032",
+    "resnet101, 1000, 224, 44549160",
+    "resnet152, 1000, 224, 60192808",
+    "vgg11, 1000, 224, 132863336",
+    "vgg16, 1000, 224, 138357544",
+    "vgg16_bn, 1000, 224, 138365992"
+  })
+  void parameterCountsAreThePublishedOnes(String name, int classes, int size, long expected) {
+    Graph graph = Architectures.graph(name, classes, 3, size);
+    long n =
+        ParameterShapes.of(graph).entrySet().stream()
+            .filter(e -> ParameterShapes.trainable(e.getKey()))
+            .mapToLong(e -> e.getValue().elements())
+            .sum();
+    assertEquals(expected, n);
+  }
+
+  /** Non-trivial batch norms, biases and normalisation, so that folding them wrongly shows. */
+  private static Model randomised(Model m, long seed) {
+    SplittableRandom random = new SplittableRandom(seed);
+    Map<String, HostTensor> out = new LinkedHashMap<>();
+    m.parameters()
+        .forEach(
+            (name, t) -> {
+              float[] d = t.data().clone();
+              boolean weight = name.endsWith(".weight") && t.shape().rank() > 1;
+              for (int i = 0; i < d.length && !weight && !name.startsWith("input."); i++) {
+                double r = random.nextDouble(-1, 1);
+                boolean positive = name.endsWith(".weight") || name.endsWith("running_var");
+                d[i] = (float) (positive ? 1 + 0.5 * r : 0.3 * r);
+              }
+              out.put(name, new HostTensor(t.shape(), d));
+            });
+    return new Model(m.graph(), out, m.metadata());
+  }
+
+  private static byte[] pixels(int n) {
+    SplittableRandom random = new SplittableRandom(99);
+    byte[] out = new byte[n];
+    for (int i = 0; i < n; i++) {
+      out[i] = (byte) random.nextInt(256);
+    }
+    return out;
+  }
+
+  private static void upload(Device device, InferenceProgram program, byte[] pixels) {
+    try (HostBuffer host = device.hostBuffer(pixels.length)) {
+      host.bytes().put(0, pixels);
+      device.upload(host, program.pixels());
+      host.awaitRead();
+    }
+  }
+
+  /** One node after another, NCHW, double precision. */
+  private record Reference(Model model, int batch, byte[] pixels) {
+    Map<String, double[]> run() {
+      Map<String, double[]> values = new HashMap<>();
+      for (Node n : model.graph().nodes()) {
+        List<double[]> in = n.inputs().stream().map(values::get).toList();
+        values.put(n.name(), node(n, in));
+      }
+      return values;
+    }
+
+    private float[] p(String name) {
+      return model.parameters().get(name).data();
+    }
+
+    private double[] node(Node n, List<double[]> in) {
+      Op op = n.op();
+      Shape out = model.graph().shape(n.name());
+      Shape sx = n.inputs().isEmpty() ? out : model.graph().shape(n.inputs().get(0));
+      int size = (int) (out.elements() * batch);
+      double[] y = new double[size];
+      if (op instanceof Op.Input i) {
+        int plane = i.height() * i.width();
+        for (int k = 0; k < size; k++) {
+          int c = k / plane % i.channels();
+          y[k] = ((pixels[k] & 255) - p(n.name() + ".mean")[c]) / p(n.name() + ".std")[c];
+        }
+      } else if (op instanceof Op.Convolution c) {
+        convolution(n.name(), c, in.get(0), sx, out, y);
+      } else if (op instanceof Op.BatchNorm b) {
+        int plane = out.size(2) * out.size(3);
+        for (int k = 0; k < size; k++) {
+          int c = k / plane % out.size(1);
+          y[k] =
+              (in.get(0)[k] - p(n.name() + ".running_mean")[c])
+                      / Math.sqrt((double) p(n.name() + ".running_var")[c] + b.eps())
+                      * p(n.name() + ".weight")[c]
+                  + p(n.name() + ".bias")[c];
+        }
+      } else if (op instanceof Op.Activate a) {
+        assertEquals(Activation.RELU, a.activation());
+        for (int k = 0; k < size; k++) {
+          y[k] = Math.max(0, in.get(0)[k]);
+        }
+      } else if (op instanceof Op.Add) {
+        for (int k = 0; k < size; k++) {
+          y[k] = in.get(0)[k] + in.get(1)[k];
+        }
+      } else if (op instanceof Op.Pool pool) {
+        pool(pool.spec(), in.get(0), sx, out, y);
+      } else if (op instanceof Op.GlobalPool g) {
+        pool(InferenceProgram.window(g, sx), in.get(0), sx, out, y);
+      } else if (op instanceof Op.Shortcut s) {
+        for (int k = 0; k < size; k++) {
+          int w = k % out.size(3);
+          int h = k / out.size(3) % out.size(2);
+          int c = k / (out.size(3) * out.size(2)) % out.size(1) - s.before();
+          int i = (int) (k / out.elements());
+          if (c >= 0 && c < sx.dim(1)) {
+            int row = (i * sx.size(1) + c) * sx.size(2) + h * s.stride();
+            y[k] = in.get(0)[row * sx.size(3) + w * s.stride()];
+          }
+        }
+      } else if (op instanceof Op.Flatten || op instanceof Op.Identity) {
+        return in.get(0);
+      } else if (op instanceof Op.Linear l) {
+        int features = sx.size(1);
+        for (int k = 0; k < size; k++) {
+          int o = k % l.outFeatures();
+          double sum = l.bias() ? p(n.name() + ".bias")[o] : 0;
+          for (int j = 0; j < features; j++) {
+            sum +=
+                in.get(0)[k / l.outFeatures() * features + j]
+                    * p(n.name() + ".weight")[o * features + j];
+          }
+          y[k] = sum;
+        }
+      } else {
+        throw new AssertionError("no reference for " + op);
+      }
+      return y;
+    }
+
+    private void convolution(
+        String name, Op.Convolution c, double[] x, Shape sx, Shape sy, double[] y) {
+      float[] w = p(name + ".weight");
+      ConvolutionSpec spec = c.spec();
+      int cg = sx.size(1) / spec.groups();
+      int kg = c.outChannels() / spec.groups();
+      int at = 0;
+      for (int n = 0; n < batch; n++) {
+        for (int k = 0; k < c.outChannels(); k++) {
+          for (int oh = 0; oh < sy.size(2); oh++) {
+            for (int ow = 0; ow < sy.size(3); ow++) {
+              double sum = c.bias() ? p(name + ".bias")[k] : 0;
+              for (int j = 0; j < cg; j++) {
+                int channel = (n * sx.size(1) + k / kg * cg + j) * sx.size(2);
+                for (int r = 0; r < c.kernelH(); r++) {
+                  int h = oh * spec.strideH() - spec.padTop() + r * spec.dilationH();
+                  if (h < 0 || h >= sx.size(2)) {
+                    continue;
+                  }
+                  for (int s = 0; s < c.kernelW(); s++) {
+                    int v = ow * spec.strideW() - spec.padLeft() + s * spec.dilationW();
+                    if (v >= 0 && v < sx.size(3)) {
+                      sum +=
+                          x[(channel + h) * sx.size(3) + v]
+                              * w[((k * cg + j) * c.kernelH() + r) * c.kernelW() + s];
+                    }
+                  }
+                }
+              }
+              y[at++] = sum;
+            }
+          }
+        }
+      }
+    }
+
+    private void pool(PoolSpec spec, double[] x, Shape sx, Shape sy, double[] y) {
+      for (int k = 0; k < y.length; k++) {
+        int ow = k % sy.size(3);
+        int oh = k / sy.size(3) % sy.size(2);
+        int plane = k / (sy.size(3) * sy.size(2)) * sx.size(2);
+        double max = Double.NEGATIVE_INFINITY;
+        double sum = 0;
+        int count = 0;
+        for (int r = 0; r < spec.kernelH(); r++) {
+          for (int s = 0; s < spec.kernelW(); s++) {
+            int h = oh * spec.strideH() - spec.padTop() + r;
+            int w = ow * spec.strideW() - spec.padLeft() + s;
+            if (h >= 0 && h < sx.size(2) && w >= 0 && w < sx.size(3)) {
+              double v = x[(plane + h) * sx.size(3) + w];
+              max = Math.max(max, v);
+              sum += v;
+              count++;
+            }
+          }
+        }
+        y[k] = spec.kind() == PoolSpec.Kind.MAX ? max : sum / count;
+      }
+    }
+  }
+}
