@@ -90,9 +90,6 @@ final class CpuBuffer implements Buffer {
 
   private static BytePointer at(Tensor t) {
     CpuBuffer b = (CpuBuffer) t.buffer();
-    return new BytePointer(b.allocation)
-        .position(address(t) - b.allocation.address())
-        .getPointer(0L)
-        .capacity(t.bytes());
+    return b.allocation.getPointer(address(t) - b.allocation.address()).capacity(t.bytes());
   }
 }
