@@ -1,0 +1,71 @@
+package dev.secateur.cli;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import dev.secateur.device.Device;
+import dev.secateur.device.Devices;
+import dev.secateur.io.Json;
+import dev.secateur.train.ProgressListener;
+import java.util.function.Supplier;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** Options of every command, and how a command prints its result. */
+final class Common {
+  @Spec(Spec.Target.MIXEE)
+  private CommandSpec spec;
+
+  @Option(
+      names = "--device",
+      paramLabel = "DEVICE",
+      defaultValue = "auto",
+      converter = Converters.DeviceName.class,
+      description = "auto, cpu or cuda[:N]; default ${DEFAULT-VALUE}")
+  private String device;
+
+  @Option(names = "--json", description = "print one JSON object instead of text")
+  private boolean json;
+
+  @Option(
+      names = "--seed",
+      paramLabel = "N",
+      defaultValue = "1",
+      description = "for everything that is random; default ${DEFAULT-VALUE}")
+  private long seed;
+
+  @Option(names = "--verbose", description = "show the stack trace of a failure")
+  private boolean verbose;
+
+  @Option(
+      names = {"-q", "--quiet"},
+      description = "no progress bars")
+  private boolean quiet;
+
+  Device openDevice() {
+    return Devices.open(device);
+  }
+
+  long seed() {
+    return seed;
+  }
+
+  /** A bar on the terminal, or nothing where standard error is no terminal. */
+  ProgressListener progress() {
+    return quiet || !TerminalProgress.available()
+        ? ProgressListener.none()
+        : new TerminalProgress(System.err);
+  }
+
+  /** Prints the result: {@code value} as JSON with --json, else the text. */
+  void print(Object value, Supplier<String> text) throws JsonProcessingException {
+    var out = spec.commandLine().getOut();
+    out.println(json ? Json.MAPPER.writeValueAsString(value) : text.get().stripTrailing());
+    out.flush();
+  }
+
+  /** The command as it was typed, for the record in a model's metadata. */
+  String commandTyped() {
+    return "secateur "
+        + String.join(" ", spec.root().commandLine().getParseResult().originalArgs());
+  }
+}

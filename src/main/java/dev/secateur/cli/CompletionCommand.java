@@ -1,0 +1,20 @@
+package dev.secateur.cli;
+
+import picocli.AutoComplete;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
+
+@Command(
+    name = "completion",
+    description = "Prints a completion script: source <(secateur completion)  (bash, zsh).")
+final class CompletionCommand implements Runnable {
+  @Spec private CommandSpec spec;
+
+  @Override
+  public void run() {
+    var line = spec.root().commandLine();
+    spec.commandLine().getOut().print(AutoComplete.bash(line.getCommandName(), line));
+    spec.commandLine().getOut().flush();
+  }
+}

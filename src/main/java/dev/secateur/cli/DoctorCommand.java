@@ -1,0 +1,76 @@
+package dev.secateur.cli;
+
+import dev.secateur.device.Device;
+import dev.secateur.device.Devices;
+import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+
+@Command(
+    name = "doctor",
+    description = "Says which devices and library versions are here, and what is missing.")
+final class DoctorCommand implements Callable<Integer> {
+  private static final String NO_CUDA = "the CUDA device is not built yet in this version";
+
+  @Mixin private Common common;
+
+  @Override
+  public Integer call() throws IOException {
+    Map<String, String> rows = new LinkedHashMap<>();
+    rows.put("secateur", Main.Version.text());
+    rows.put("java", System.getProperty("java.vm.name") + " " + Runtime.version());
+    rows.put(
+        "system",
+        System.getProperty("os.name")
+            + " "
+            + System.getProperty("os.version")
+            + " "
+            + System.getProperty("os.arch"));
+    rows.put("cores", Integer.toString(Runtime.getRuntime().availableProcessors()));
+    rows.put("memory", mebibytes(physicalMemory()));
+    rows.put("java heap limit", mebibytes(Runtime.getRuntime().maxMemory()));
+    Path driver = Path.of("/proc/driver/nvidia/version");
+    String nvidia = Files.isReadable(driver) ? Files.readAllLines(driver).get(0).strip() : "none";
+    boolean ok = true;
+    Map<String, String> versions = new LinkedHashMap<>();
+    try (Device cpu = Devices.open("cpu")) {
+      rows.put("device cpu", cpu.description());
+      versions.putAll(cpu.versions());
+    } catch (RuntimeException | LinkageError e) {
+      ok = false;
+      rows.put("device cpu", "does not work: " + e);
+    }
+    rows.put("device cuda", NO_CUDA + "; NVIDIA driver: " + nvidia);
+    Map<String, Object> json = new LinkedHashMap<>(rows);
+    json.put("libraries", versions);
+    json.put("ok", ok);
+    common.print(
+        json,
+        () -> {
+          Map<String, String> all = new LinkedHashMap<>(rows);
+          versions.forEach((name, version) -> all.put("library " + name, version));
+          int width = all.keySet().stream().mapToInt(String::length).max().orElse(0);
+          StringBuilder out = new StringBuilder();
+          all.forEach((k, v) -> out.append(Text.format("%-" + width + "s  %s%n", k, v)));
+          return out.toString();
+        });
+    return ok ? 0 : 1;
+  }
+
+  private static long physicalMemory() {
+    return ManagementFactory.getOperatingSystemMXBean()
+            instanceof com.sun.management.OperatingSystemMXBean os
+        ? os.getTotalMemorySize()
+        : 0;
+  }
+
+  private static String mebibytes(long bytes) {
+    return bytes / (1 << 20) + " MiB";
+  }
+}

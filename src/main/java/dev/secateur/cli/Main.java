@@ -1,0 +1,172 @@
+package dev.secateur.cli;
+
+import dev.secateur.SecateurException;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.UncheckedIOException;
+import java.nio.charset.Charset;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
+import java.nio.file.NoSuchFileException;
+import java.util.List;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutionException;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.IVersionProvider;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ParseResult;
+import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.UnmatchedArgumentException;
+
+/**
+ * The command line. Exit codes: 0 done, 1 failed, 2 wrong usage. A failure is one line on standard
+ * error; {@code --verbose} adds the stack trace.
+ */
+@Command(
+    name = "secateur",
+    scope = ScopeType.INHERIT,
+    mixinStandardHelpOptions = true,
+    versionProvider = Main.Version.class,
+    description = "Prunes filters of convolutional networks by partial least squares.",
+    sortOptions = false,
+    usageHelpAutoWidth = true,
+    subcommands = {DoctorCommand.class, EvalCommand.class, CompletionCommand.class})
+public final class Main implements Runnable {
+  @CommandLine.Spec private CommandLine.Model.CommandSpec spec;
+
+  public static void main(String[] args) {
+    System.exit(execute(args));
+  }
+
+  /** Runs one command in this process and returns its exit code. */
+  public static int execute(String... args) {
+    Charset charset = Charset.defaultCharset();
+    return execute(
+        new PrintWriter(System.out, true, charset),
+        new PrintWriter(System.err, true, charset),
+        args);
+  }
+
+  /** The same with the two streams given. */
+  static int execute(PrintWriter out, PrintWriter err, String... args) {
+    // JavaCPP then logs through slf4j, whose settings are in simplelogger.properties.
+    System.setProperty("org.bytedeco.javacpp.logger", "slf4j");
+    CommandLine line = commandLine().setOut(out).setErr(err);
+    try {
+      return line.execute(args);
+    } catch (OutOfMemoryError e) {
+      return report(err, e, List.of(args).contains("--verbose"));
+    } catch (LinkageError e) {
+      return report(err, e, List.of(args).contains("--verbose"));
+    } finally {
+      out.flush();
+      err.flush();
+    }
+  }
+
+  /** The commands and how their failures are told. */
+  static CommandLine commandLine() {
+    return new CommandLine(new Main())
+        .setCaseInsensitiveEnumValuesAllowed(true)
+        .setParameterExceptionHandler(Main::wrongUsage)
+        .setExecutionExceptionHandler(Main::failed);
+  }
+
+  @Override
+  public void run() {
+    throw new ParameterException(
+        spec.commandLine(),
+        "a command is needed: " + String.join(", ", spec.subcommands().keySet()));
+  }
+
+  private static int wrongUsage(ParameterException e, String[] args) {
+    CommandLine line = e.getCommandLine();
+    String message = oneLine(e.getMessage());
+    if (e instanceof UnmatchedArgumentException u && !u.getUnmatched().isEmpty()) {
+      String word = u.getUnmatched().get(0);
+      boolean command = line.getParent() == null && !u.isUnknownOption();
+      message = (command ? "unknown command '" : "unexpected argument '") + word + "'";
+      List<String> near = u.getSuggestions();
+      if (!near.isEmpty()) {
+        message += "; did you mean " + near.get(0) + "?";
+      }
+    }
+    line.getErr()
+        .println(
+            "secateur: " + message + " (see " + line.getCommandSpec().qualifiedName() + " --help)");
+    return CommandLine.ExitCode.USAGE;
+  }
+
+  private static int failed(Exception e, CommandLine line, ParseResult parsed) {
+    ParseResult last = parsed;
+    while (last.hasSubcommand()) {
+      last = last.subcommand();
+    }
+    return report(line.getErr(), e, last.hasMatchedOption("--verbose"));
+  }
+
+  private static int report(PrintWriter err, Throwable failure, boolean verbose) {
+    Throwable e = failure;
+    while (e.getCause() != null
+        && (e instanceof CompletionException
+            || e instanceof ExecutionException
+            || e instanceof UncheckedIOException
+            || e.getCause() instanceof SecateurException)) {
+      e = e.getCause();
+    }
+    err.println("secateur: " + oneLine(describe(e)));
+    if (verbose) {
+      failure.printStackTrace(err);
+    }
+    return CommandLine.ExitCode.SOFTWARE;
+  }
+
+  private static String describe(Throwable e) {
+    if (e instanceof SecateurException) {
+      return e.getMessage();
+    }
+    if (e instanceof NoSuchFileException f) {
+      return "no such file: " + f.getFile();
+    }
+    if (e instanceof AccessDeniedException f) {
+      return "permission denied: " + f.getFile();
+    }
+    if (e instanceof FileAlreadyExistsException f) {
+      return "exists already: " + f.getFile();
+    }
+    if (e instanceof FileSystemException f && f.getReason() != null) {
+      return f.getFile() + ": " + f.getReason();
+    }
+    if (e instanceof IOException) {
+      return e.getMessage() == null ? e.toString() : e.getMessage();
+    }
+    if (e instanceof OutOfMemoryError) {
+      return "out of memory (Java may use "
+          + Runtime.getRuntime().maxMemory() / (1 << 20)
+          + " MiB): take a smaller --batch-size, or set JAVA_OPTS=-Xmx8g";
+    }
+    if (e instanceof LinkageError) {
+      return "a library does not load: " + e + "; see secateur doctor";
+    }
+    return "internal error: " + e + " (--verbose shows where)";
+  }
+
+  private static String oneLine(String text) {
+    return text == null ? "" : text.strip().replaceAll("\\s*\\R\\s*", " ");
+  }
+
+  /** The version in the jar's manifest. */
+  static final class Version implements IVersionProvider {
+    static String text() {
+      String v = Main.class.getPackage().getImplementationVersion();
+      return v == null ? "development" : v;
+    }
+
+    @Override
+    public String[] getVersion() {
+      return new String[] {"secateur " + text()};
+    }
+  }
+}

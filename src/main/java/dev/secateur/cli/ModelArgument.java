@@ -1,0 +1,35 @@
+package dev.secateur.cli;
+
+import dev.secateur.nn.Model;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Optional;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** The model file that a command reads. */
+final class ModelArgument {
+  @Parameters(index = "0", paramLabel = "MODEL", description = "PyTorch state dict: .th, .pt, .pth")
+  private Path file;
+
+  @Option(
+      names = "--arch",
+      paramLabel = "NAME",
+      description = "architecture of a PyTorch state dict, such as resnet20")
+  private Optional<String> architecture;
+
+  @Option(
+      names = "--classes",
+      paramLabel = "N",
+      converter = Converters.Count.class,
+      description = "classes of a PyTorch state dict; default as in the file")
+  private Optional<Integer> classes;
+
+  Path file() {
+    return file;
+  }
+
+  Model open() throws IOException {
+    return ModelFiles.open(file, architecture, classes);
+  }
+}

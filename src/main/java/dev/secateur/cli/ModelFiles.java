@@ -1,0 +1,56 @@
+package dev.secateur.cli;
+
+import dev.secateur.SecateurException;
+import dev.secateur.io.Models;
+import dev.secateur.nn.Architectures;
+import dev.secateur.nn.Model;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.Optional;
+
+/** Opens model files of every kind that can be read. */
+final class ModelFiles {
+  private ModelFiles() {}
+
+  /**
+   * @param architecture needed for a PyTorch state dict, which holds no structure
+   * @throws SecateurException when the file needs an architecture and none is given
+   */
+  static Model open(Path file, Optional<String> architecture, Optional<Integer> classes)
+      throws IOException {
+    if (!Files.exists(file)) {
+      throw new NoSuchFileException(file.toString());
+    }
+    if (Files.isDirectory(file)) {
+      throw new SecateurException(file + " is a directory; expected a model file");
+    }
+    if (architecture.isPresent()) {
+      return Models.importPyTorch(file, architecture.get(), classes);
+    }
+    if (isPyTorch(file)) {
+      throw new SecateurException(
+          file
+              + " is a PyTorch state dict, which holds no structure: add --arch NAME, one of "
+              + String.join(", ", Architectures.names()));
+    }
+    return Models.load(file);
+  }
+
+  private static boolean isPyTorch(Path file) throws IOException {
+    String name = file.getFileName().toString().toLowerCase(Locale.ROOT);
+    byte[] head;
+    try (InputStream in = Files.newInputStream(file)) {
+      head = in.readNBytes(9);
+    }
+    if (head.length == 9 && head[8] == '{') {
+      return false; // safetensors: eight bytes of length, then JSON
+    }
+    boolean zip = head.length > 1 && head[0] == 'P' && head[1] == 'K';
+    boolean pickle = head.length > 1 && (head[0] & 0xff) == 0x80;
+    return zip || pickle || name.endsWith(".th") || name.endsWith(".pt") || name.endsWith(".pth");
+  }
+}

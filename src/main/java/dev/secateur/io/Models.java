@@ -1,0 +1,98 @@
+package dev.secateur.io;
+
+import dev.secateur.SecateurException;
+import dev.secateur.io.pytorch.StateDict;
+import dev.secateur.nn.Architectures;
+import dev.secateur.nn.Model;
+import dev.secateur.tensor.HostTensor;
+import dev.secateur.tensor.Shape;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/** Reads models from files. */
+public final class Models {
+  private static final List<String> HEADS =
+      List.of("linear.weight", "fc.weight", "classifier.6.weight", "classifier.weight");
+
+  private Models() {}
+
+  /**
+   * A PyTorch state dict as a named architecture; the normalisation is the architecture's default.
+   *
+   * @param classes size of the head; empty: as in the file
+   * @throws SecateurException when the tensors do not fit, naming the first that differ
+   */
+  public static Model importPyTorch(Path file, String architecture, Optional<Integer> classes)
+      throws IOException {
+    if (!Architectures.names().contains(architecture)) {
+      throw new SecateurException(
+          "unknown architecture "
+              + architecture
+              + "; expected one of "
+              + String.join(", ", Architectures.names()));
+    }
+    Map<String, HostTensor> tensors = StateDict.read(file);
+    int found =
+        HEADS.stream()
+            .filter(tensors::containsKey)
+            .map(h -> tensors.get(h).shape().size(0))
+            .findFirst()
+            .orElse(10);
+    HostTensor first = tensors.getOrDefault("conv1.weight", tensors.get("features.0.weight"));
+    int channels = first != null && first.shape().rank() == 4 ? first.shape().size(1) : 3;
+    Model fresh = fresh(architecture, classes.orElse(found), channels);
+    List<String> differences = new ArrayList<>();
+    Map<String, HostTensor> parameters = new LinkedHashMap<>();
+    fresh
+        .parameters()
+        .forEach(
+            (name, expected) -> {
+              HostTensor got = name.startsWith("input.") ? expected : tensors.get(name);
+              if (got == null) {
+                differences.add(name + " is missing");
+              } else if (!got.shape().equals(expected.shape())) {
+                Shape shape = expected.shape();
+                differences.add(name + " is " + got.shape() + ", expected " + shape);
+              } else {
+                parameters.put(name, got);
+              }
+            });
+    tensors.keySet().stream()
+        .filter(n -> !fresh.parameters().containsKey(n) && !n.endsWith("num_batches_tracked"))
+        .forEach(n -> differences.add(n + " is not in " + architecture));
+    if (!differences.isEmpty()) {
+      throw new SecateurException(
+          file
+              + " is no "
+              + architecture
+              + ": "
+              + differences.size()
+              + " tensors differ: "
+              + String.join("; ", differences.subList(0, Math.min(3, differences.size()))));
+    }
+    Map<String, String> metadata =
+        Map.of("architecture", architecture, "source", file.getFileName().toString());
+    return new Model(fresh.graph(), parameters, metadata);
+  }
+
+  private static Model fresh(String architecture, int classes, int channels) {
+    boolean cifar =
+        architecture.endsWith("_cifar") || architecture.matches("resnet(8|14|20|32|44|56|110)b?");
+    return Architectures.create(architecture, classes, channels, cifar ? 32 : 224, 0);
+  }
+
+  /**
+   * A native model file.
+   *
+   * @throws SecateurException always in this version, which has no native format yet
+   */
+  public static Model load(Path file) {
+    throw new SecateurException(
+        file + ": unknown format; expected a PyTorch state dict (.th, .pt, .pth) with --arch");
+  }
+}
