@@ -79,7 +79,8 @@ final class TensorUnpickler extends Unpickler {
     String full = module + "." + name;
     return switch (full) {
       case "collections.OrderedDict" -> TensorUnpickler::orderedDict;
-      case "torch._utils._rebuild_tensor_v2" -> TensorUnpickler::tensor;
+      case "torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2" ->
+          TensorUnpickler::tensor;
       case "torch._utils._rebuild_parameter" -> args -> args[0];
       case "torch.Size" -> args -> args[0];
       case "torch.FloatStorage",

@@ -1,0 +1,149 @@
+package dev.secateur.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.secateur.io.Json;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipOutputStream;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** What a person at the terminal is promised: results, one line for each mistake, exit codes. */
+class CommandLineTest {
+  private static final Path SHARED = Path.of("..", "shared", "data");
+  @TempDir Path dir;
+
+  private record Result(int code, String out, String err) {}
+
+  private static Result run(Object... args) {
+    StringWriter out = new StringWriter();
+    StringWriter err = new StringWriter();
+    String[] words = new String[args.length];
+    for (int i = 0; i < words.length; i++) {
+      words[i] = args[i].toString();
+    }
+    int code = Main.execute(new PrintWriter(out), new PrintWriter(err), words);
+    return new Result(code, out.toString(), err.toString());
+  }
+
+  private static Path shared(String name) {
+    Path p = SHARED.resolve(name);
+    Assumptions.assumeTrue(Files.exists(p), p + " is absent: skipped");
+    return p;
+  }
+
+  private static void fails(int code, String message, Result r) {
+    assertEquals(code, r.code(), r.err());
+    assertTrue(r.err().contains(message), r.err());
+    assertEquals(1, r.err().strip().lines().count(), "one line: " + r.err());
+    assertEquals("", r.out());
+  }
+
+  @ParameterizedTest
+  @CsvSource({"resnet20, resnet20-12fca82f.th, 91.73", "resnet56, resnet56-4bfd9763.th, 93.39"})
+  void publishedAccuraciesAreReached(String architecture, String file, double top1)
+      throws IOException {
+    Path model = shared("pretrained/" + file);
+    Path data = shared("cifar10-bin");
+    Result r =
+        run(
+            "eval",
+            model,
+            "--arch",
+            architecture,
+            "--data",
+            "cifar10:" + data,
+            "--batch-size",
+            "96",
+            "--json");
+    assertEquals(0, r.code(), r.err());
+    JsonNode json = Json.MAPPER.readTree(r.out());
+    assertEquals(10_000, json.get("images").asInt());
+    assertEquals(top1, json.get("top1").asDouble(), 0.02);
+  }
+
+  @Test
+  void aStateDictOfAnotherNetworkNamesTheTensorsThatDiffer() {
+    Path model = shared("pretrained/resnet56-4bfd9763.th");
+    Path data = shared("cifar10-bin");
+    Result r = run("eval", model, "--arch", "resnet20", "--data", "cifar10:" + data);
+    fails(1, "tensors differ: layer", r);
+  }
+
+  @Test
+  void aStateDictNeedsAnArchitecture() {
+    Path model = shared("pretrained/resnet20-12fca82f.th");
+    fails(1, "add --arch NAME", run("eval", model, "--data", "cifar10:" + dir));
+  }
+
+  @Test
+  void truncatedStateDictsAreNamed() throws IOException {
+    byte[] whole = Files.readAllBytes(shared("pretrained/resnet20-12fca82f.th"));
+    Path file = dir.resolve("cut.th");
+    for (int length : new int[] {1, 2, 40, 500, 5_000, 50_000, whole.length - 1}) {
+      Files.write(file, java.util.Arrays.copyOf(whole, length));
+      Result r = run("eval", file, "--arch", "resnet20", "--data", "cifar10:" + dir);
+      fails(1, file.toString(), r);
+      assertFalse(r.err().contains("internal error"), r.err());
+    }
+  }
+
+  @Test
+  void aPickleThatWantsOsIsRefused() throws IOException {
+    byte[] evil = "cos\nsystem\n(S'touch /tmp/secateur-evil'\ntR.".getBytes(StandardCharsets.UTF_8);
+    Path legacy = dir.resolve("evil.th");
+    Files.write(legacy, evil);
+    Path zip = dir.resolve("evil.pt");
+    try (ZipOutputStream out = new ZipOutputStream(Files.newOutputStream(zip))) {
+      out.putNextEntry(new ZipEntry("evil/data.pkl"));
+      out.write(evil);
+    }
+    for (Path p : new Path[] {legacy, zip}) {
+      Result r = run("eval", p, "--arch", "resnet20", "--data", "cifar10:" + dir);
+      fails(1, p + ": refuses to load os.system", r);
+    }
+    assertFalse(Files.exists(Path.of("/tmp/secateur-evil")));
+  }
+
+  @Test
+  void aCifarFileOfWrongLengthIsNamed() throws IOException {
+    Path model = shared("pretrained/resnet20-12fca82f.th");
+    Files.write(dir.resolve("test_batch.bin"), new byte[3074]);
+    Result r = run("eval", model, "--arch", "resnet20", "--data", "cifar10:" + dir);
+    fails(1, "test_batch.bin: 3074 bytes; expected a multiple of 3073", r);
+  }
+
+  @Test
+  void missingFilesAreNamed() {
+    Path model = dir.resolve("nothing.th");
+    Result r = run("eval", model, "--arch", "resnet20", "--data", "cifar10:" + dir);
+    fails(1, "no such file: " + model, r);
+  }
+
+  @Test
+  void wrongUsageIsToldInOneLine() {
+    fails(2, "unknown command 'evl'; did you mean eval", run("evl"));
+    fails(2, "tpu", run("doctor", "--device", "tpu"));
+    fails(2, "--data", run("eval", "x.th"));
+  }
+
+  @Test
+  void doctorSaysThatThereIsNoCudaDeviceYet() {
+    Result r = run("doctor");
+    assertEquals(0, r.code(), r.err());
+    assertTrue(r.out().contains("the CUDA device is not built yet"), r.out());
+    assertTrue(r.out().contains("oneDNN"), r.out());
+  }
+}
