@@ -1,0 +1,109 @@
+package dev.secateur.pls;
+
+import dev.secateur.SecateurException;
+import dev.secateur.device.Arena;
+import dev.secateur.device.Device;
+import dev.secateur.tensor.Shape;
+import dev.secateur.tensor.Tensor;
+
+/**
+ * PLS regression from covariances (improved kernel PLS: Dayal and MacGregor, 1997) with X and Y
+ * centred and scaled to unit variance, and the variable importance in projection of its features.
+ * Equal to scikit-learn's PLSRegression. Everything runs on the device; the host reads the VIP
+ * only.
+ */
+public final class PlsFit {
+  private PlsFit() {}
+
+  /**
+   * VIP of each feature (paper, section 3): the mean of its squares is 1.
+   *
+   * @param components c, at least 1
+   * @throws SecateurException when the data has fewer than {@code components} directions that tell
+   *     the classes apart
+   */
+  public static float[] vip(StreamingCovariance sums, int components) {
+    int p = sums.features();
+    int q = sums.classes();
+    if (components < 1 || components > Math.min(p, q)) {
+      throw new SecateurException(
+          "components "
+              + components
+              + ": expected 1 to "
+              + Math.min(p, q)
+              + " (features "
+              + p
+              + ", classes "
+              + q
+              + ")");
+    }
+    Device d = sums.device();
+    try (Arena arena = d.newArena()) {
+      Tensor factorX = arena.doubles(p);
+      Tensor factorY = arena.doubles(q);
+      Tensor c = arena.doubles(p, p);
+      Tensor s = arena.doubles(p, q);
+      Tensor n = sums.samples();
+      d.inverseDeviation(sums.crossXx(), sums.sumX(), n, factorX).launch();
+      d.inverseDeviation(sums.crossYy(), sums.sumY(), n, factorY).launch();
+      d.standardize(sums.crossXx(), sums.sumX(), sums.sumX(), n, factorX, factorX, c).launch();
+      d.standardize(sums.crossXy(), sums.sumX(), sums.sumY(), n, factorX, factorY, s).launch();
+
+      Tensor weights = arena.doubles(components, p);
+      Tensor rotations = arena.doubles(components, p);
+      Tensor loadings = arena.doubles(components, p);
+      Tensor strength = arena.doubles(components);
+      Tensor gram = arena.doubles(q, q);
+      Tensor eigenvalues = arena.doubles(q);
+      Tensor u = arena.doubles(1, p);
+      Tensor yLoading = arena.doubles(1, q);
+      Tensor scalar = arena.doubles(1);
+      Tensor cell = scalar.reshape(Shape.of(1, 1));
+      for (int a = 0; a < components; a++) {
+        Tensor w = weights.view((long) a * p, Shape.of(1, p));
+        Tensor r = rotations.view((long) a * p, Shape.of(1, p));
+        Tensor loading = loadings.view((long) a * p, Shape.of(1, p));
+        // w: the dominant left singular vector of S, from the q x q matrix SᵀS
+        d.syrk(1, s, 0, gram).launch();
+        d.eigenSymmetric(gram, eigenvalues).launch();
+        Tensor v = gram.view((long) (q - 1) * q, Shape.of(1, q));
+        d.gemm(false, true, 1, v, s, 0, w).launch();
+        d.gemm(false, true, 1, w, w, 0, cell).launch();
+        d.scaleByPower(w, scalar, -0.5).launch();
+        // r: w without the earlier loadings
+        d.copy(w, r).launch();
+        if (a > 0) {
+          Tensor earlier = arena.doubles(1, a);
+          Shape before = Shape.of(a, p);
+          d.gemm(false, true, 1, w, loadings.view(0, before), 0, earlier).launch();
+          d.gemm(false, false, -1, earlier, rotations.view(0, before), 1, r).launch();
+        }
+        // tt = rᵀ C r, p = C r / tt, q = Sᵀ r / tt
+        d.gemm(false, false, 1, r, c, 0, u).launch();
+        d.gemm(false, true, 1, u, r, 0, cell).launch();
+        d.copy(u, loading).launch();
+        d.scaleByPower(loading, scalar, -1).launch();
+        d.gemm(false, false, 1, r, s, 0, yLoading).launch();
+        d.scaleByPower(yLoading, scalar, -1).launch();
+        // s_a = tt qᵀq; S = S - tt p qᵀ
+        Tensor own = strength.view(a, Shape.of(1));
+        d.gemm(false, true, 1, yLoading, yLoading, 0, own.reshape(Shape.of(1, 1))).launch();
+        d.scaleByPower(own, scalar, 1).launch();
+        d.gemm(true, false, -1, u, yLoading, 1, s).launch();
+      }
+      Tensor vip = arena.floats(p);
+      d.vip(weights, strength, vip).launch();
+      float[] out = d.downloadFloats(vip);
+      for (float f : out) {
+        if (!Float.isFinite(f)) {
+          throw new SecateurException(
+              "PLS with "
+                  + components
+                  + " components has no solution on this data: "
+                  + "expected at least two classes and features that vary");
+        }
+      }
+      return out;
+    }
+  }
+}

@@ -1,0 +1,79 @@
+package dev.secateur.pls;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.secateur.SecateurException;
+import dev.secateur.device.Arena;
+import dev.secateur.device.Device;
+import dev.secateur.device.cpu.CpuDevice;
+import dev.secateur.tensor.DType;
+import dev.secateur.tensor.Layout;
+import dev.secateur.tensor.Shape;
+import dev.secateur.tensor.Tensor;
+import java.io.IOException;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** VIP against scikit-learn (scripts/make-pls-fixtures.py). */
+class PlsFitTest {
+
+  @ParameterizedTest
+  @CsvSource({
+    "four-classes, 1, 150", "four-classes, 2, 64", "four-classes, 3, 37",
+    "ten-classes, 1, 130", "ten-classes, 2, 32", "ten-classes, 3, 65"
+  })
+  void vipEqualsScikitLearns(String fixture, int components, int batch) throws IOException {
+    JsonNode json = read(fixture);
+    float[] vip = vip(json, components, batch);
+    double squares = 0;
+    for (int j = 0; j < vip.length; j++) {
+      double want = json.get("vip").get(Integer.toString(components)).get(j).asDouble();
+      assertEquals(want, vip[j], 1e-4 * want, "feature " + j);
+      squares += (double) vip[j] * vip[j];
+    }
+    assertEquals(1, squares / vip.length, 1e-5, "mean of VIP squared");
+  }
+
+  @Test
+  void tooManyComponentsAreRefused() throws IOException {
+    JsonNode json = read("four-classes");
+    assertThrows(SecateurException.class, () -> vip(json, 5, 50));
+  }
+
+  private static JsonNode read(String fixture) throws IOException {
+    try (var in = PlsFitTest.class.getResourceAsStream("/pls/" + fixture + ".json")) {
+      return new ObjectMapper().readTree(in);
+    }
+  }
+
+  private static float[] vip(JsonNode json, int components, int batch) {
+    JsonNode rows = json.get("features");
+    int p = rows.get(0).size();
+    try (Device device = new CpuDevice();
+        Arena arena = device.newArena();
+        StreamingCovariance sums =
+            new StreamingCovariance(device, p, json.get("classes").asInt())) {
+      Tensor x = arena.floats(batch, p);
+      Tensor labels = arena.allocate(Shape.of(batch), DType.I32, Layout.PLAIN);
+      float[] values = new float[batch * p];
+      int[] classes = new int[batch];
+      for (int from = 0; from < rows.size(); from += batch) {
+        int count = Math.min(batch, rows.size() - from);
+        for (int i = 0; i < count; i++) {
+          classes[i] = json.get("labels").get(from + i).asInt();
+          for (int j = 0; j < p; j++) {
+            values[i * p + j] = (float) rows.get(from + i).get(j).asDouble();
+          }
+        }
+        device.upload(values, x);
+        device.upload(classes, labels);
+        sums.accumulate(x, labels, count);
+      }
+      return PlsFit.vip(sums, components);
+    }
+  }
+}
