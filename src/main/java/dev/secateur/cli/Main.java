@@ -32,7 +32,13 @@ import picocli.CommandLine.UnmatchedArgumentException;
     description = "Prunes filters of convolutional networks by partial least squares.",
     sortOptions = false,
     usageHelpAutoWidth = true,
-    subcommands = {DoctorCommand.class, EvalCommand.class, CompletionCommand.class})
+    subcommands = {
+      DoctorCommand.class,
+      EvalCommand.class,
+      ScoreCommand.class,
+      PruneCommand.class,
+      CompletionCommand.class
+    })
 public final class Main implements Runnable {
   @CommandLine.Spec private CommandLine.Model.CommandSpec spec;
 

@@ -9,7 +9,10 @@ import picocli.CommandLine.Parameters;
 
 /** The model file that a command reads. */
 final class ModelArgument {
-  @Parameters(index = "0", paramLabel = "MODEL", description = "PyTorch state dict: .th, .pt, .pth")
+  @Parameters(
+      index = "0",
+      paramLabel = "MODEL",
+      description = "model file: .sct, or a PyTorch state dict")
   private Path file;
 
   @Option(

@@ -89,10 +89,14 @@ public final class Models {
   /**
    * A native model file.
    *
-   * @throws SecateurException always in this version, which has no native format yet
+   * @throws SecateurException for anything else, naming the file and what is wrong
    */
-  public static Model load(Path file) {
-    throw new SecateurException(
-        file + ": unknown format; expected a PyTorch state dict (.th, .pt, .pth) with --arch");
+  public static Model load(Path file) throws IOException {
+    return NativeFormat.load(file);
+  }
+
+  /** Writes a native model file; an earlier one stays whole until the new one is. */
+  public static void save(Model model, Path file) {
+    AtomicFile.write(file, out -> NativeFormat.write(model, out));
   }
 }

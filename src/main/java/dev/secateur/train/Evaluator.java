@@ -4,7 +4,6 @@ import dev.secateur.SecateurException;
 import dev.secateur.data.Dataset;
 import dev.secateur.device.Arena;
 import dev.secateur.device.Device;
-import dev.secateur.device.HostBuffer;
 import dev.secateur.device.Kernel;
 import dev.secateur.nn.InferenceProgram;
 import dev.secateur.nn.Network;
@@ -12,7 +11,6 @@ import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Shape;
 import dev.secateur.tensor.Tensor;
-import java.nio.ByteOrder;
 import java.util.Map;
 import java.util.Optional;
 
@@ -39,51 +37,24 @@ public final class Evaluator {
       throw new SecateurException(
           "the network has " + classes + " classes, the data " + data.classNames().size());
     }
-    int image = Math.toIntExact(in.elements());
-    HostBuffer[] pixels = new HostBuffer[2];
-    HostBuffer[] labels = new HostBuffer[2];
     try (InferenceProgram program = InferenceProgram.compile(net, batch, Optional.empty());
         Arena arena = device.newArena()) {
-      Tensor y = arena.allocate(Shape.of(batch), DType.I32, Layout.PLAIN);
+      Tensor labels = arena.allocate(Shape.of(batch), DType.I32, Layout.PLAIN);
       Tensor metrics = arena.doubles(4);
-      Kernel loss = device.crossEntropy(program.output(), y, 0, metrics, Optional.empty());
-      for (int i = 0; i < 2; i++) {
-        pixels[i] = device.hostBuffer((long) batch * image);
-        labels[i] = device.hostBuffer(4L * batch);
-        labels[i].bytes().order(ByteOrder.nativeOrder());
-      }
-      progress.start("eval", data.size());
-      long start = System.nanoTime();
-      int turn = 0;
-      for (int from = 0; from < data.size(); from += batch, turn ^= 1) {
-        pixels[turn].awaitRead();
-        labels[turn].awaitRead();
-        for (int i = 0; i < batch; i++) {
-          boolean real = from + i < data.size();
-          labels[turn].bytes().putInt(4 * i, real ? data.label(from + i) : -1);
-          if (real) {
-            data.read(from + i, pixels[turn].bytes(), i * image);
-          }
+      Kernel loss = device.crossEntropy(program.output(), labels, 0, metrics, Optional.empty());
+      try (BatchFeed feed = new BatchFeed(device, data, program.pixels(), labels, data.size())) {
+        progress.start("eval", data.size());
+        long start = System.nanoTime();
+        while (feed.next() > 0) {
+          program.run();
+          loss.launch();
+          progress.step(feed.done(), Map.of());
         }
-        device.upload(pixels[turn], program.pixels());
-        device.upload(labels[turn], y);
-        program.run();
-        loss.launch();
-        progress.step(Math.min(data.size(), from + batch), Map.of());
-      }
-      double[] m = device.downloadDoubles(metrics);
-      double seconds = (System.nanoTime() - start) / 1e9;
-      progress.finish();
-      return new Evaluation(
-          m[0] / m[3], 100 * m[1] / m[3], 100 * m[2] / m[3], (long) m[3], data.size() / seconds);
-    } finally {
-      for (int i = 0; i < 2; i++) {
-        if (pixels[i] != null) {
-          pixels[i].close();
-        }
-        if (labels[i] != null) {
-          labels[i].close();
-        }
+        double[] m = device.downloadDoubles(metrics);
+        double seconds = (System.nanoTime() - start) / 1e9;
+        progress.finish();
+        return new Evaluation(
+            m[0] / m[3], 100 * m[1] / m[3], 100 * m[2] / m[3], (long) m[3], data.size() / seconds);
       }
     }
   }

@@ -140,6 +140,44 @@ class CommandLineTest {
   }
 
   @Test
+  void pruningRemovesTheAskedShareAndTheResultEvaluates() throws IOException {
+    Path model = shared("pretrained/resnet20-12fca82f.th");
+    String data = "cifar10:" + shared("cifar10-bin");
+    Path pruned = dir.resolve("pruned.sct");
+    Result r =
+        run(
+            "prune",
+            model,
+            "--arch",
+            "resnet20",
+            "--data",
+            data,
+            "--samples",
+            "500",
+            "--rate",
+            "0.1",
+            "-o",
+            pruned,
+            "--json");
+    assertEquals(0, r.code(), r.err());
+    JsonNode json = Json.MAPPER.readTree(r.out());
+    assertEquals(33, json.get("removedFilters").asInt(), "a tenth of 336");
+    assertTrue(json.get("parametersAfter").asLong() < json.get("parametersBefore").asLong());
+    Result e = run("eval", pruned, "--data", data, "--json");
+    assertEquals(0, e.code(), e.err());
+    assertTrue(Json.MAPPER.readTree(e.out()).get("top1").asDouble() > 30, e.out());
+  }
+
+  @ParameterizedTest
+  @CsvSource({"0", "1", "-0.1", "1.5", "NaN"})
+  void ratesOutsideTheOpenUnitIntervalAreWrongUsage(String rate) {
+    Path out = dir.resolve("x.sct");
+    Result r = run("prune", "m.th", "--data", "cifar10:x", "--rate", rate, "-o", out);
+    fails(2, "expected a number between 0 and 1", r);
+    assertFalse(Files.exists(out));
+  }
+
+  @Test
   void doctorSaysThatThereIsNoCudaDeviceYet() {
     Result r = run("doctor");
     assertEquals(0, r.code(), r.err());

@@ -1,0 +1,66 @@
+package dev.secateur.cli;
+
+import dev.secateur.device.Device;
+import dev.secateur.io.AtomicFile;
+import dev.secateur.io.Json;
+import dev.secateur.nn.Network;
+import dev.secateur.prune.Scores;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+@Command(name = "score", description = "Scores every prunable filter by PLS and VIP.")
+final class ScoreCommand implements Callable<Integer> {
+  @Mixin private Common common;
+  @Mixin private ModelArgument model;
+  @Mixin private ScoringOptions scoring;
+
+  @Option(
+      names = {"-o", "--output"},
+      paramLabel = "FILE",
+      description = "also write the scores as JSON: layer, then VIP by filter")
+  private Optional<Path> output;
+
+  @Override
+  public Integer call() throws IOException {
+    Scores scores;
+    try (Device device = common.openDevice();
+        Network net = new Network(device, model.open())) {
+      scores = scoring.score(net, common);
+    }
+    if (output.isPresent()) {
+      byte[] json = Json.MAPPER.writeValueAsString(scores).getBytes(StandardCharsets.UTF_8);
+      AtomicFile.write(output.get(), out -> out.write(json));
+    }
+    common.print(scores, () -> text(scores));
+    return 0;
+  }
+
+  private static String text(Scores scores) {
+    StringBuilder out = new StringBuilder();
+    out.append(Text.format("%-28s %7s %8s %8s %8s%n", "layer", "filters", "min", "mean", "max"));
+    scores
+        .vip()
+        .forEach(
+            (layer, vip) -> {
+              double min = Double.MAX_VALUE;
+              double max = 0;
+              double sum = 0;
+              for (float v : vip) {
+                min = Math.min(min, v);
+                max = Math.max(max, v);
+                sum += v;
+              }
+              out.append(
+                  Text.format(
+                      "%-28s %7d %8.4f %8.4f %8.4f%n",
+                      layer, vip.length, min, sum / vip.length, max));
+            });
+    return out.toString();
+  }
+}

@@ -1,0 +1,41 @@
+package dev.secateur.io;
+
+import dev.secateur.SecateurException;
+import java.io.BufferedOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+
+/** Writes a file beside its destination and moves it into place when it is whole. */
+public final class AtomicFile {
+  private AtomicFile() {}
+
+  /** Writes to a stream. */
+  @FunctionalInterface
+  public interface Writer {
+    void write(OutputStream out) throws IOException;
+  }
+
+  /**
+   * @throws SecateurException when writing fails (a full disk, say): the earlier file stays
+   */
+  public static void write(Path file, Writer writer) {
+    Path folder = file.toAbsolutePath().getParent();
+    try {
+      Files.createDirectories(folder);
+      Path temporary = Files.createTempFile(folder, "." + file.getFileName(), ".tmp");
+      try {
+        try (OutputStream out = new BufferedOutputStream(Files.newOutputStream(temporary))) {
+          writer.write(out);
+        }
+        Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE);
+      } finally {
+        Files.deleteIfExists(temporary);
+      }
+    } catch (IOException e) {
+      throw new SecateurException(file + ": cannot be written (" + e.getMessage() + ")", e);
+    }
+  }
+}

@@ -1,0 +1,168 @@
+package dev.secateur.io;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.secateur.SecateurException;
+import dev.secateur.nn.Graph;
+import dev.secateur.nn.Model;
+import dev.secateur.nn.Node;
+import dev.secateur.nn.Op;
+import dev.secateur.nn.ParameterShapes;
+import dev.secateur.tensor.HostTensor;
+import dev.secateur.tensor.Shape;
+import java.io.BufferedInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * The native model file: safetensors (F32) whose {@code __metadata__} holds the graph as JSON under
+ * {@code secateur.graph}, beside the model's own metadata.
+ */
+final class NativeFormat {
+  private static final String GRAPH = "secateur.graph";
+  private static final String METADATA = "__metadata__";
+
+  private NativeFormat() {}
+
+  static void write(Model model, OutputStream out) throws IOException {
+    ObjectNode header = Json.MAPPER.createObjectNode();
+    ObjectNode metadata = header.putObject(METADATA);
+    model.metadata().forEach(metadata::put);
+    metadata.put(GRAPH, graphJson(model.graph()));
+    long offset = 0;
+    for (Map.Entry<String, HostTensor> e : model.parameters().entrySet()) {
+      ObjectNode t = header.putObject(e.getKey());
+      t.put("dtype", "F32");
+      ArrayNode shape = t.putArray("shape");
+      Arrays.stream(e.getValue().shape().toArray()).forEach(shape::add);
+      long bytes = 4L * e.getValue().data().length;
+      t.putArray("data_offsets").add(offset).add(offset + bytes);
+      offset += bytes;
+    }
+    byte[] json = header.toString().getBytes(StandardCharsets.UTF_8);
+    int padded = (json.length + 7) / 8 * 8;
+    byte[] head = Arrays.copyOf(json, padded);
+    Arrays.fill(head, json.length, padded, (byte) ' ');
+    out.write(ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(padded).array());
+    out.write(head);
+    for (HostTensor t : model.parameters().values()) {
+      ByteBuffer b = ByteBuffer.allocate(4 * t.data().length).order(ByteOrder.LITTLE_ENDIAN);
+      b.asFloatBuffer().put(t.data());
+      out.write(b.array());
+    }
+  }
+
+  private static String graphJson(Graph graph) {
+    ArrayNode nodes = Json.MAPPER.createArrayNode();
+    for (Node n : graph.nodes()) {
+      ObjectNode o = nodes.addObject();
+      o.put("name", n.name());
+      o.put("type", n.op().getClass().getSimpleName());
+      o.set("op", Json.MAPPER.valueToTree(n.op()));
+      ArrayNode inputs = o.putArray("inputs");
+      n.inputs().forEach(inputs::add);
+    }
+    return nodes.toString();
+  }
+
+  static Model load(Path file) throws IOException {
+    long size = Files.size(file);
+    try (InputStream in = new BufferedInputStream(Files.newInputStream(file), 1 << 16)) {
+      byte[] length = in.readNBytes(8);
+      long head =
+          length.length < 8 ? -1 : ByteBuffer.wrap(length).order(ByteOrder.LITTLE_ENDIAN).getLong();
+      if (head < 2 || head > size - 8 || head > 100_000_000) {
+        throw new SecateurException(
+            file
+                + ": unknown format; expected a native model file, or a PyTorch state dict with"
+                + " --arch");
+      }
+      JsonNode header = Json.MAPPER.readTree(in.readNBytes((int) head));
+      byte[] data = in.readNBytes(Math.toIntExact(size - 8 - head));
+      Graph graph = graph(Json.MAPPER.readTree(header.path(METADATA).path(GRAPH).asText()));
+      Map<String, HostTensor> parameters = new LinkedHashMap<>();
+      for (Map.Entry<String, Shape> e : ParameterShapes.of(graph).entrySet()) {
+        HostTensor t = tensor(header.path(e.getKey()), e.getKey(), data);
+        boolean input = e.getKey().startsWith(graph.input().name() + ".");
+        if (!t.shape().equals(e.getValue()) && !input) {
+          throw new IllegalArgumentException(
+              e.getKey() + " is " + t.shape() + ", expected " + e.getValue());
+        }
+        parameters.put(e.getKey(), t);
+      }
+      Map<String, String> metadata = new LinkedHashMap<>();
+      header
+          .path(METADATA)
+          .fields()
+          .forEachRemaining(
+              f -> {
+                if (!f.getKey().equals(GRAPH)) {
+                  metadata.put(f.getKey(), f.getValue().asText());
+                }
+              });
+      return new Model(graph, parameters, metadata);
+    } catch (JsonProcessingException e) {
+      throw new SecateurException(file + ": its header is damaged", e);
+    } catch (IllegalArgumentException | IndexOutOfBoundsException | ArithmeticException e) {
+      throw new SecateurException(
+          file + ": is not a whole native model file (" + e.getMessage() + ")", e);
+    }
+  }
+
+  private static HostTensor tensor(JsonNode t, String name, byte[] data) {
+    JsonNode offsets = t.path("data_offsets");
+    long from = offsets.path(0).asLong(-1);
+    long to = offsets.path(1).asLong(-1);
+    if (!t.path("dtype").asText().equals("F32") || from < 0 || to < from || to > data.length) {
+      throw new IllegalArgumentException(name + " is missing, cut off or not F32");
+    }
+    long[] dims = new long[t.path("shape").size()];
+    for (int i = 0; i < dims.length; i++) {
+      dims[i] = t.path("shape").get(i).asLong();
+    }
+    Shape shape = Shape.of(dims);
+    if (shape.elements() * 4 != to - from) {
+      throw new IllegalArgumentException(name + " has bytes that do not fit " + shape);
+    }
+    float[] values = new float[(int) shape.elements()];
+    ByteBuffer.wrap(data, (int) from, (int) (to - from))
+        .order(ByteOrder.LITTLE_ENDIAN)
+        .asFloatBuffer()
+        .get(values);
+    return new HostTensor(shape, values);
+  }
+
+  private static Graph graph(JsonNode nodes) throws JsonProcessingException {
+    if (!nodes.isArray() || nodes.isEmpty()) {
+      throw new IllegalArgumentException("it holds no graph");
+    }
+    List<Node> out = new ArrayList<>();
+    for (JsonNode n : nodes) {
+      String type = n.path("type").asText();
+      Class<?> op =
+          Arrays.stream(Op.class.getPermittedSubclasses())
+              .filter(c -> c.getSimpleName().equals(type))
+              .findFirst()
+              .orElseThrow(() -> new IllegalArgumentException("unknown node type " + type));
+      List<String> inputs = new ArrayList<>();
+      n.path("inputs").forEach(i -> inputs.add(i.asText()));
+      out.add(
+          new Node(
+              n.path("name").asText(), (Op) Json.MAPPER.treeToValue(n.path("op"), op), inputs));
+    }
+    return new Graph(out);
+  }
+}
