@@ -39,8 +39,8 @@ public final class InferenceProgram implements AutoCloseable {
 
   private final Set<String> absorbed = new HashSet<>();
   private final Map<String, Tensor> values = new HashMap<>();
-  private final Map<String, Tensor> slabs = new HashMap<>();
-  private final List<Tensor> free = new ArrayList<>();
+  private final Map<String, SlabPool.Slab> slabs = new HashMap<>();
+  private final SlabPool pool;
   private final Map<String, Integer> readsLeft = new HashMap<>();
   private final Tensor output;
 
@@ -54,6 +54,7 @@ public final class InferenceProgram implements AutoCloseable {
     this.device = net.device();
     this.batch = batch;
     this.arena = device.newArena();
+    this.pool = new SlabPool(arena);
     Shape in = graph.shape(graph.input().name()).with(0, batch);
     this.pixels = arena.allocate(in, DType.U8, Layout.PLAIN);
     Map<String, Long> columns = new HashMap<>();
@@ -201,21 +202,14 @@ public final class InferenceProgram implements AutoCloseable {
 
   private Tensor take(String name, Layout layout) {
     Shape shape = graph.shape(name).with(0, batch);
-    int best = -1;
-    for (int i = 0; i < free.size(); i++) {
-      long size = free.get(i).elements();
-      if (size >= shape.elements() && (best < 0 || size < free.get(best).elements())) {
-        best = i;
-      }
-    }
-    Tensor slab = best < 0 ? arena.floats(shape.elements()) : free.remove(best);
+    SlabPool.Slab slab = pool.take(shape.elements());
     slabs.put(name, slab);
-    return new Tensor(slab.buffer(), slab.byteOffset(), shape, DType.F32, layout);
+    return slab.as(shape, layout);
   }
 
   private void release(String name) {
     if (readsLeft.merge(name, -1, Integer::sum) == 0 && slabs.containsKey(name)) {
-      free.add(slabs.remove(name));
+      pool.release(slabs.remove(name));
     }
   }
 
@@ -225,7 +219,7 @@ public final class InferenceProgram implements AutoCloseable {
     List<String> reads = reads(n);
     Layout layout = graph.shape(n.name()).rank() == 4 ? device.activationLayout() : Layout.PLAIN;
     Fused f = fusedAt.get(n.name());
-    if (f == null && isView(n)) {
+    if (f == null && isView(graph, n)) {
       Tensor x = values.get(n.inputs().get(0));
       Tensor y =
           n.op() instanceof Op.Flatten
@@ -240,7 +234,7 @@ public final class InferenceProgram implements AutoCloseable {
       String source = n.inputs().get(0);
       // The view takes over the slab; with other readers of the source it is never handed out
       // again.
-      Tensor slab = slabs.remove(source);
+      SlabPool.Slab slab = slabs.remove(source);
       if (slab != null && readsLeft.get(source) == 1) {
         slabs.put(n.name(), slab);
       }
@@ -271,7 +265,8 @@ public final class InferenceProgram implements AutoCloseable {
     reads.forEach(this::release);
   }
 
-  private boolean isView(Node n) {
+  /** Whether a node's output is its input's memory under another shape. */
+  static boolean isView(Graph graph, Node n) {
     if (n.op() instanceof Op.Flatten) {
       Shape s = graph.shape(n.inputs().get(0));
       return s.rank() == 2 || s.dim(2) * s.dim(3) == 1;

@@ -82,6 +82,15 @@ public final class Network implements AutoCloseable {
     return flat;
   }
 
+  /**
+   * The part of {@code other}, a vector as long as {@link #flat()}, that belongs to a trainable
+   * parameter: its gradient or momentum.
+   */
+  Tensor partOf(Tensor other, String parameter) {
+    Tensor own = parameter(parameter);
+    return other.view((own.byteOffset() - flat.byteOffset()) / own.dtype().bytes(), own.shape());
+  }
+
   /** Replaces all parameters by those of a model with the same graph. */
   public void load(Model other) {
     for (Map.Entry<String, Tensor> e : parameters.entrySet()) {

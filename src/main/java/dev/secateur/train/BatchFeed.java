@@ -3,44 +3,131 @@ package dev.secateur.train;
 import dev.secateur.data.Dataset;
 import dev.secateur.device.Device;
 import dev.secateur.device.HostBuffer;
+import dev.secateur.tensor.Shape;
 import dev.secateur.tensor.Tensor;
+import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.Optional;
+import java.util.SplittableRandom;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 
 /**
- * Uploads a data set's first images batch by batch, in order, through two staging buffers in turn.
- * Rows of the last batch beyond the end have label -1.
+ * Uploads a data set batch by batch. Threads of its own read and decode some batches ahead into
+ * staging buffers, so that the device does not wait where the cores suffice. What is uploaded
+ * depends on the seed and the epoch only, not on the threads.
  */
 public final class BatchFeed implements AutoCloseable {
+  private static final int SLOTS = 3;
+
   private final Device device;
   private final Dataset data;
   private final Tensor pixels;
   private final Tensor labels;
-  private final int images;
+  private final Optional<Tensor> crops;
+  private final Augmentation augmentation;
+  private final long seed;
+  private final int[] order;
   private final int batch;
   private final int imageBytes;
-  private final HostBuffer[] pixelStaging = new HostBuffer[2];
-  private final HostBuffer[] labelStaging = new HostBuffer[2];
-  private int next;
+  private final ExecutorService readers;
+  private final int threads = Math.max(1, Math.min(8, Runtime.getRuntime().availableProcessors()));
+  private final Slot[] slots = new Slot[SLOTS];
+  private int images;
+  private int epoch;
   private int turn;
+  private int done;
+
+  private record Slot(
+      HostBuffer pixels, HostBuffer labels, HostBuffer crops, CompletableFuture<?>[] filling) {}
+
+  /** The first {@code limit} images in order; rows beyond the end have label -1. */
+  public BatchFeed(Device device, Dataset data, Tensor pixels, Tensor labels, int limit) {
+    this(device, data, pixels, labels, Optional.empty(), Augmentation.NONE, 0);
+    images = Math.min(limit, data.size());
+    ahead();
+  }
 
   /**
-   * @param pixels U8 (batch,C,H,W)
-   * @param labels I32 (batch)
-   * @param limit at most so many images
+   * Training: {@link #startEpoch} shuffles; only whole batches are taken.
+   *
+   * @param crops I32 (batch,3), see {@link Device#imageInput}
    */
-  public BatchFeed(Device device, Dataset data, Tensor pixels, Tensor labels, int limit) {
+  public BatchFeed(
+      Device device,
+      Dataset data,
+      Tensor pixels,
+      Tensor labels,
+      Tensor crops,
+      Augmentation augmentation,
+      long seed) {
+    this(device, data, pixels, labels, Optional.of(crops), augmentation, seed);
+  }
+
+  private BatchFeed(
+      Device device,
+      Dataset data,
+      Tensor pixels,
+      Tensor labels,
+      Optional<Tensor> crops,
+      Augmentation augmentation,
+      long seed) {
     this.device = device;
     this.data = data;
     this.pixels = pixels;
     this.labels = labels;
-    this.images = Math.min(limit, data.size());
+    this.crops = crops;
+    this.augmentation = augmentation;
+    this.seed = seed;
     this.batch = pixels.shape().size(0);
     this.imageBytes = Math.toIntExact(pixels.elements() / batch);
-    for (int i = 0; i < 2; i++) {
-      pixelStaging[i] = device.hostBuffer(pixels.bytes());
-      labelStaging[i] = device.hostBuffer(labels.bytes());
-      labelStaging[i].bytes().order(ByteOrder.nativeOrder());
+    this.order = new int[data.size()];
+    for (int i = 0; i < order.length; i++) {
+      order[i] = i;
     }
+    readers =
+        Executors.newFixedThreadPool(
+            threads,
+            r -> {
+              Thread t = new Thread(r, "secateur-data");
+              t.setDaemon(true);
+              return t;
+            });
+    for (int i = 0; i < SLOTS; i++) {
+      slots[i] =
+          new Slot(
+              buffer(pixels.bytes()),
+              buffer(labels.bytes()),
+              buffer(Shape.of(batch, 3).elements() * 4),
+              new CompletableFuture<?>[1]);
+    }
+  }
+
+  private HostBuffer buffer(long bytes) {
+    HostBuffer b = device.hostBuffer(bytes);
+    b.bytes().order(ByteOrder.nativeOrder());
+    return b;
+  }
+
+  /** Begins a training epoch: a new order and new crops from the seed. */
+  public void startEpoch(int number) {
+    settle();
+    epoch = number;
+    SplittableRandom random = new SplittableRandom(seed * 1_000_003 + number);
+    for (int i = 0; i < order.length; i++) {
+      order[i] = i;
+    }
+    for (int i = order.length - 1; i > 0; i--) {
+      int j = random.nextInt(i + 1);
+      int o = order[i];
+      order[i] = order[j];
+      order[j] = o;
+    }
+    images = data.size() / batch * batch;
+    done = 0;
+    turn = 0;
+    ahead();
   }
 
   /** Images in all batches together. */
@@ -50,35 +137,86 @@ public final class BatchFeed implements AutoCloseable {
 
   /** Images uploaded so far. */
   public int done() {
-    return next;
+    return done;
   }
 
   /** Enqueues the next batch's upload and returns its rows that count; 0 at the end. */
   public int next() {
-    int rows = Math.min(batch, images - next);
+    int rows = Math.min(batch, images - done);
     if (rows == 0) {
       return 0;
     }
-    pixelStaging[turn].awaitRead();
-    labelStaging[turn].awaitRead();
-    for (int i = 0; i < batch; i++) {
-      labelStaging[turn].bytes().putInt(4 * i, i < rows ? data.label(next + i) : -1);
-      if (i < rows) {
-        data.read(next + i, pixelStaging[turn].bytes(), i * imageBytes);
+    if (turn >= 1) {
+      fill(turn - 1 + SLOTS); // the slot that the device has had a batch's time to read
+    }
+    Slot s = slots[turn % SLOTS];
+    s.filling()[0].join();
+    device.upload(s.pixels(), pixels);
+    device.upload(s.labels(), labels);
+    crops.ifPresent(c -> device.upload(s.crops(), c));
+    turn++;
+    done += rows;
+    return rows;
+  }
+
+  private void ahead() {
+    for (int b = 0; b < SLOTS; b++) {
+      fill(b);
+    }
+  }
+
+  private void fill(int number) {
+    long first = (long) number * batch;
+    if (first >= images) {
+      return;
+    }
+    Slot s = slots[number % SLOTS];
+    s.pixels().awaitRead();
+    s.labels().awaitRead();
+    s.crops().awaitRead();
+    CompletableFuture<?>[] parts = new CompletableFuture<?>[threads];
+    for (int t = 0; t < threads; t++) {
+      int from = batch * t / threads;
+      int to = batch * (t + 1) / threads;
+      parts[t] = CompletableFuture.runAsync(() -> rows(s, (int) first, from, to), readers);
+    }
+    s.filling()[0] = CompletableFuture.allOf(parts);
+  }
+
+  private void rows(Slot s, int first, int from, int to) {
+    ByteBuffer label = s.labels().bytes();
+    for (int i = from; i < to; i++) {
+      boolean counts = first + i < images;
+      label.putInt(4 * i, counts ? data.label(order[first + i]) : -1);
+      if (counts) {
+        data.read(order[first + i], s.pixels().bytes(), i * imageBytes);
+      }
+      if (crops.isPresent()) {
+        long own = (seed * 31 + epoch) * 1_000_000_007L + first + i;
+        augmentation.draw(new SplittableRandom(own), s.crops().bytes(), 12 * i);
       }
     }
-    device.upload(pixelStaging[turn], pixels);
-    device.upload(labelStaging[turn], labels);
-    turn ^= 1;
-    next += rows;
-    return rows;
+  }
+
+  private void settle() {
+    for (Slot s : slots) {
+      if (s.filling()[0] != null) {
+        s.filling()[0].exceptionally(e -> null).join();
+      }
+      s.pixels().awaitRead();
+      s.labels().awaitRead();
+      s.crops().awaitRead();
+    }
   }
 
   @Override
   public void close() {
-    for (int i = 0; i < 2; i++) {
-      pixelStaging[i].close();
-      labelStaging[i].close();
+    settle();
+    readers.shutdown();
+    for (Slot s : slots) {
+      s.pixels().close();
+      s.labels().close();
+      s.crops().close();
     }
   }
 }

@@ -24,19 +24,7 @@ public final class Evaluator {
   public static Evaluation evaluate(
       Network net, Dataset data, int batch, ProgressListener progress) {
     Device device = net.device();
-    Shape in = net.graph().shape(net.graph().input().name());
-    if (in.dim(1) != data.channels() || in.dim(2) != data.height() || in.dim(3) != data.width()) {
-      throw new SecateurException(
-          "images are "
-              + Shape.of(data.channels(), data.height(), data.width())
-              + ", the network takes "
-              + Shape.of(in.dim(1), in.dim(2), in.dim(3)));
-    }
-    int classes = net.graph().shape(net.graph().output().name()).size(1);
-    if (classes < data.classNames().size()) {
-      throw new SecateurException(
-          "the network has " + classes + " classes, the data " + data.classNames().size());
-    }
+    checkFits(net, data);
     try (InferenceProgram program = InferenceProgram.compile(net, batch, Optional.empty());
         Arena arena = device.newArena()) {
       Tensor labels = arena.allocate(Shape.of(batch), DType.I32, Layout.PLAIN);
@@ -56,6 +44,25 @@ public final class Evaluator {
         return new Evaluation(
             m[0] / m[3], 100 * m[1] / m[3], 100 * m[2] / m[3], (long) m[3], data.size() / seconds);
       }
+    }
+  }
+
+  /**
+   * @throws SecateurException when images or classes do not fit the network
+   */
+  public static void checkFits(Network net, Dataset data) {
+    Shape in = net.graph().shape(net.graph().input().name());
+    if (in.dim(1) != data.channels() || in.dim(2) != data.height() || in.dim(3) != data.width()) {
+      throw new SecateurException(
+          "images are "
+              + Shape.of(data.channels(), data.height(), data.width())
+              + ", the network takes "
+              + Shape.of(in.dim(1), in.dim(2), in.dim(3)));
+    }
+    int classes = net.graph().shape(net.graph().output().name()).size(1);
+    if (classes < data.classNames().size()) {
+      throw new SecateurException(
+          "the network has " + classes + " classes, the data " + data.classNames().size());
     }
   }
 }

@@ -1,0 +1,57 @@
+#!/usr/bin/env python3
+"""Writes src/test/resources/training/resnet8.safetensors-like JSON: gradients and SGD steps of a
+CIFAR ResNet-8 in PyTorch, for TrainingProgramTest. Needs python3-torch (Debian)."""
+import json, os
+import torch, torch.nn as nn, torch.nn.functional as F
+
+class Block(nn.Module):
+    def __init__(s, i, o, stride):
+        super().__init__()
+        s.conv1 = nn.Conv2d(i, o, 3, stride, 1, bias=False); s.bn1 = nn.BatchNorm2d(o)
+        s.conv2 = nn.Conv2d(o, o, 3, 1, 1, bias=False); s.bn2 = nn.BatchNorm2d(o)
+        s.pad = (o - i) // 2
+    def forward(s, x):
+        y = s.bn2(s.conv2(F.relu(s.bn1(s.conv1(x)))))
+        return F.relu(y + (F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, s.pad, s.pad)) if s.pad else x))
+
+class Net(nn.Module):
+    def __init__(s):
+        super().__init__()
+        s.conv1 = nn.Conv2d(3, 16, 3, 1, 1, bias=False); s.bn1 = nn.BatchNorm2d(16)
+        s.layer1 = nn.Sequential(Block(16, 16, 1)); s.layer2 = nn.Sequential(Block(16, 32, 2))
+        s.layer3 = nn.Sequential(Block(32, 64, 2)); s.linear = nn.Linear(64, 10)
+    def forward(s, x):
+        x = s.layer3(s.layer2(s.layer1(F.relu(s.bn1(s.conv1(x))))))
+        return s.linear(x.mean((2, 3)))
+
+def weave(shape, seed):
+    """The same numbers as TrainingProgramTest.weave: no random generator to agree on."""
+    n = 1
+    for d in shape: n *= d
+    i = torch.arange(n, dtype=torch.float64)
+    return (torch.sin(i * 0.7311 + seed * 1.37) * torch.cos(i * 0.1173 + seed)).reshape(shape)
+
+torch.set_default_dtype(torch.float64)
+net = Net().train()
+with torch.no_grad():
+    for k, (name, p) in enumerate(net.named_parameters()):
+        w = weave(p.shape, k)
+        p.copy_((w * 0.15 if p.dim() > 1 else (1 + 0.3 * w if name.endswith('weight') else 0.2 * w)).float().double())
+pixels = torch.floor((weave((4, 3, 32, 32), 99) + 1) * 127.5)
+mean = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1) * 255
+std = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1) * 255
+labels = torch.tensor([3, 0, 9, 3])
+out = {"steps": []}
+opt = torch.optim.SGD(net.parameters(), 0.05, momentum=0.9, nesterov=True, weight_decay=1e-2)
+for step in range(3):
+    opt.zero_grad()
+    loss = F.cross_entropy(net((pixels - mean) / std), labels, label_smoothing=0.1)
+    loss.backward()
+    grads = {n: [p.grad.norm().item()] + (p.grad.flatten() * weave(p.grad.shape, 7).flatten()).sum().reshape(1).tolist()
+             + p.grad.flatten()[:8].tolist() for n, p in net.named_parameters()}
+    opt.step()
+    after = {n: [p.norm().item()] + p.detach().flatten()[:8].tolist() for n, p in net.named_parameters()}
+    running = {n: b.flatten()[:8].tolist() for n, b in net.named_buffers() if 'running' in n}
+    out["steps"].append({"loss": loss.item(), "gradients": grads, "parameters": after, "running": running})
+path = os.path.join(os.path.dirname(__file__), '../src/test/resources/training/resnet8.json')
+json.dump(out, open(path, 'w'), indent=0)

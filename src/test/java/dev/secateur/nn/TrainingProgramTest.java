@@ -1,0 +1,274 @@
+package dev.secateur.nn;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.secateur.device.Activation;
+import dev.secateur.device.ConvolutionSpec;
+import dev.secateur.device.Device;
+import dev.secateur.device.HostBuffer;
+import dev.secateur.device.PoolSpec;
+import dev.secateur.device.cpu.CpuDevice;
+import dev.secateur.io.Json;
+import dev.secateur.tensor.HostTensor;
+import dev.secateur.tensor.Shape;
+import java.io.IOException;
+import java.io.InputStream;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Gradients and SGD of whole networks: against PyTorch, and against finite differences. */
+class TrainingProgramTest {
+
+  /** Three steps with momentum, Nesterov, weight decay and label smoothing. */
+  @Test
+  void aResnetLearnsAsInPyTorch() throws IOException {
+    JsonNode fixture;
+    try (InputStream in = getClass().getResourceAsStream("/training/resnet8.json")) {
+      fixture = Json.MAPPER.readTree(in);
+    }
+    Model fresh = Architectures.create("resnet8", 10, 3, 32, 1);
+    Map<String, HostTensor> parameters = new LinkedHashMap<>(fresh.parameters());
+    int k = 0;
+    for (String name : fresh.parameters().keySet()) {
+      if (ParameterShapes.trainable(name)) {
+        Shape s = fresh.parameters().get(name).shape();
+        double[] w = weave((int) s.elements(), k++);
+        float[] d = new float[w.length];
+        for (int i = 0; i < d.length; i++) {
+          boolean weight = name.endsWith("weight");
+          d[i] = (float) (s.rank() > 1 ? w[i] * 0.15 : weight ? 1 + 0.3 * w[i] : 0.2 * w[i]);
+        }
+        parameters.put(name, new HostTensor(s, d));
+      }
+    }
+    double[] image = weave(4 * 3 * 32 * 32, 99);
+    try (Device device = new CpuDevice();
+        Network net = new Network(device, new Model(fresh.graph(), parameters, Map.of()));
+        TrainingProgram program =
+            TrainingProgram.compile(net, 4, new Sgd(0.9f, true, 1e-2f, 0.1f), 0)) {
+      byte[] pixels = new byte[image.length];
+      for (int i = 0; i < pixels.length; i++) {
+        pixels[i] = (byte) (int) Math.floor((image[i] + 1) * 127.5);
+      }
+      upload(device, program, pixels, 3, 0, 9, 3);
+      program.setLearningRate(0.05f);
+      for (JsonNode step : fixture.get("steps")) {
+        program.clearMetrics();
+        program.step();
+        assertEquals(
+            step.get("loss").asDouble(), device.downloadDoubles(program.metrics())[0] / 4, 1e-4);
+        step.get("gradients")
+            .fields()
+            .forEachRemaining(
+                e -> {
+                  float[] g = device.downloadFloats(program.gradient(e.getKey()));
+                  double[] w = weave(g.length, 7);
+                  double dot = 0;
+                  for (int i = 0; i < g.length; i++) {
+                    dot += g[i] * w[i];
+                  }
+                  double norm = e.getValue().get(0).asDouble();
+                  double near = 2e-3 * norm;
+                  assertEquals(norm, norm(g), near, e.getKey());
+                  assertEquals(e.getValue().get(1).asDouble(), dot, near, e.getKey());
+                  for (int i = 0; i < Math.min(8, g.length); i++) {
+                    assertEquals(e.getValue().get(2 + i).asDouble(), g[i], near, e.getKey());
+                  }
+                });
+        step.get("parameters")
+            .fields()
+            .forEachRemaining(
+                e -> {
+                  float[] p = device.downloadFloats(net.parameter(e.getKey()));
+                  double norm = e.getValue().get(0).asDouble();
+                  assertEquals(norm, norm(p), 1e-3 * norm, e.getKey());
+                  for (int i = 0; i < Math.min(8, p.length); i++) {
+                    assertEquals(e.getValue().get(1 + i).asDouble(), p[i], 1e-3 * norm, e.getKey());
+                  }
+                });
+        step.get("running")
+            .fields()
+            .forEachRemaining(
+                e -> {
+                  float[] p = device.downloadFloats(net.parameter(e.getKey()));
+                  for (int i = 0; i < 8; i++) {
+                    double want = e.getValue().get(i).asDouble();
+                    assertEquals(want, p[i], 1e-3 * (1 + Math.abs(want)), e.getKey());
+                  }
+                });
+      }
+    }
+  }
+
+  /**
+   * Every op in one small graph: groups, dilation, asymmetric padding, bias, ReLU6, concat, three
+   * poolings, shortcut, add with fused ReLU, a value with three readers, flatten of a plane.
+   */
+  @Test
+  void everyOpsGradientEqualsFiniteDifferences() {
+    List<Node> n = new ArrayList<>();
+    n.add(new Node("input", new Op.Input(3, 9, 9), List.of()));
+    n.add(node("c1", new Op.Convolution(6, 3, 3, ConvolutionSpec.of(1, 1), true), "input"));
+    n.add(node("b1", new Op.BatchNorm(1e-5f, 0.1f), "c1"));
+    n.add(node("r1", new Op.Activate(Activation.RELU), "b1"));
+    ConvolutionSpec grouped = new ConvolutionSpec(1, 1, 1, 2, 1, 0, 1, 1, 2);
+    n.add(node("c2", new Op.Convolution(4, 3, 3, grouped, false), "r1"));
+    ConvolutionSpec dilated = new ConvolutionSpec(1, 1, 2, 2, 2, 2, 2, 2, 1);
+    n.add(node("c3", new Op.Convolution(5, 3, 3, dilated, true), "r1"));
+    n.add(node("r3", new Op.Activate(Activation.RELU6), "c3"));
+    n.add(node("m", new Op.Pool(PoolSpec.square(PoolSpec.Kind.MAX, 3, 1, 1)), "r1"));
+    n.add(node("cat", new Op.Concat(), "c2", "r3", "m"));
+    n.add(node("b4", new Op.BatchNorm(1e-5f, 0.1f), "cat"));
+    n.add(
+        node(
+            "avg",
+            new Op.Pool(PoolSpec.square(PoolSpec.Kind.AVERAGE_INCLUDE_PADDING, 2, 2, 1)),
+            "b4"));
+    n.add(node("c5", new Op.Convolution(19, 1, 1, ConvolutionSpec.of(1, 0), false), "avg"));
+    n.add(node("short", new Op.Shortcut(1, 1, 3), "avg"));
+    n.add(node("add", new Op.Add(), "c5", "short"));
+    n.add(node("r6", new Op.Activate(Activation.RELU), "add"));
+    n.add(node("twice", new Op.Add(), "r6", "r6"));
+    n.add(node("id", new Op.Identity(), "twice"));
+    n.add(node("avg2", new Op.Pool(PoolSpec.square(PoolSpec.Kind.AVERAGE, 3, 2, 1)), "id"));
+    n.add(node("flat", new Op.Flatten(), "avg2"));
+    n.add(node("fc1", new Op.Linear(7, true), "flat"));
+    n.add(node("fc2", new Op.Linear(4, false), "fc1"));
+    checkGradients(new Graph(n), 5);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"resnet14b", "vgg11_bn_cifar"})
+  void aWholeNetworksGradientEqualsFiniteDifferences(String name) {
+    checkGradients(Architectures.graph(name, 10, 3, 32), 2);
+  }
+
+  private static Node node(String name, Op op, String... inputs) {
+    return new Node(name, op, List.of(inputs));
+  }
+
+  /**
+   * Along a random direction a parameter at a time: (L(p + hd) - L(p - hd)) / 2h. In single
+   * precision and across ReLU kinks; hence the tolerance and the aggregate over all parameters.
+   */
+  private static void checkGradients(Graph graph, int batch) {
+    SplittableRandom random = new SplittableRandom(8);
+    Map<String, HostTensor> parameters = new LinkedHashMap<>();
+    ParameterShapes.of(graph)
+        .forEach(
+            (name, shape) -> {
+              float[] d = new float[(int) shape.elements()];
+              double std = shape.rank() > 1 ? Math.sqrt(2.0 * shape.dim(0) / d.length) : 0.2;
+              for (int i = 0; i < d.length; i++) {
+                boolean one = shape.rank() == 1 && !name.endsWith("bias") && !name.endsWith("mean");
+                d[i] = (float) (std * random.nextGaussian() + (one ? 1 : 0));
+              }
+              if (name.equals("input.mean") || name.equals("input.std")) {
+                java.util.Arrays.fill(d, name.endsWith("mean") ? 127 : 64);
+              }
+              parameters.put(name, new HostTensor(shape, d));
+            });
+    try (Device device = new CpuDevice();
+        Network net = new Network(device, new Model(graph, parameters, Map.of()));
+        TrainingProgram program =
+            TrainingProgram.compile(net, batch, new Sgd(0, false, 0, 0.1f), 0)) {
+      byte[] pixels = new byte[(int) program.pixels().elements()];
+      random.nextBytes(pixels);
+      int[] labels = random.ints(batch, 0, 4).toArray();
+      upload(device, program, pixels, labels);
+      program.backpropagate();
+      Map<String, float[]> gradients = new LinkedHashMap<>();
+      for (String name : parameters.keySet()) {
+        if (ParameterShapes.trainable(name)) {
+          gradients.put(name, device.downloadFloats(program.gradient(name)));
+        }
+      }
+      double largest =
+          gradients.values().stream().mapToDouble(TrainingProgramTest::norm).max().orElseThrow();
+      int close = 0;
+      for (Map.Entry<String, float[]> e : gradients.entrySet()) {
+        float[] g = e.getValue();
+        double norm = norm(g);
+        // along the gradient itself, half mixed with noise, so that a wrong element shows
+        double[] d = new double[g.length];
+        double length = 0;
+        for (int i = 0; i < d.length; i++) {
+          d[i] = g[i] / (norm + 1e-12) + random.nextGaussian() / Math.sqrt(d.length);
+          length += d[i] * d[i];
+        }
+        double dot = 0;
+        for (int i = 0; i < d.length; i++) {
+          d[i] /= Math.sqrt(length);
+          dot += d[i] * g[i];
+        }
+        float[] p = parameters.get(e.getKey()).data();
+        double best = Double.MAX_VALUE;
+        for (double h : new double[] {3e-2, 1e-2, 3e-3}) {
+          double slope =
+              (loss(device, net, program, e.getKey(), p, d, h)
+                      - loss(device, net, program, e.getKey(), p, d, -h))
+                  / (2 * h);
+          best = Math.min(best, Math.abs(slope - dot));
+        }
+        device.upload(p, net.parameter(e.getKey()));
+        double error = best / (Math.abs(dot) + 2e-3 * largest);
+        assertTrue(error < 0.1, e.getKey() + ": relative error " + error + ", slope " + dot);
+        close += error < 0.02 ? 1 : 0;
+      }
+      assertTrue(close >= 0.8 * gradients.size(), close + " of " + gradients.size());
+    }
+  }
+
+  private static double loss(
+      Device device,
+      Network net,
+      TrainingProgram program,
+      String name,
+      float[] p,
+      double[] d,
+      double h) {
+    float[] moved = new float[p.length];
+    for (int i = 0; i < p.length; i++) {
+      moved[i] = (float) (p[i] + h * d[i]);
+    }
+    device.upload(moved, net.parameter(name));
+    program.clearMetrics();
+    program.backpropagate();
+    double[] m = device.downloadDoubles(program.metrics());
+    return m[0] / m[3];
+  }
+
+  private static void upload(Device device, TrainingProgram program, byte[] pixels, int... labels) {
+    try (HostBuffer host = device.hostBuffer(pixels.length)) {
+      host.bytes().put(0, pixels);
+      device.upload(host, program.pixels());
+      host.awaitRead();
+    }
+    device.upload(labels, program.labels());
+  }
+
+  private static double norm(float[] v) {
+    double sum = 0;
+    for (float f : v) {
+      sum += (double) f * f;
+    }
+    return Math.sqrt(sum);
+  }
+
+  /** As in scripts/make-training-fixtures.py. */
+  private static double[] weave(int n, int seed) {
+    double[] out = new double[n];
+    for (int i = 0; i < n; i++) {
+      out[i] = Math.sin(i * 0.7311 + seed * 1.37) * Math.cos(i * 0.1173 + seed);
+    }
+    return out;
+  }
+}
