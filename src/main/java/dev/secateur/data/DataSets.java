@@ -7,23 +7,55 @@ import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.zip.GZIPInputStream;
 import org.tukaani.xz.XZInputStream;
 
 /** Opens data sets by a specification, {@code KIND:DIRECTORY}. */
 public final class DataSets {
+  /** What {@link #open} takes. */
+  public static final String KINDS = "cifar10:DIR, fashion-mnist:DIR, idx:DIR";
+
+  private static final List<String> FASHION =
+      List.of(
+          "T-shirt/top",
+          "Trouser",
+          "Pullover",
+          "Dress",
+          "Coat",
+          "Sandal",
+          "Shirt",
+          "Sneaker",
+          "Bag",
+          "Ankle boot");
+
   private DataSets() {}
 
   /**
-   * @param spec {@code cifar10:DIR}, the binary version, plain, .gz or .xz
+   * @param spec {@code cifar10:DIR}, the binary version; {@code fashion-mnist:DIR} or {@code
+   *     idx:DIR}, IDX files with MNIST's names; each plain, .gz or .xz
    * @throws SecateurException for an unknown kind or a file of wrong length or labels
    */
   public static Dataset open(String spec, Split split) throws IOException {
     int colon = spec.indexOf(':');
-    if (colon < 0 || !spec.substring(0, colon).equals("cifar10")) {
-      throw new SecateurException("--data " + spec + ": expected cifar10:DIR");
-    }
+    String kind = colon < 0 ? "" : spec.substring(0, colon);
     Path dir = Path.of(spec.substring(colon + 1));
+    return switch (kind) {
+      case "cifar10" -> cifar10(dir, split);
+      case "idx" -> idx(dir, split, List.of());
+      case "fashion-mnist" -> idx(dir, split, FASHION);
+      default -> throw new SecateurException("--data " + spec + ": expected one of " + KINDS);
+    };
+  }
+
+  private static Dataset idx(Path dir, Split split, List<String> names) throws IOException {
+    String part = split == Split.TEST ? "t10k" : "train";
+    Path images = find(dir, part + "-images-idx3-ubyte");
+    Path labels = find(dir, part + "-labels-idx1-ubyte");
+    return Idx.of(images.toString(), unpacked(images), labels.toString(), unpacked(labels), names);
+  }
+
+  private static Dataset cifar10(Path dir, Split split) throws IOException {
     ByteArrayOutputStream all = new ByteArrayOutputStream();
     if (split == Split.TEST) {
       all.write(cifar(dir, "test_batch.bin"));
@@ -36,47 +68,54 @@ public final class DataSets {
   }
 
   private static byte[] cifar(Path dir, String name) throws IOException {
-    for (String ending : new String[] {"", ".gz", ".xz"}) {
-      Path file = dir.resolve(name + ending);
-      if (!Files.exists(file)) {
-        continue;
-      }
-      byte[] bytes;
-      try (InputStream raw = Files.newInputStream(file);
-          InputStream in = unpack(raw, ending)) {
-        bytes = in.readAllBytes();
-      } catch (IOException e) {
-        throw new SecateurException(file + ": cannot be unpacked (" + e.getMessage() + ")", e);
-      }
-      if (bytes.length == 0 || bytes.length % Cifar10.RECORD != 0) {
+    Path file = find(dir, name);
+    byte[] bytes = unpacked(file);
+    if (bytes.length == 0 || bytes.length % Cifar10.RECORD != 0) {
+      throw new SecateurException(
+          file
+              + ": "
+              + bytes.length
+              + " bytes; expected a multiple of "
+              + Cifar10.RECORD
+              + " (a label and 3x32x32 pixels)");
+    }
+    for (int i = 0; i < bytes.length; i += Cifar10.RECORD) {
+      if (bytes[i] < 0 || bytes[i] > 9) {
         throw new SecateurException(
             file
-                + ": "
-                + bytes.length
-                + " bytes; expected a multiple of "
-                + Cifar10.RECORD
-                + " (a label and 3x32x32 pixels)");
+                + ": label "
+                + (bytes[i] & 255)
+                + " of image "
+                + i / Cifar10.RECORD
+                + "; expected 0 to 9");
       }
-      for (int i = 0; i < bytes.length; i += Cifar10.RECORD) {
-        if (bytes[i] < 0 || bytes[i] > 9) {
-          throw new SecateurException(
-              file
-                  + ": label "
-                  + (bytes[i] & 255)
-                  + " of image "
-                  + i / Cifar10.RECORD
-                  + "; expected 0 to 9");
-        }
+    }
+    return bytes;
+  }
+
+  private static Path find(Path dir, String name) throws IOException {
+    for (String ending : new String[] {"", ".gz", ".xz"}) {
+      if (Files.exists(dir.resolve(name + ending))) {
+        return dir.resolve(name + ending);
       }
-      return bytes;
     }
     throw new NoSuchFileException(dir.resolve(name) + " (nor .gz, .xz)");
   }
 
+  private static byte[] unpacked(Path file) {
+    String name = file.getFileName().toString();
+    try (InputStream raw = Files.newInputStream(file);
+        InputStream in = unpack(raw, name.substring(name.lastIndexOf('.') + 1))) {
+      return in.readAllBytes();
+    } catch (IOException e) {
+      throw new SecateurException(file + ": cannot be unpacked (" + e.getMessage() + ")", e);
+    }
+  }
+
   private static InputStream unpack(InputStream raw, String ending) throws IOException {
     return switch (ending) {
-      case ".gz" -> new GZIPInputStream(raw);
-      case ".xz" -> new XZInputStream(raw);
+      case "gz" -> new GZIPInputStream(raw);
+      case "xz" -> new XZInputStream(raw);
       default -> raw;
     };
   }
