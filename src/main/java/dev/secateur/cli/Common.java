@@ -56,6 +56,14 @@ final class Common {
         : new TerminalProgress(System.err);
   }
 
+  /** A line on standard error about how far a long command is; none with --quiet. */
+  void note(String line) {
+    if (!quiet) {
+      spec.commandLine().getErr().println(line);
+      spec.commandLine().getErr().flush();
+    }
+  }
+
   /** Prints the result: {@code value} as JSON with --json, else the text. */
   void print(Object value, Supplier<String> text) throws JsonProcessingException {
     var out = spec.commandLine().getOut();

@@ -12,7 +12,7 @@ final class DataOptions {
       names = "--data",
       required = true,
       paramLabel = "KIND:DIR",
-      description = "cifar10:DIR, the binary version, plain, .gz or .xz")
+      description = "cifar10:DIR (binary version), fashion-mnist:DIR or idx:DIR; plain, .gz or .xz")
   private String data;
 
   @Option(

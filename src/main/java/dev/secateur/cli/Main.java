@@ -34,9 +34,15 @@ import picocli.CommandLine.UnmatchedArgumentException;
     usageHelpAutoWidth = true,
     subcommands = {
       DoctorCommand.class,
+      InfoCommand.class,
       EvalCommand.class,
+      TrainCommand.class,
       ScoreCommand.class,
       PruneCommand.class,
+      FinetuneCommand.class,
+      ExportCommand.class,
+      ImportCommand.class,
+      BenchCommand.class,
       CompletionCommand.class
     })
 public final class Main implements Runnable {

@@ -42,12 +42,12 @@ final class ModelFiles {
 
   private static boolean isPyTorch(Path file) throws IOException {
     String name = file.getFileName().toString().toLowerCase(Locale.ROOT);
+    if (Models.isSafetensors(file)) {
+      return false;
+    }
     byte[] head;
     try (InputStream in = Files.newInputStream(file)) {
-      head = in.readNBytes(9);
-    }
-    if (head.length == 9 && head[8] == '{') {
-      return false; // safetensors: eight bytes of length, then JSON
+      head = in.readNBytes(2);
     }
     boolean zip = head.length > 1 && head[0] == 'P' && head[1] == 'K';
     boolean pickle = head.length > 1 && (head[0] & 0xff) == 0x80;

@@ -1,6 +1,5 @@
 package dev.secateur.cli;
 
-import dev.secateur.SecateurException;
 import dev.secateur.data.Dataset;
 import dev.secateur.data.Split;
 import dev.secateur.device.PoolSpec;
@@ -44,14 +43,25 @@ final class ScoringOptions {
       description = "training images to score on; default ${DEFAULT-VALUE}")
   private int samples;
 
+  DataOptions data() {
+    return data;
+  }
+
+  int components() {
+    return components;
+  }
+
+  PoolSpec.Kind pool() {
+    return pool == Pool.MAX ? PoolSpec.Kind.MAX : PoolSpec.Kind.AVERAGE;
+  }
+
+  int samples() {
+    return samples;
+  }
+
   Scores score(Network net, Common common) throws IOException {
     Dataset train = data.open(Split.TRAIN);
-    PoolSpec.Kind kind = pool == Pool.MAX ? PoolSpec.Kind.MAX : PoolSpec.Kind.AVERAGE;
-    var in = net.graph().shape(net.graph().input().name());
-    if (in.dim(1) != train.channels() || in.dim(2) != train.height()) {
-      throw new SecateurException(
-          data.spec() + ": images do not fit the network's input " + in + " (1xCxHxW)");
-    }
-    return Scorer.score(net, train, components, kind, samples, data.batchSize(), common.progress());
+    return Scorer.score(
+        net, train, components, pool(), samples, data.batchSize(), common.progress());
   }
 }

@@ -1,12 +1,16 @@
 package dev.secateur.io;
 
+import ai.onnx.proto.OnnxMl;
 import dev.secateur.SecateurException;
+import dev.secateur.io.onnx.OnnxExport;
 import dev.secateur.io.pytorch.StateDict;
 import dev.secateur.nn.Architectures;
 import dev.secateur.nn.Model;
 import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Shape;
 import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -22,7 +26,8 @@ public final class Models {
   private Models() {}
 
   /**
-   * A PyTorch state dict as a named architecture; the normalisation is the architecture's default.
+   * A PyTorch state dict, or a safetensors file of one, as a named architecture; the normalisation
+   * is the architecture's default.
    *
    * @param classes size of the head; empty: as in the file
    * @throws SecateurException when the tensors do not fit, naming the first that differ
@@ -36,7 +41,8 @@ public final class Models {
               + "; expected one of "
               + String.join(", ", Architectures.names()));
     }
-    Map<String, HostTensor> tensors = StateDict.read(file);
+    Map<String, HostTensor> tensors =
+        isSafetensors(file) ? NativeFormat.tensors(file) : StateDict.read(file);
     int found =
         HEADS.stream()
             .filter(tensors::containsKey)
@@ -80,6 +86,14 @@ public final class Models {
     return new Model(fresh.graph(), parameters, metadata);
   }
 
+  /** Whether a file begins as safetensors do: eight bytes of length, then JSON. */
+  public static boolean isSafetensors(Path file) throws IOException {
+    try (InputStream in = Files.newInputStream(file)) {
+      byte[] head = in.readNBytes(9);
+      return head.length == 9 && head[8] == '{';
+    }
+  }
+
   private static Model fresh(String architecture, int classes, int channels) {
     boolean cifar =
         architecture.endsWith("_cifar") || architecture.matches("resnet(8|14|20|32|44|56|110)b?");
@@ -98,5 +112,16 @@ public final class Models {
   /** Writes a native model file; an earlier one stays whole until the new one is. */
   public static void save(Model model, Path file) {
     AtomicFile.write(file, out -> NativeFormat.write(model, out));
+  }
+
+  /** Writes an ONNX file, opset 17; see {@link OnnxExport}. */
+  public static void exportOnnx(Model model, Path file) {
+    OnnxMl.ModelProto proto = OnnxExport.export(model);
+    AtomicFile.write(file, proto::writeTo);
+  }
+
+  /** Writes the parameters alone under their PyTorch names, as plain safetensors (F32). */
+  public static void exportSafetensors(Model model, Path file) {
+    AtomicFile.write(file, out -> NativeFormat.writeParameters(model, out));
   }
 }

@@ -38,12 +38,28 @@ final class NativeFormat {
   private NativeFormat() {}
 
   static void write(Model model, OutputStream out) throws IOException {
-    ObjectNode header = Json.MAPPER.createObjectNode();
-    ObjectNode metadata = header.putObject(METADATA);
-    model.metadata().forEach(metadata::put);
+    Map<String, String> metadata = new LinkedHashMap<>(model.metadata());
     metadata.put(GRAPH, graphJson(model.graph()));
+    write(model.parameters(), metadata, out);
+  }
+
+  /** Plain safetensors: no graph, no normalisation. */
+  static void writeParameters(Model model, OutputStream out) throws IOException {
+    Map<String, HostTensor> parameters = new LinkedHashMap<>(model.parameters());
+    String input = model.graph().input().name();
+    parameters.remove(input + ".mean");
+    parameters.remove(input + ".std");
+    write(parameters, model.metadata(), out);
+  }
+
+  private static void write(
+      Map<String, HostTensor> parameters, Map<String, String> metadata, OutputStream out)
+      throws IOException {
+    ObjectNode header = Json.MAPPER.createObjectNode();
+    ObjectNode metadataJson = header.putObject(METADATA);
+    metadata.forEach(metadataJson::put);
     long offset = 0;
-    for (Map.Entry<String, HostTensor> e : model.parameters().entrySet()) {
+    for (Map.Entry<String, HostTensor> e : parameters.entrySet()) {
       ObjectNode t = header.putObject(e.getKey());
       t.put("dtype", "F32");
       ArrayNode shape = t.putArray("shape");
@@ -58,7 +74,7 @@ final class NativeFormat {
     Arrays.fill(head, json.length, padded, (byte) ' ');
     out.write(ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(padded).array());
     out.write(head);
-    for (HostTensor t : model.parameters().values()) {
+    for (HostTensor t : parameters.values()) {
       ByteBuffer b = ByteBuffer.allocate(4 * t.data().length).order(ByteOrder.LITTLE_ENDIAN);
       b.asFloatBuffer().put(t.data());
       out.write(b.array());
@@ -78,7 +94,13 @@ final class NativeFormat {
     return nodes.toString();
   }
 
-  static Model load(Path file) throws IOException {
+  /** What is made of a file's header and data. */
+  @FunctionalInterface
+  private interface Reader<T> {
+    T read(JsonNode header, byte[] data) throws IOException;
+  }
+
+  private static <T> T read(Path file, Reader<T> reader) throws IOException {
     long size = Files.size(file);
     try (InputStream in = new BufferedInputStream(Files.newInputStream(file), 1 << 16)) {
       byte[] length = in.readNBytes(8);
@@ -87,39 +109,64 @@ final class NativeFormat {
       if (head < 2 || head > size - 8 || head > 100_000_000) {
         throw new SecateurException(
             file
-                + ": unknown format; expected a native model file, or a PyTorch state dict with"
-                + " --arch");
+                + ": unknown format; expected a native model file, or a PyTorch state dict or"
+                + " safetensors file with --arch");
       }
       JsonNode header = Json.MAPPER.readTree(in.readNBytes((int) head));
       byte[] data = in.readNBytes(Math.toIntExact(size - 8 - head));
-      Graph graph = graph(Json.MAPPER.readTree(header.path(METADATA).path(GRAPH).asText()));
-      Map<String, HostTensor> parameters = new LinkedHashMap<>();
-      for (Map.Entry<String, Shape> e : ParameterShapes.of(graph).entrySet()) {
-        HostTensor t = tensor(header.path(e.getKey()), e.getKey(), data);
-        boolean input = e.getKey().startsWith(graph.input().name() + ".");
-        if (!t.shape().equals(e.getValue()) && !input) {
-          throw new IllegalArgumentException(
-              e.getKey() + " is " + t.shape() + ", expected " + e.getValue());
-        }
-        parameters.put(e.getKey(), t);
-      }
-      Map<String, String> metadata = new LinkedHashMap<>();
-      header
-          .path(METADATA)
-          .fields()
-          .forEachRemaining(
-              f -> {
-                if (!f.getKey().equals(GRAPH)) {
-                  metadata.put(f.getKey(), f.getValue().asText());
-                }
-              });
-      return new Model(graph, parameters, metadata);
+      return reader.read(header, data);
     } catch (JsonProcessingException e) {
       throw new SecateurException(file + ": its header is damaged", e);
     } catch (IllegalArgumentException | IndexOutOfBoundsException | ArithmeticException e) {
-      throw new SecateurException(
-          file + ": is not a whole native model file (" + e.getMessage() + ")", e);
+      throw new SecateurException(file + ": is not a whole model file (" + e.getMessage() + ")", e);
     }
+  }
+
+  /** Every tensor of a safetensors file (F32). */
+  static Map<String, HostTensor> tensors(Path file) throws IOException {
+    return read(
+        file,
+        (header, data) -> {
+          Map<String, HostTensor> out = new LinkedHashMap<>();
+          header
+              .fieldNames()
+              .forEachRemaining(
+                  name -> {
+                    if (!name.equals(METADATA)) {
+                      out.put(name, tensor(header.path(name), name, data));
+                    }
+                  });
+          return out;
+        });
+  }
+
+  static Model load(Path file) throws IOException {
+    return read(file, NativeFormat::model);
+  }
+
+  private static Model model(JsonNode header, byte[] data) throws IOException {
+    Graph graph = graph(Json.MAPPER.readTree(header.path(METADATA).path(GRAPH).asText()));
+    Map<String, HostTensor> parameters = new LinkedHashMap<>();
+    for (Map.Entry<String, Shape> e : ParameterShapes.of(graph).entrySet()) {
+      HostTensor t = tensor(header.path(e.getKey()), e.getKey(), data);
+      boolean input = e.getKey().startsWith(graph.input().name() + ".");
+      if (!t.shape().equals(e.getValue()) && !input) {
+        throw new IllegalArgumentException(
+            e.getKey() + " is " + t.shape() + ", expected " + e.getValue());
+      }
+      parameters.put(e.getKey(), t);
+    }
+    Map<String, String> metadata = new LinkedHashMap<>();
+    header
+        .path(METADATA)
+        .fields()
+        .forEachRemaining(
+            f -> {
+              if (!f.getKey().equals(GRAPH)) {
+                metadata.put(f.getKey(), f.getValue().asText());
+              }
+            });
+    return new Model(graph, parameters, metadata);
   }
 
   private static HostTensor tensor(JsonNode t, String name, byte[] data) {
@@ -147,7 +194,7 @@ final class NativeFormat {
 
   private static Graph graph(JsonNode nodes) throws JsonProcessingException {
     if (!nodes.isArray() || nodes.isEmpty()) {
-      throw new IllegalArgumentException("it holds no graph");
+      throw new IllegalArgumentException("it holds no graph; parameters alone need --arch");
     }
     List<Node> out = new ArrayList<>();
     for (JsonNode n : nodes) {

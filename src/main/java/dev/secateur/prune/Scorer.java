@@ -1,5 +1,6 @@
 package dev.secateur.prune;
 
+import dev.secateur.SecateurException;
 import dev.secateur.data.Dataset;
 import dev.secateur.device.Arena;
 import dev.secateur.device.Device;
@@ -14,6 +15,7 @@ import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Shape;
 import dev.secateur.tensor.Tensor;
 import dev.secateur.train.BatchFeed;
+import dev.secateur.train.Evaluator;
 import dev.secateur.train.ProgressListener;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -39,6 +41,10 @@ public final class Scorer {
       ProgressListener progress) {
     Device device = net.device();
     List<String> layers = Prunable.convolutions(net.graph());
+    if (layers.isEmpty()) {
+      throw new SecateurException("the network has no convolution that can be pruned");
+    }
+    Evaluator.checkFits(net, data);
     FeatureTap tap = new FeatureTap(layers, kind);
     int classes = net.graph().shape(net.graph().output().name()).size(1);
     try (InferenceProgram program = InferenceProgram.compile(net, batch, Optional.of(tap));

@@ -1,0 +1,201 @@
+package dev.secateur.prune;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.secateur.SecateurException;
+import dev.secateur.data.Dataset;
+import dev.secateur.data.HoldOut;
+import dev.secateur.device.Device;
+import dev.secateur.io.Json;
+import dev.secateur.io.Models;
+import dev.secateur.nn.Cost;
+import dev.secateur.nn.Graph;
+import dev.secateur.nn.Model;
+import dev.secateur.nn.Network;
+import dev.secateur.train.EpochMetrics;
+import dev.secateur.train.Evaluation;
+import dev.secateur.train.Evaluator;
+import dev.secateur.train.ProgressListener;
+import dev.secateur.train.Trainer;
+import dev.secateur.train.TrainingOptions;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Consumer;
+
+/**
+ * The main job: score, remove, fine-tune, again and again (paper, algorithm 1). Scoring and
+ * fine-tuning see training images only; stop rules look at a held-out part of them.
+ */
+public final class PruneRun {
+  private final Device device;
+  private final PruneOptions options;
+  private final HoldOut data;
+  private final ProgressListener progress;
+  private final Consumer<IterationMetrics> listener;
+
+  private PruneRun(
+      Device device,
+      PruneOptions options,
+      HoldOut data,
+      ProgressListener progress,
+      Consumer<IterationMetrics> listener) {
+    this.device = device;
+    this.options = options;
+    this.data = data;
+    this.progress = progress;
+    this.listener = listener;
+  }
+
+  /**
+   * What came of a run.
+   *
+   * @param chosen the iteration that {@code model.sct} is
+   * @param stoppedBy iterations, target-macs or max-drop
+   */
+  public record Result(List<IterationMetrics> iterations, int chosen, String stoppedBy) {}
+
+  /**
+   * Prunes into a run directory.
+   *
+   * @param train all training images
+   * @param config what identifies the run, kept in run.json
+   * @param resume go on with a run that is there
+   * @param listener told each iteration, also those of an earlier start
+   * @throws SecateurException for data that does not fit, a rate that cannot be, a directory in use
+   */
+  public static Result prune(
+      Device device,
+      Model model,
+      Dataset train,
+      PruneOptions options,
+      Path directory,
+      ObjectNode config,
+      boolean resume,
+      ProgressListener progress,
+      Consumer<IterationMetrics> listener)
+      throws IOException {
+    RunDirectory run = RunDirectory.open(directory, config, resume);
+    HoldOut parts = HoldOut.of(train, options.holdOut(), options.seed());
+    return new PruneRun(device, options, parts, progress, listener).run(model, run, directory);
+  }
+
+  private Result run(Model original, RunDirectory run, Path directory) throws IOException {
+    List<IterationMetrics> done = new ArrayList<>();
+    for (int i = 0; i < run.iterations(); i++) {
+      done.add(run.metrics(i));
+      listener.accept(done.get(i));
+    }
+    Model model = done.isEmpty() ? original : run.model(done.size() - 1);
+    while (true) {
+      String reason = done.isEmpty() ? "" : stop(done);
+      if (!reason.isEmpty()) {
+        int last = done.size() - 1;
+        int chosen = reason.equals("max-drop") ? last - 1 : last;
+        Models.save(run.model(chosen), directory.resolve("model.sct"));
+        ObjectNode json = Json.MAPPER.createObjectNode();
+        json.set("config", run.config());
+        json.put("stoppedBy", reason);
+        json.put("chosenIteration", chosen);
+        json.put("device", device.description());
+        json.set("libraries", Json.MAPPER.valueToTree(device.versions()));
+        run.writeRun(json);
+        return new Result(done, chosen, reason);
+      }
+      model = iterate(model, done, run);
+      run.writeSummary(done);
+      listener.accept(done.get(done.size() - 1));
+    }
+  }
+
+  private String stop(List<IterationMetrics> done) {
+    IterationMetrics first = done.get(0);
+    IterationMetrics last = done.get(done.size() - 1);
+    if (options.maxDrop().filter(d -> first.accuracy() - last.accuracy() > d).isPresent()) {
+      return "max-drop";
+    }
+    if (options.targetMacs().filter(t -> last.macs() <= t * first.macs()).isPresent()) {
+      return "target-macs";
+    }
+    return last.iteration() >= options.iterations() ? "iterations" : "";
+  }
+
+  private Model iterate(Model model, List<IterationMetrics> done, RunDirectory run)
+      throws IOException {
+    int number = done.size();
+    if (number == 0) {
+      Evaluation e = evaluate(model);
+      done.add(metrics(0, model.graph(), Map.of(), e.top1(), e, List.of()));
+      run.save(0, model, done.get(0), new Scores(Map.of()));
+      return model;
+    }
+    Scores scores;
+    try (Network net = new Network(device, model)) {
+      scores =
+          Scorer.score(
+              net,
+              data.train(),
+              options.components(),
+              options.pool(),
+              options.samples(),
+              options.scoringBatch(),
+              progress);
+    }
+    Map<String, int[]> removed = Selection.lowest(scores, options.rate());
+    if (removed.isEmpty()) {
+      throw new SecateurException(
+          "rate "
+              + options.rate()
+              + " removes no filter of the "
+              + filters(model.graph())
+              + " left");
+    }
+    Model smaller = Surgery.remove(device, model, removed);
+    double afterPruning = evaluate(smaller).top1();
+    List<EpochMetrics> epochs = List.of();
+    if (options.fineTuning().isPresent()) {
+      TrainingOptions t = options.fineTuning().get();
+      TrainingOptions own =
+          new TrainingOptions(
+              t.batch(), t.schedule(), t.sgd(), t.augmentation(), t.seed() + number);
+      try (Network net = new Network(device, smaller)) {
+        epochs = Trainer.train(net, data.train(), own, progress);
+        smaller = net.toModel();
+      }
+    }
+    done.add(metrics(number, smaller.graph(), removed, afterPruning, evaluate(smaller), epochs));
+    run.save(number, smaller, done.get(number), scores);
+    return smaller;
+  }
+
+  private Evaluation evaluate(Model model) {
+    try (Network net = new Network(device, model)) {
+      return Evaluator.evaluate(net, data.held(), options.scoringBatch(), progress);
+    }
+  }
+
+  private static IterationMetrics metrics(
+      int number,
+      Graph graph,
+      Map<String, int[]> removed,
+      double afterPruning,
+      Evaluation e,
+      List<EpochMetrics> epochs) {
+    Cost cost = Cost.of(graph);
+    return new IterationMetrics(
+        number,
+        filters(graph),
+        cost.parameters(),
+        cost.macs(),
+        removed,
+        afterPruning,
+        e.top1(),
+        e.loss(),
+        epochs);
+  }
+
+  private static long filters(Graph graph) {
+    return Prunable.convolutions(graph).stream().mapToLong(c -> graph.shape(c).dim(1)).sum();
+  }
+}

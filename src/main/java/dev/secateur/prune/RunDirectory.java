@@ -1,0 +1,153 @@
+package dev.secateur.prune;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.secateur.SecateurException;
+import dev.secateur.io.AtomicFile;
+import dev.secateur.io.Json;
+import dev.secateur.io.Models;
+import dev.secateur.nn.Model;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Locale;
+import java.util.stream.Stream;
+
+/**
+ * What a pruning run leaves on disk: {@code run.json}, {@code summary.csv} and, for each iteration,
+ * {@code iter-NN/} with {@code model.sct}, {@code metrics.json} and {@code scores.json}. An
+ * iteration's folder appears at once or not at all, so that a run killed at any moment goes on from
+ * the last whole one.
+ */
+final class RunDirectory {
+  private final Path dir;
+
+  private RunDirectory(Path dir) {
+    this.dir = dir;
+  }
+
+  /**
+   * @param config what the run is; a resumed run must have the same
+   * @throws SecateurException when there is a run already and {@code resume} is false, or it is
+   *     another run
+   */
+  static RunDirectory open(Path dir, ObjectNode config, boolean resume) throws IOException {
+    Path file = dir.resolve("run.json");
+    RunDirectory run = new RunDirectory(dir);
+    if (Files.exists(file)) {
+      if (!resume) {
+        throw new SecateurException(
+            dir + " holds a run already: add --resume to go on with it, or take another -o");
+      }
+      JsonNode earlier;
+      try {
+        earlier = Json.MAPPER.readTree(file.toFile()).path("config");
+      } catch (IOException e) {
+        throw new SecateurException(file + ": is damaged", e);
+      }
+      JsonNode now = Json.MAPPER.readTree(config.toString());
+      now.fieldNames()
+          .forEachRemaining(
+              key -> {
+                if (!now.get(key).equals(earlier.path(key))) {
+                  throw new SecateurException(
+                      file
+                          + ": "
+                          + key
+                          + " was "
+                          + earlier.path(key)
+                          + ", now it is "
+                          + now.get(key)
+                          + "; --resume goes on with the same settings only");
+                }
+              });
+    } else {
+      if (Files.exists(dir) && !Files.isDirectory(dir)) {
+        throw new SecateurException(dir + " is a file; -o expects a directory");
+      }
+      ObjectNode json = Json.MAPPER.createObjectNode();
+      json.set("config", config);
+      run.writeRun(json);
+    }
+    return run;
+  }
+
+  void writeRun(ObjectNode json) {
+    write(dir.resolve("run.json"), json);
+  }
+
+  JsonNode config() throws IOException {
+    return Json.MAPPER.readTree(dir.resolve("run.json").toFile()).path("config");
+  }
+
+  /** The iterations that are whole, from 0 on. */
+  int iterations() {
+    int n = 0;
+    while (Files.exists(iteration(n).resolve("metrics.json"))) {
+      n++;
+    }
+    return n;
+  }
+
+  Path iteration(int number) {
+    return dir.resolve(String.format(Locale.ROOT, "iter-%02d", number));
+  }
+
+  Model model(int number) throws IOException {
+    return Models.load(iteration(number).resolve("model.sct"));
+  }
+
+  IterationMetrics metrics(int number) throws IOException {
+    return Json.MAPPER.readValue(
+        iteration(number).resolve("metrics.json").toFile(), IterationMetrics.class);
+  }
+
+  void save(int number, Model model, IterationMetrics metrics, Scores scores) throws IOException {
+    Path temporary = dir.resolve("." + iteration(number).getFileName() + ".tmp");
+    delete(temporary);
+    Models.save(model, temporary.resolve("model.sct"));
+    write(temporary.resolve("scores.json"), scores);
+    write(temporary.resolve("metrics.json"), metrics);
+    delete(iteration(number)); // left by hand, without metrics
+    Files.move(temporary, iteration(number), StandardCopyOption.ATOMIC_MOVE);
+  }
+
+  void writeSummary(List<IterationMetrics> all) {
+    StringBuilder csv = new StringBuilder();
+    csv.append("iteration,filters,parameters,macs,heldout_after_pruning,heldout_top1,heldout_loss");
+    csv.append('\n');
+    for (IterationMetrics m : all) {
+      csv.append(
+          String.format(
+              Locale.ROOT,
+              "%d,%d,%d,%d,%.4f,%.4f,%.6f%n",
+              m.iteration(),
+              m.filters(),
+              m.parameters(),
+              m.macs(),
+              m.afterPruning(),
+              m.accuracy(),
+              m.loss()));
+    }
+    byte[] bytes = csv.toString().getBytes(StandardCharsets.UTF_8);
+    AtomicFile.write(dir.resolve("summary.csv"), out -> out.write(bytes));
+  }
+
+  private static void write(Path file, Object value) {
+    AtomicFile.write(file, out -> out.write(Json.MAPPER.writeValueAsBytes(value)));
+  }
+
+  private static void delete(Path folder) throws IOException {
+    if (Files.exists(folder)) {
+      try (Stream<Path> all = Files.walk(folder)) {
+        for (Path p : all.sorted(Comparator.reverseOrder()).toList()) {
+          Files.delete(p);
+        }
+      }
+    }
+  }
+}
