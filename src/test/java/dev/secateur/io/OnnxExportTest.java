@@ -1,0 +1,192 @@
+package dev.secateur.io;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import ai.onnxruntime.OnnxTensor;
+import ai.onnxruntime.OrtEnvironment;
+import ai.onnxruntime.OrtException;
+import ai.onnxruntime.OrtSession;
+import dev.secateur.device.Activation;
+import dev.secateur.device.ConvolutionSpec;
+import dev.secateur.device.Device;
+import dev.secateur.device.HostBuffer;
+import dev.secateur.device.PoolSpec;
+import dev.secateur.device.cpu.CpuDevice;
+import dev.secateur.nn.Architectures;
+import dev.secateur.nn.Graph;
+import dev.secateur.nn.InferenceProgram;
+import dev.secateur.nn.Model;
+import dev.secateur.nn.Network;
+import dev.secateur.nn.Node;
+import dev.secateur.nn.Op;
+import dev.secateur.nn.ParameterShapes;
+import dev.secateur.prune.Prunable;
+import dev.secateur.prune.Scores;
+import dev.secateur.prune.Selection;
+import dev.secateur.prune.Surgery;
+import dev.secateur.tensor.HostTensor;
+import java.io.IOException;
+import java.nio.FloatBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SplittableRandom;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** An exported network computes in ONNX Runtime what it computes here, for any batch size. */
+class OnnxExportTest {
+  @TempDir Path dir;
+
+  @ParameterizedTest
+  @CsvSource({
+    "resnet8, 3, 32",
+    "resnet20, 1, 28",
+    "resnet14b, 3, 32",
+    "resnet18, 3, 64",
+    "resnet50, 3, 32",
+    "vgg11_bn_cifar, 3, 32"
+  })
+  void architecturesBeforeAndAfterPruning(String name, int channels, int size)
+      throws IOException, OrtException {
+    Model model = randomised(Architectures.graph(name, 10, channels, size));
+    same(model);
+    SplittableRandom random = new SplittableRandom(2);
+    Map<String, float[]> scores = new LinkedHashMap<>();
+    for (String c : Prunable.convolutions(model.graph())) {
+      float[] s = new float[model.graph().shape(c).size(1)];
+      for (int i = 0; i < s.length; i++) {
+        s[i] = random.nextFloat();
+      }
+      scores.put(c, s);
+    }
+    try (Device device = new CpuDevice()) {
+      same(Surgery.remove(device, model, Selection.lowest(new Scores(scores), 0.3)));
+    }
+  }
+
+  @Test
+  void everyOp() throws IOException, OrtException {
+    List<Node> n = new ArrayList<>();
+    n.add(new Node("input", new Op.Input(3, 9, 11), List.of()));
+    n.add(node("c1", new Op.Convolution(6, 3, 3, ConvolutionSpec.of(1, 1), true), "input"));
+    n.add(node("r1", new Op.Activate(Activation.RELU6), "c1"));
+    ConvolutionSpec grouped = new ConvolutionSpec(2, 1, 1, 2, 1, 0, 1, 1, 2);
+    n.add(node("c2", new Op.Convolution(4, 3, 3, grouped, false), "r1"));
+    ConvolutionSpec dilated = new ConvolutionSpec(2, 1, 2, 2, 2, 2, 2, 2, 1);
+    n.add(node("c3", new Op.Convolution(5, 3, 3, dilated, true), "r1"));
+    n.add(node("cat", new Op.Concat(), "c2", "c3"));
+    n.add(node("bn", new Op.BatchNorm(1e-3f, 0.1f), "cat"));
+    n.add(node("max", new Op.Pool(new PoolSpec(PoolSpec.Kind.MAX, 3, 3, 1, 1, 1, 1, 1, 1)), "bn"));
+    PoolSpec.Kind inside = PoolSpec.Kind.AVERAGE;
+    PoolSpec.Kind counted = PoolSpec.Kind.AVERAGE_INCLUDE_PADDING;
+    n.add(node("a1", new Op.Pool(PoolSpec.square(inside, 3, 2, 1)), "max"));
+    n.add(node("a2", new Op.Pool(PoolSpec.square(counted, 3, 2, 1)), "max"));
+    n.add(node("add", new Op.Add(), "a1", "a2"));
+    n.add(node("short", new Op.Shortcut(2, 1, 2), "add"));
+    n.add(node("id", new Op.Identity(), "short"));
+    n.add(node("peak", new Op.GlobalPool(PoolSpec.Kind.MAX), "id"));
+    n.add(node("mean", new Op.GlobalPool(PoolSpec.Kind.AVERAGE), "id"));
+    n.add(node("both", new Op.Concat(), "peak", "mean"));
+    n.add(node("flat", new Op.Flatten(), "both"));
+    n.add(node("fc", new Op.Linear(7, false), "flat"));
+    same(randomised(new Graph(n)));
+  }
+
+  @Test
+  void aRealNetworkOnRealImages() throws IOException, OrtException {
+    Path file = Path.of("..", "shared", "data", "pretrained", "resnet56-4bfd9763.th");
+    Assumptions.assumeTrue(Files.exists(file), file + " is absent: skipped");
+    same(Models.importPyTorch(file, "resnet56", Optional.empty()));
+  }
+
+  @Test
+  void safetensorsComeBackAsTheSameNetwork() throws IOException {
+    Model model = randomised(Architectures.graph("resnet8", 10, 3, 32));
+    Path file = dir.resolve("m.safetensors");
+    Models.exportSafetensors(model, file);
+    Model back = Models.importPyTorch(file, "resnet8", Optional.empty());
+    model
+        .parameters()
+        .forEach(
+            (name, t) -> {
+              if (!name.startsWith("input.")) {
+                assertEquals(
+                    FloatBuffer.wrap(t.data()),
+                    FloatBuffer.wrap(back.parameters().get(name).data()),
+                    name);
+              }
+            });
+  }
+
+  private static Node node(String name, Op op, String... inputs) {
+    return new Node(name, op, List.of(inputs));
+  }
+
+  private static Model randomised(Graph graph) {
+    SplittableRandom random = new SplittableRandom(3);
+    Map<String, HostTensor> out = new LinkedHashMap<>();
+    ParameterShapes.of(graph)
+        .forEach(
+            (name, shape) -> {
+              float[] d = new float[(int) shape.elements()];
+              double std = shape.rank() > 1 ? Math.sqrt(2.0 * shape.dim(0) / d.length) : 0.2;
+              boolean positive = name.endsWith(".weight") || name.endsWith("_var");
+              for (int i = 0; i < d.length; i++) {
+                double r = random.nextDouble(-1, 1);
+                d[i] = (float) (std * r * 1.7 + (shape.rank() == 1 && positive ? 1 : 0));
+                if (name.startsWith("input.")) {
+                  d[i] = (float) (name.endsWith("mean") ? 120 + 10 * r : 60 + 10 * r);
+                }
+              }
+              out.put(name, new HostTensor(shape, d));
+            });
+    return new Model(graph, out, Map.of("made by", "a test"));
+  }
+
+  private void same(Model model) throws IOException, OrtException {
+    Path file = dir.resolve("m.onnx");
+    Models.exportOnnx(model, file);
+    OrtEnvironment environment = OrtEnvironment.getEnvironment();
+    try (OrtSession session = environment.createSession(file.toString());
+        Device device = new CpuDevice();
+        Network net = new Network(device, model)) {
+      for (int batch : new int[] {1, 3}) {
+        try (InferenceProgram p = InferenceProgram.compile(net, batch, Optional.empty());
+            HostBuffer host = device.hostBuffer(p.pixels().bytes())) {
+          byte[] pixels = new byte[(int) p.pixels().bytes()];
+          new SplittableRandom(batch).nextBytes(pixels);
+          host.bytes().put(0, pixels);
+          device.upload(host, p.pixels());
+          p.run();
+          float[] want = device.downloadFloats(p.output());
+          FloatBuffer floats = FloatBuffer.allocate(pixels.length);
+          for (byte b : pixels) {
+            floats.put(b & 255);
+          }
+          long[] shape = p.pixels().shape().toArray();
+          try (OnnxTensor x = OnnxTensor.createTensor(environment, floats.flip(), shape);
+              OrtSession.Result r = session.run(Map.of("input", x))) {
+            float[][] got = (float[][]) r.get(0).getValue();
+            assertEquals(batch, got.length);
+            double scale = 1;
+            for (float w : want) {
+              scale = Math.max(scale, Math.abs(w));
+            }
+            int classes = want.length / batch;
+            for (int i = 0; i < want.length; i++) {
+              assertEquals(want[i], got[i / classes][i % classes], 1e-4 * scale);
+            }
+          }
+        }
+      }
+    }
+  }
+}
