@@ -1,9 +1,14 @@
 package dev.secateur.cli;
 
 import dev.secateur.bench.Latency;
+import dev.secateur.data.DataSets;
+import dev.secateur.data.Dataset;
+import dev.secateur.data.Split;
 import dev.secateur.device.Device;
 import dev.secateur.nn.Cost;
 import dev.secateur.nn.Model;
+import dev.secateur.nn.Network;
+import dev.secateur.train.Evaluator;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -43,8 +48,18 @@ final class BenchCommand implements Callable<Integer> {
       description = "timed batches of each model; default ${DEFAULT-VALUE}")
   private int runs;
 
+  @Option(
+      names = "--data",
+      paramLabel = "KIND:DIR",
+      description = "also measure top-1 on this test split: " + DataSets.KINDS)
+  private Optional<String> data;
+
+  /** {@code top1} is -1 where no data was given. */
   private record Row(
       String model,
+      double top1,
+      long parameters,
+      long macs,
       int batch,
       double milliseconds,
       double lowerQuartile,
@@ -61,23 +76,36 @@ final class BenchCommand implements Callable<Integer> {
     }
     List<Row> rows = new ArrayList<>();
     String description;
+    Optional<Dataset> test =
+        data.isPresent() ? Optional.of(DataSets.open(data.get(), Split.TEST)) : Optional.empty();
     try (Device device = common.openDevice()) {
       description = device.description();
+      double[] top1 = new double[models.size()];
+      for (int i = 0; i < top1.length; i++) {
+        try (Network net = new Network(device, models.get(i))) {
+          top1[i] =
+              test.map(t -> Evaluator.evaluate(net, t, 128, common.progress()).top1()).orElse(-1.0);
+        }
+      }
       for (int batch : batches) {
         List<Latency.Timing> t = Latency.measure(device, models, batch, runs);
         double macs = Cost.of(models.get(0).graph()).macs();
         for (int i = 0; i < t.size(); i++) {
           double ms = t.get(i).median();
+          Cost cost = Cost.of(models.get(i).graph());
           rows.add(
               new Row(
                   files.get(i).toString(),
+                  top1[i],
+                  cost.parameters(),
+                  cost.macs(),
                   batch,
                   ms,
                   t.get(i).low(),
                   t.get(i).high(),
                   batch / ms * 1000,
                   t.get(0).median() / ms,
-                  macs / Cost.of(models.get(i).graph()).macs()));
+                  macs / cost.macs()));
         }
       }
     }
@@ -93,19 +121,25 @@ final class BenchCommand implements Callable<Integer> {
     StringBuilder out = new StringBuilder();
     out.append(
         Text.format(
-            "%-" + width + "s %6s %10s %17s %10s %8s %10s%n",
+            "%-" + width + "s %7s %11s %9s %6s %10s %17s %9s %8s %6s%n",
             "model",
+            "top-1 %",
+            "parameters",
+            "MACs",
             "batch",
             "ms median",
             "quartiles",
             "images/s",
             "speedup",
-            "MACs ratio"));
+            "MACs"));
     for (Row r : rows) {
       out.append(
           Text.format(
-              "%-" + width + "s %6d %10.3f %8.3f-%8.3f %10.0f %7.2fx %9.2fx%n",
+              "%-" + width + "s %7s %11d %9s %6d %10.3f %8.3f-%8.3f %9.0f %7.2fx %5.2fx%n",
               r.model(),
+              r.top1() < 0 ? "" : Text.format("%.2f", r.top1()),
+              r.parameters(),
+              Text.count(r.macs()),
               r.batch(),
               r.milliseconds(),
               r.lowerQuartile(),

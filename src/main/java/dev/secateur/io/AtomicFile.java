@@ -7,6 +7,7 @@ import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.UUID;
 
 /** Writes a file beside its destination and moves it into place when it is whole. */
 public final class AtomicFile {
@@ -25,7 +26,8 @@ public final class AtomicFile {
     Path folder = file.toAbsolutePath().getParent();
     try {
       Files.createDirectories(folder);
-      Path temporary = Files.createTempFile(folder, "." + file.getFileName(), ".tmp");
+      // not createTempFile: that would leave the file readable by its owner only
+      Path temporary = folder.resolve("." + file.getFileName() + "." + UUID.randomUUID() + ".tmp");
       try {
         try (OutputStream out = new BufferedOutputStream(Files.newOutputStream(temporary))) {
           writer.write(out);

@@ -139,7 +139,8 @@ class TrainingProgramTest {
     n.add(node("twice", new Op.Add(), "r6", "r6"));
     n.add(node("id", new Op.Identity(), "twice"));
     n.add(node("avg2", new Op.Pool(PoolSpec.square(PoolSpec.Kind.AVERAGE, 3, 2, 1)), "id"));
-    n.add(node("flat", new Op.Flatten(), "avg2"));
+    n.add(node("half", new Op.Shortcut(2, 2, 0), "avg2"));
+    n.add(node("flat", new Op.Flatten(), "half"));
     n.add(node("fc1", new Op.Linear(7, true), "flat"));
     n.add(node("fc2", new Op.Linear(4, false), "fc1"));
     checkGradients(new Graph(n), 5);

@@ -172,10 +172,30 @@ final class CopyKernels {
 
   private Kernel shortcutMove(Tensor x, int stride, long before, Tensor y, boolean forward) {
     Shape part = y.shape().with(1, x.shape().dim(1));
+    long whole = x.shape().dim(2) / stride;
+    if (whole == part.dim(2)) {
+      return rows(x, 0, stride, before, y, 0, part, forward);
+    }
+    // oneDNN takes an image's steps of rows only while they end inside the image
+    Kernel last = rows(x, whole * stride, stride, before, y, whole, part.with(2, 1), forward);
+    if (whole == 0) {
+      return last;
+    }
+    Kernel first = rows(x, 0, stride, before, y, 0, part.with(2, whole), forward);
+    return () -> {
+      first.launch();
+      last.launch();
+    };
+  }
+
+  private Kernel rows(
+      Tensor x, long row, int stride, long before, Tensor y, long to, Shape part, boolean forward) {
     Desc xd = window(x.shape(), part, stride);
     Desc yd = window(y.shape(), part, 1);
-    NativeMemory xm = NativeMemory.of(dnnl.md(xd), x, 0);
-    NativeMemory ym = NativeMemory.of(dnnl.md(yd), y, before);
+    long xRow = x.shape().dim(1) * x.shape().dim(3);
+    long yRow = y.shape().dim(1) * y.shape().dim(3);
+    NativeMemory xm = NativeMemory.of(dnnl.md(xd), x, row * xRow);
+    NativeMemory ym = NativeMemory.of(dnnl.md(yd), y, to * yRow + before);
     return forward ? dnnl.reorder(xd, xm, yd, ym) : dnnl.reorder(yd, ym, xd, xm);
   }
 
