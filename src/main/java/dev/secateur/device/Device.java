@@ -213,11 +213,24 @@ public interface Device extends AutoCloseable {
   /** dst += src, elementwise; src F32 or F64, dst F64. */
   Kernel accumulate(Tensor src, Tensor dst);
 
-  /** out[i,j] = a[i,j] - shift[j]; a and out F32 (n,p), shift F32 (p); out may be a. */
-  Kernel shiftColumns(Tensor a, Tensor shift, Tensor out);
-
-  /** onehot[i,labels[i]] = 1, else 0; a negative label gives a zero row. F32 (n,q). */
-  Kernel oneHot(Tensor labels, Tensor onehot);
+  /**
+   * Takes in a batch of features for PLS: out[i,j] = x[i,j] - shift[j], and for the label l of each
+   * row sums[l,j] += out[i,j], counts[l] += 1, squares[j] += out[i,j]². A row whose label is below
+   * 0 does not count: its out is 0. Within the batch sums may be in single precision.
+   *
+   * @param x F32 (n,p); out likewise
+   * @param labels I32 (n), below q
+   * @param shift F32 (p)
+   * @param sums F64 (q,p), counts F64 (q), squares F64 (p)
+   */
+  Kernel accumulateFeatures(
+      Tensor x,
+      Tensor labels,
+      Tensor shift,
+      Tensor out,
+      Tensor sums,
+      Tensor counts,
+      Tensor squares);
 
   /** Eigenvectors of a symmetric F64 (n,n) into its rows, eigenvalues F64 (n) ascending. */
   Kernel eigenSymmetric(Tensor a, Tensor eigenvalues);
@@ -230,10 +243,13 @@ public interface Device extends AutoCloseable {
       Tensor m, Tensor sumI, Tensor sumJ, Tensor n, Tensor factorI, Tensor factorJ, Tensor out);
 
   /**
-   * factor[j] = 1 / standard deviation (ddof 1) from sum and sum of squares (the diagonal of a
-   * cross-product), 1 where the variance is 0 to rounding; F64.
+   * factor[j] = 1 / standard deviation (ddof 1) from a column's sum and sum of squares, 1 where the
+   * variance is 0 to rounding; F64.
    */
-  Kernel inverseDeviation(Tensor crossProduct, Tensor sum, Tensor n, Tensor factor);
+  Kernel inverseDeviation(Tensor squares, Tensor sum, Tensor n, Tensor factor);
+
+  /** out = a b, elementwise; all F64; out may be a or b. */
+  Kernel multiply(Tensor a, Tensor b, Tensor out);
 
   /** x *= scalar^exponent, scalar F64 (1) on the device; x F64. */
   Kernel scaleByPower(Tensor x, Tensor scalar, double exponent);

@@ -8,8 +8,8 @@ import dev.secateur.device.PoolSpec;
 import dev.secateur.nn.FeatureTap;
 import dev.secateur.nn.InferenceProgram;
 import dev.secateur.nn.Network;
+import dev.secateur.pls.CrossProducts;
 import dev.secateur.pls.PlsFit;
-import dev.secateur.pls.StreamingCovariance;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Shape;
@@ -49,8 +49,13 @@ public final class Scorer {
     int classes = net.graph().shape(net.graph().output().name()).size(1);
     try (InferenceProgram program = InferenceProgram.compile(net, batch, Optional.of(tap));
         Arena arena = device.newArena();
-        StreamingCovariance sums =
-            new StreamingCovariance(device, program.features().shape().size(1), classes)) {
+        CrossProducts sums =
+            CrossProducts.of(
+                device,
+                program.features().shape().size(1),
+                classes,
+                batch,
+                Math.min(samples, data.size()))) {
       Tensor labels = arena.allocate(Shape.of(batch), DType.I32, Layout.PLAIN);
       try (BatchFeed feed = new BatchFeed(device, data, program.pixels(), labels, samples)) {
         progress.start("score", feed.images());

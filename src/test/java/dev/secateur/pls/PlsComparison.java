@@ -72,11 +72,10 @@ final class PlsComparison {
       double best = Double.MAX_VALUE;
       double sum = 0;
       long bytes = 0;
-      int rounds = 5;
-      for (int round = -1; round < rounds; round++) {
+      int rounds = 20;
+      for (int round = -10; round < rounds; round++) {
         long start = System.nanoTime();
-        try (StreamingCovariance sums =
-            new StreamingCovariance(device, p, data.classNames().size())) {
+        try (CrossProducts sums = CrossProducts.of(device, p, data.classNames().size(), batch, n)) {
           for (int from = 0; from < n; from += batch) {
             int rows = Math.min(batch, n - from);
             sums.accumulate(
@@ -88,7 +87,7 @@ final class PlsComparison {
           bytes = sums.bytes();
         }
         double seconds = (System.nanoTime() - start) / 1e9;
-        if (round >= 0) { // the first warms up
+        if (round >= 0) { // the earlier ones warm up
           best = Math.min(best, seconds);
           sum += seconds;
         }

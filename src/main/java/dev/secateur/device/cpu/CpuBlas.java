@@ -16,6 +16,8 @@ import org.bytedeco.openblas.global.openblas;
 /** Matrix kernels by OpenBLAS and LAPACK. */
 final class CpuBlas {
   private static final int ROW_MAJOR = openblas.CblasRowMajor;
+  private static final int TRANS = openblas.CblasTrans;
+  private static final int NO_TRANS = openblas.CblasNoTrans;
   private static final int TILE = 64;
 
   private CpuBlas() {}
@@ -43,24 +45,38 @@ final class CpuBlas {
     require(fits, "shapes of op(A) op(B) = C do not fit", a, b, c);
     int lda = a.shape().size(1);
     int ldb = b.shape().size(1);
-    int ta = transposeA ? openblas.CblasTrans : openblas.CblasNoTrans;
-    int tb = transposeB ? openblas.CblasTrans : openblas.CblasNoTrans;
+    int ta = transposeA ? TRANS : NO_TRANS;
+    int tb = transposeB ? TRANS : NO_TRANS;
+    boolean vectorB = n == 1;
+    boolean vector = vectorB || m == 1; // one row or column: a matrix times a vector
+    Tensor matrix = vectorB ? a : b;
+    int rows = matrix.shape().size(0);
+    int columns = matrix.shape().size(1);
+    // C = op(A) b, or Cᵀ = op(B)ᵀ a
+    int t = (vectorB ? transposeA : !transposeB) ? TRANS : NO_TRANS;
     if (type == DType.F32) {
       FloatPointer pa = CpuBuffer.floats(a);
       FloatPointer pb = CpuBuffer.floats(b);
       FloatPointer pc = CpuBuffer.floats(c);
       float al = (float) alpha;
       float be = (float) beta;
+      if (vector) {
+        FloatPointer pm = vectorB ? pa : pb;
+        FloatPointer pv = vectorB ? pb : pa;
+        return () ->
+            openblas.cblas_sgemv(ROW_MAJOR, t, rows, columns, al, pm, columns, pv, 1, be, pc, 1);
+      }
       return () ->
           openblas.cblas_sgemm(ROW_MAJOR, ta, tb, m, n, k, al, pa, lda, pb, ldb, be, pc, n);
     }
     DoublePointer pa = CpuBuffer.doubles(a);
     DoublePointer pb = CpuBuffer.doubles(b);
     DoublePointer pc = CpuBuffer.doubles(c);
-    if (n == 1) {
-      int rows = a.shape().size(0);
+    if (vector) {
+      DoublePointer pm = vectorB ? pa : pb;
+      DoublePointer pv = vectorB ? pb : pa;
       return () ->
-          openblas.cblas_dgemv(ROW_MAJOR, ta, rows, lda, alpha, pa, lda, pb, 1, beta, pc, 1);
+          openblas.cblas_dgemv(ROW_MAJOR, t, rows, columns, alpha, pm, columns, pv, 1, beta, pc, 1);
     }
     return () ->
         openblas.cblas_dgemm(ROW_MAJOR, ta, tb, m, n, k, alpha, pa, lda, pb, ldb, beta, pc, n);

@@ -302,13 +302,15 @@ public final class CpuDevice implements Device {
   }
 
   @Override
-  public Kernel shiftColumns(Tensor a, Tensor shift, Tensor out) {
-    return math.shiftColumns(a, shift, out);
-  }
-
-  @Override
-  public Kernel oneHot(Tensor labels, Tensor onehot) {
-    return math.oneHot(labels, onehot);
+  public Kernel accumulateFeatures(
+      Tensor x,
+      Tensor labels,
+      Tensor shift,
+      Tensor out,
+      Tensor sums,
+      Tensor counts,
+      Tensor squares) {
+    return new CpuFeatureSums(x, labels, shift, out, sums, counts, squares);
   }
 
   @Override
@@ -323,8 +325,13 @@ public final class CpuDevice implements Device {
   }
 
   @Override
-  public Kernel inverseDeviation(Tensor crossProduct, Tensor sum, Tensor n, Tensor factor) {
-    return math.inverseDeviation(crossProduct, sum, n, factor);
+  public Kernel inverseDeviation(Tensor squares, Tensor sum, Tensor n, Tensor factor) {
+    return math.inverseDeviation(squares, sum, n, factor);
+  }
+
+  @Override
+  public Kernel multiply(Tensor a, Tensor b, Tensor out) {
+    return math.multiply(a, b, out);
   }
 
   @Override

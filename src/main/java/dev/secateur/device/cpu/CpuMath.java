@@ -4,7 +4,6 @@ import static dev.secateur.device.cpu.CpuViews.require;
 import static dev.secateur.device.cpu.CpuViews.requirePlain;
 import static dev.secateur.device.cpu.CpuViews.requireType;
 
-import dev.secateur.SecateurException;
 import dev.secateur.device.Kernel;
 import dev.secateur.device.PoolSpec;
 import dev.secateur.tensor.DType;
@@ -16,7 +15,6 @@ import java.nio.FloatBuffer;
 import java.nio.IntBuffer;
 import java.util.Arrays;
 import java.util.Optional;
-import org.bytedeco.javacpp.DoublePointer;
 
 /**
  * The CPU device's kernels beside the layers; {@link dev.secateur.device.Device} says what each
@@ -259,62 +257,6 @@ final class CpuMath {
     return () -> Parallel.run(to.length, work, body);
   }
 
-  Kernel shiftColumns(Tensor a, Tensor shift, Tensor out) {
-    requirePlain(a, DType.F32, 2, "a");
-    requirePlain(out, DType.F32, 2, "out");
-    requirePlain(shift, DType.F32, 1, "shift");
-    require(a.shape().equals(out.shape()), "a and out must have equal shapes", a, out);
-    int n = a.shape().size(0);
-    int p = a.shape().size(1);
-    require(shift.shape().size(0) == p, "shift must have length " + p, shift);
-    FloatBuffer from = CpuViews.floats(a);
-    FloatBuffer to = CpuViews.floats(out);
-    FloatBuffer by = CpuViews.floats(shift);
-    float[] shifts = new float[p];
-    float[][] rows = new float[Parallel.slots()][p];
-    int block = Math.max(1, 8 * PIECE / p);
-    Parallel.Body body =
-        (piece, slot) -> {
-          float[] v = rows[slot];
-          int end = Math.min(n, (piece + 1) * block);
-          for (int i = piece * block; i < end; i++) {
-            from.get(i * p, v, 0, p);
-            for (int j = 0; j < p; j++) {
-              v[j] -= shifts[j];
-            }
-            to.put(i * p, v, 0, p);
-          }
-        };
-    int blocks = (n + block - 1) / block;
-    return () -> {
-      by.get(0, shifts);
-      Parallel.run(blocks, (long) n * p, body);
-    };
-  }
-
-  Kernel oneHot(Tensor labels, Tensor onehot) {
-    requirePlain(labels, DType.I32, 1, "labels");
-    requirePlain(onehot, DType.F32, 2, "onehot");
-    int n = onehot.shape().size(0);
-    int q = onehot.shape().size(1);
-    require(labels.shape().size(0) == n, "labels must have length " + n, labels);
-    IntBuffer from = CpuViews.ints(labels);
-    FloatBuffer to = CpuViews.floats(onehot);
-    float[] zeros = new float[q];
-    return () -> {
-      for (int i = 0; i < n; i++) {
-        int label = from.get(i);
-        if (label >= q) {
-          throw new SecateurException("label " + label + ", expected 0.." + (q - 1));
-        }
-        to.put(i * q, zeros, 0, q);
-        if (label >= 0) {
-          to.put(i * q + label, 1f);
-        }
-      }
-    };
-  }
-
   Kernel eigenSymmetric(Tensor a, Tensor eigenvalues) {
     return CpuBlas.eigenSymmetric(a, eigenvalues);
   }
@@ -349,25 +291,36 @@ final class CpuMath {
     return () -> Parallel.run(rows, (long) rows * columns, body);
   }
 
-  Kernel inverseDeviation(Tensor crossProduct, Tensor sum, Tensor n, Tensor factor) {
-    requirePlain(crossProduct, DType.F64, 2, "crossProduct");
-    int p = crossProduct.shape().size(0);
-    require(crossProduct.shape().size(1) == p, "crossProduct must be square", crossProduct);
+  Kernel inverseDeviation(Tensor squares, Tensor sum, Tensor n, Tensor factor) {
+    int p = Math.toIntExact(squares.elements());
     require(sum.elements() == p && factor.elements() == p, "must have length " + p, sum, factor);
     require(n.elements() == 1, "n must have one element", n);
-    DoublePointer diagonal = CpuBuffer.doubles(crossProduct);
+    DoubleBuffer squared = CpuViews.doubles(squares);
     DoubleBuffer sums = CpuViews.doubles(sum);
     DoubleBuffer count = CpuViews.doubles(n);
     DoubleBuffer out = CpuViews.doubles(factor);
     return () -> {
       double k = count.get(0);
       for (int j = 0; j < p; j++) {
-        double squares = diagonal.get((long) j * p + j);
         double s = sums.get(j);
-        double spread = squares - s * s / k;
-        // cross-products are summed in floats, so less than this is rounding
-        boolean constant = !(spread > 1e-7 * squares) || k < 2;
+        double spread = squared.get(j) - s * s / k;
+        // the squares are of floats, so less than this is rounding
+        boolean constant = !(spread > 1e-7 * squared.get(j)) || k < 2;
         out.put(j, constant ? 1 : Math.sqrt((k - 1) / spread));
+      }
+    };
+  }
+
+  Kernel multiply(Tensor a, Tensor b, Tensor out) {
+    require(a.shape().equals(b.shape()), "a and b must have equal shapes", a, b);
+    require(a.shape().equals(out.shape()), "a and out must have equal shapes", a, out);
+    DoubleBuffer x = CpuViews.doubles(a);
+    DoubleBuffer y = CpuViews.doubles(b);
+    DoubleBuffer z = CpuViews.doubles(out);
+    int n = Math.toIntExact(a.elements());
+    return () -> {
+      for (int i = 0; i < n; i++) {
+        z.put(i, x.get(i) * y.get(i));
       }
     };
   }
