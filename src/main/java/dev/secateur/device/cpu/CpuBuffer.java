@@ -11,21 +11,19 @@ import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.IntPointer;
 import org.bytedeco.javacpp.Pointer;
 
-/** Zeroed native memory that begins at a 64-byte boundary; freed by its arena. */
+/** Zeroed native memory that begins at a 64-byte boundary; given back by its arena. */
 final class CpuBuffer implements Buffer {
   private static final int ALIGNMENT = 64;
   private final long bytes;
   private final long base;
+  private final FreeMemory.Block block;
   private final BytePointer allocation;
 
   CpuBuffer(long bytes) {
     this.bytes = bytes;
-    Pointer raw = Pointer.malloc(bytes + ALIGNMENT);
-    if (raw == null || raw.isNull()) {
-      throw new OutOfMemoryError("cannot allocate " + bytes + " bytes of native memory");
-    }
-    Pointer.memset(raw, 0, bytes + ALIGNMENT);
-    allocation = new BytePointer(raw);
+    block = FreeMemory.take(bytes + ALIGNMENT);
+    Pointer.memset(block.address(), 0, bytes + ALIGNMENT);
+    allocation = new BytePointer(block.address());
     base = (allocation.address() + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
   }
 
@@ -36,7 +34,7 @@ final class CpuBuffer implements Buffer {
 
   void free() {
     if (!allocation.isNull()) {
-      Pointer.free(allocation);
+      FreeMemory.giveBack(block);
       allocation.setNull();
     }
   }
