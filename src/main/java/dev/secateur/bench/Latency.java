@@ -4,10 +4,13 @@ import dev.secateur.device.Device;
 import dev.secateur.nn.InferenceProgram;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Network;
+import dev.secateur.nn.Sgd;
+import dev.secateur.nn.TrainingProgram;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Function;
 
 /** Milliseconds a batch of several networks on one device, measured in turn in one run. */
 public final class Latency {
@@ -24,6 +27,9 @@ public final class Latency {
    */
   public record Timing(double median, double low, double high) {}
 
+  /** A compiled network and what it does with one batch. */
+  private record Program(Runnable run, Runnable close) {}
+
   /**
    * Random pixels, forward pass only. After a warm-up the networks take turns, a batch each, so
    * that what disturbs the machine disturbs all of them.
@@ -31,14 +37,36 @@ public final class Latency {
    * @param runs timed batches of each
    */
   public static List<Timing> measure(Device device, List<Model> models, int batch, int runs) {
+    return measure(device, models, runs, net -> inference(net, batch));
+  }
+
+  /** The same for whole training steps: forward, loss, backward, SGD with momentum. */
+  public static List<Timing> measureTraining(
+      Device device, List<Model> models, int batch, int runs) {
+    return measure(device, models, runs, net -> training(net, batch));
+  }
+
+  private static Program inference(Network net, int batch) {
+    InferenceProgram p = InferenceProgram.compile(net, batch, Optional.empty());
+    return new Program(p::run, p::close);
+  }
+
+  private static Program training(Network net, int batch) {
+    TrainingProgram p = TrainingProgram.compile(net, batch, new Sgd(0.9f, false, 1e-4f, 0), 0);
+    p.setLearningRate(1e-4f);
+    return new Program(p::step, p::close);
+  }
+
+  private static List<Timing> measure(
+      Device device, List<Model> models, int runs, Function<Network, Program> compiler) {
     List<Network> nets = new ArrayList<>();
-    List<InferenceProgram> programs = new ArrayList<>();
+    List<Program> programs = new ArrayList<>();
     try {
       for (Model m : models) {
         nets.add(new Network(device, m));
-        programs.add(InferenceProgram.compile(nets.get(nets.size() - 1), batch, Optional.empty()));
+        programs.add(compiler.apply(nets.get(nets.size() - 1)));
       }
-      for (InferenceProgram p : programs) {
+      for (Program p : programs) {
         long start = System.nanoTime();
         do {
           time(device, p);
@@ -52,14 +80,14 @@ public final class Latency {
       }
       return Arrays.stream(all).map(Latency::timing).toList();
     } finally {
-      programs.forEach(InferenceProgram::close);
+      programs.forEach(p -> p.close().run());
       nets.forEach(Network::close);
     }
   }
 
-  private static double time(Device device, InferenceProgram p) {
+  private static double time(Device device, Program p) {
     long start = System.nanoTime();
-    p.run();
+    p.run().run();
     device.synchronize();
     return (System.nanoTime() - start) / 1e6;
   }

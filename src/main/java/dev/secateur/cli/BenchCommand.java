@@ -24,7 +24,7 @@ import picocli.CommandLine.Parameters;
 
 @Command(
     name = "bench",
-    description = "Times the forward pass of models in turn; the first is the one to compare with.")
+    description = "Times models in turn; the first is the one to compare with.")
 final class BenchCommand implements Callable<Integer> {
   @Mixin private Common common;
 
@@ -47,6 +47,11 @@ final class BenchCommand implements Callable<Integer> {
       converter = Converters.Count.class,
       description = "timed batches of each model; default ${DEFAULT-VALUE}")
   private int runs;
+
+  @Option(
+      names = "--train",
+      description = "time whole training steps (forward, backward, SGD) instead of inference")
+  private boolean train;
 
   @Option(
       names = "--data",
@@ -88,7 +93,10 @@ final class BenchCommand implements Callable<Integer> {
         }
       }
       for (int batch : batches) {
-        List<Latency.Timing> t = Latency.measure(device, models, batch, runs);
+        List<Latency.Timing> t =
+            train
+                ? Latency.measureTraining(device, models, batch, runs)
+                : Latency.measure(device, models, batch, runs);
         double macs = Cost.of(models.get(0).graph()).macs();
         for (int i = 0; i < t.size(); i++) {
           double ms = t.get(i).median();
