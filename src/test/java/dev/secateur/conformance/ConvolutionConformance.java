@@ -148,6 +148,19 @@ interface ConvolutionConformance extends Conformance {
         assertNear(expected, read(y), FLOAT, "frozen " + frozen);
       }
     }
+    double[] g = draw.uniform(c.y().elements());
+    Tensor w = plain(c.w().toArray());
+    Tensor dx = activation(c.x());
+    Kernel back = device().convolutionBackwardData(c.spec(), activation(c.y(), g), w, dx);
+    for (int i = 0; i < 2; i++) {
+      double[] now = draw.uniform(c.w().elements());
+      device().copy(plain(now, c.w().toArray()), w).launch();
+      back.launch();
+      double[] expected =
+          Differences.gradient(
+              v -> ReferenceLayers.convolution(c.spec(), v, c.x(), now, c.w()), x, g);
+      assertNear(expected, read(dx), GRADIENT, "dx");
+    }
   }
 
   @Test
