@@ -17,13 +17,13 @@ public record ConvolutionSpec(
     return new ConvolutionSpec(stride, stride, padding, padding, padding, padding, 1, 1, 1);
   }
 
-  /** Output height for an input height and kernel height. */
+  /** Output height for an input height and kernel height; not positive if the kernel is larger. */
   public long outHeight(long h, long kernel) {
-    return (h + padTop + padBottom - dilationH * (kernel - 1) - 1) / strideH + 1;
+    return Math.floorDiv(h + padTop + padBottom - dilationH * (kernel - 1) - 1, strideH) + 1;
   }
 
-  /** Output width for an input width and kernel width. */
+  /** Output width for an input width and kernel width; not positive if the kernel is larger. */
   public long outWidth(long w, long kernel) {
-    return (w + padLeft + padRight - dilationW * (kernel - 1) - 1) / strideW + 1;
+    return Math.floorDiv(w + padLeft + padRight - dilationW * (kernel - 1) - 1, strideW) + 1;
   }
 }

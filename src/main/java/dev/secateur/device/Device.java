@@ -37,7 +37,10 @@ public interface Device extends AutoCloseable {
   /** Enqueues a copy of the first {@code dst.bytes()} bytes of staging memory. */
   void upload(HostBuffer src, Tensor dst);
 
-  /** Copies an array into a tensor of as many elements (F32); the array may change at once. */
+  /**
+   * Copies an array in PLAIN order into a tensor of as many elements (F32); the array may change at
+   * once.
+   */
   void upload(float[] src, Tensor dst);
 
   /** Copies an array into a tensor of as many elements (I32); the array may change at once. */

@@ -23,11 +23,13 @@ public record PoolSpec(
     return new PoolSpec(kind, kernel, kernel, stride, stride, padding, padding, padding, padding);
   }
 
+  /** Output height for an input height; not positive if the window is larger. */
   public long outHeight(long h) {
-    return (h + padTop + padBottom - kernelH) / strideH + 1;
+    return Math.floorDiv(h + padTop + padBottom - kernelH, strideH) + 1;
   }
 
+  /** Output width for an input width; not positive if the window is larger. */
   public long outWidth(long w) {
-    return (w + padLeft + padRight - kernelW) / strideW + 1;
+    return Math.floorDiv(w + padLeft + padRight - kernelW, strideW) + 1;
   }
 }

@@ -4,8 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.secateur.conformance.ReferenceLayers;
 import dev.secateur.device.Activation;
-import dev.secateur.device.ConvolutionSpec;
 import dev.secateur.device.Device;
 import dev.secateur.device.HostBuffer;
 import dev.secateur.device.PoolSpec;
@@ -179,136 +179,68 @@ class InferenceProgramTest {
       return values;
     }
 
-    private float[] p(String name) {
-      return model.parameters().get(name).data();
+    private double[] p(String name) {
+      float[] data = model.parameters().get(name).data();
+      double[] out = new double[data.length];
+      for (int i = 0; i < out.length; i++) {
+        out[i] = data[i];
+      }
+      return out;
+    }
+
+    private Shape shape(String name) {
+      return model.graph().shape(name).with(0, batch);
     }
 
     private double[] node(Node n, List<double[]> in) {
       Op op = n.op();
-      Shape out = model.graph().shape(n.name());
-      Shape sx = n.inputs().isEmpty() ? out : model.graph().shape(n.inputs().get(0));
-      int size = (int) (out.elements() * batch);
-      double[] y = new double[size];
+      Shape ys = shape(n.name());
+      Shape xs = n.inputs().isEmpty() ? ys : shape(n.inputs().get(0));
       if (op instanceof Op.Input i) {
+        double[] y = new double[(int) ys.elements()];
+        double[] mean = p(n.name() + ".mean");
+        double[] std = p(n.name() + ".std");
         int plane = i.height() * i.width();
-        for (int k = 0; k < size; k++) {
+        for (int k = 0; k < y.length; k++) {
           int c = k / plane % i.channels();
-          y[k] = ((pixels[k] & 255) - p(n.name() + ".mean")[c]) / p(n.name() + ".std")[c];
+          y[k] = ((pixels[k] & 255) - mean[c]) / std[c];
         }
+        return y;
       } else if (op instanceof Op.Convolution c) {
-        convolution(n.name(), c, in.get(0), sx, out, y);
+        Shape ws = model.parameters().get(n.name() + ".weight").shape();
+        double[] w = p(n.name() + ".weight");
+        return biased(n, c.bias(), ys, ReferenceLayers.convolution(c.spec(), in.get(0), xs, w, ws));
       } else if (op instanceof Op.BatchNorm b) {
-        int plane = out.size(2) * out.size(3);
-        for (int k = 0; k < size; k++) {
-          int c = k / plane % out.size(1);
-          y[k] =
-              (in.get(0)[k] - p(n.name() + ".running_mean")[c])
-                      / Math.sqrt((double) p(n.name() + ".running_var")[c] + b.eps())
-                      * p(n.name() + ".weight")[c]
-                  + p(n.name() + ".bias")[c];
-        }
+        return ReferenceLayers.batchNorm(
+            in.get(0),
+            xs,
+            p(n.name() + ".weight"),
+            p(n.name() + ".bias"),
+            p(n.name() + ".running_mean"),
+            p(n.name() + ".running_var"),
+            b.eps());
       } else if (op instanceof Op.Activate a) {
-        assertEquals(Activation.RELU, a.activation());
-        for (int k = 0; k < size; k++) {
-          y[k] = Math.max(0, in.get(0)[k]);
-        }
+        return ReferenceLayers.activation(a.activation(), in.get(0));
       } else if (op instanceof Op.Add) {
-        for (int k = 0; k < size; k++) {
-          y[k] = in.get(0)[k] + in.get(1)[k];
-        }
+        return ReferenceLayers.add(in.get(0), in.get(1));
       } else if (op instanceof Op.Pool pool) {
-        pool(pool.spec(), in.get(0), sx, out, y);
+        return ReferenceLayers.pool(pool.spec(), in.get(0), xs);
       } else if (op instanceof Op.GlobalPool g) {
-        pool(InferenceProgram.window(g, sx), in.get(0), sx, out, y);
+        return ReferenceLayers.pool(InferenceProgram.window(g, xs), in.get(0), xs);
       } else if (op instanceof Op.Shortcut s) {
-        for (int k = 0; k < size; k++) {
-          int w = k % out.size(3);
-          int h = k / out.size(3) % out.size(2);
-          int c = k / (out.size(3) * out.size(2)) % out.size(1) - s.before();
-          int i = (int) (k / out.elements());
-          if (c >= 0 && c < sx.dim(1)) {
-            int row = (i * sx.size(1) + c) * sx.size(2) + h * s.stride();
-            y[k] = in.get(0)[row * sx.size(3) + w * s.stride()];
-          }
-        }
+        return ReferenceLayers.shortcut(in.get(0), xs, s.stride(), s.before(), ys);
       } else if (op instanceof Op.Flatten || op instanceof Op.Identity) {
         return in.get(0);
       } else if (op instanceof Op.Linear l) {
-        int features = sx.size(1);
-        for (int k = 0; k < size; k++) {
-          int o = k % l.outFeatures();
-          double sum = l.bias() ? p(n.name() + ".bias")[o] : 0;
-          for (int j = 0; j < features; j++) {
-            sum +=
-                in.get(0)[k / l.outFeatures() * features + j]
-                    * p(n.name() + ".weight")[o * features + j];
-          }
-          y[k] = sum;
-        }
-      } else {
-        throw new AssertionError("no reference for " + op);
+        double[] product = ReferenceLayers.linear(in.get(0), p(n.name() + ".weight"), xs.size(1));
+        return biased(n, l.bias(), ys, product);
       }
-      return y;
+      throw new AssertionError("no reference for " + op);
     }
 
-    private void convolution(
-        String name, Op.Convolution c, double[] x, Shape sx, Shape sy, double[] y) {
-      float[] w = p(name + ".weight");
-      ConvolutionSpec spec = c.spec();
-      int cg = sx.size(1) / spec.groups();
-      int kg = c.outChannels() / spec.groups();
-      int at = 0;
-      for (int n = 0; n < batch; n++) {
-        for (int k = 0; k < c.outChannels(); k++) {
-          for (int oh = 0; oh < sy.size(2); oh++) {
-            for (int ow = 0; ow < sy.size(3); ow++) {
-              double sum = c.bias() ? p(name + ".bias")[k] : 0;
-              for (int j = 0; j < cg; j++) {
-                int channel = (n * sx.size(1) + k / kg * cg + j) * sx.size(2);
-                for (int r = 0; r < c.kernelH(); r++) {
-                  int h = oh * spec.strideH() - spec.padTop() + r * spec.dilationH();
-                  if (h < 0 || h >= sx.size(2)) {
-                    continue;
-                  }
-                  for (int s = 0; s < c.kernelW(); s++) {
-                    int v = ow * spec.strideW() - spec.padLeft() + s * spec.dilationW();
-                    if (v >= 0 && v < sx.size(3)) {
-                      sum +=
-                          x[(channel + h) * sx.size(3) + v]
-                              * w[((k * cg + j) * c.kernelH() + r) * c.kernelW() + s];
-                    }
-                  }
-                }
-              }
-              y[at++] = sum;
-            }
-          }
-        }
-      }
-    }
-
-    private void pool(PoolSpec spec, double[] x, Shape sx, Shape sy, double[] y) {
-      for (int k = 0; k < y.length; k++) {
-        int ow = k % sy.size(3);
-        int oh = k / sy.size(3) % sy.size(2);
-        int plane = k / (sy.size(3) * sy.size(2)) * sx.size(2);
-        double max = Double.NEGATIVE_INFINITY;
-        double sum = 0;
-        int count = 0;
-        for (int r = 0; r < spec.kernelH(); r++) {
-          for (int s = 0; s < spec.kernelW(); s++) {
-            int h = oh * spec.strideH() - spec.padTop() + r;
-            int w = ow * spec.strideW() - spec.padLeft() + s;
-            if (h >= 0 && h < sx.size(2) && w >= 0 && w < sx.size(3)) {
-              double v = x[(plane + h) * sx.size(3) + w];
-              max = Math.max(max, v);
-              sum += v;
-              count++;
-            }
-          }
-        }
-        y[k] = spec.kind() == PoolSpec.Kind.MAX ? max : sum / count;
-      }
+    private double[] biased(Node n, boolean bias, Shape ys, double[] y) {
+      Optional<double[]> b = bias ? Optional.of(p(n.name() + ".bias")) : Optional.empty();
+      return ReferenceLayers.epilogue(y, ys, b, Optional.empty(), Activation.NONE);
     }
   }
 }

@@ -7,6 +7,7 @@ import static dev.secateur.device.cpu.CpuViews.requireType;
 import dev.secateur.device.Kernel;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Layout;
+import dev.secateur.tensor.Shape;
 import dev.secateur.tensor.Tensor;
 import java.nio.ByteBuffer;
 import java.nio.FloatBuffer;
@@ -46,8 +47,8 @@ final class CpuPixels implements Kernel {
     width = y.shape().size(3);
     require(scale.shape().equals(shift.shape()), "scale and shift must be alike", scale, shift);
     perPosition = scale.shape().rank() == 3;
-    long expected = perPosition ? (long) channels * height * width : channels;
-    require(scale.elements() == expected, "scale must be (C) or (C,H,W)", scale, y);
+    Shape expected = perPosition ? Shape.of(channels, height, width) : Shape.of(channels);
+    require(scale.shape().equals(expected), "scale must be (C) or (C,H,W)", scale, y);
     if (crops.isPresent()) {
       requirePlain(crops.get(), DType.I32, 2, "crops");
       boolean fits = crops.get().shape().dim(0) == images && crops.get().shape().dim(1) == 3;
@@ -63,8 +64,8 @@ final class CpuPixels implements Kernel {
     stepChannel = last ? 1 : height * width;
     stepColumn = last ? channels : 1;
     stepRow = last ? channels * width : width;
-    scales = new float[(int) expected];
-    shifts = new float[(int) expected];
+    scales = new float[(int) expected.elements()];
+    shifts = new float[(int) expected.elements()];
     int image = Math.multiplyExact(channels, Math.multiplyExact(height, width));
     source = new byte[Parallel.slots()][image];
     target = new float[Parallel.slots()][image];

@@ -62,10 +62,10 @@ final class HostCopies {
       }
       return out;
     }
-    Check.that(src.dtype() == DType.F64 && !permuted(src), "cannot download " + src);
+    Check.that(src.dtype() == DType.F64, "cannot download " + src);
     double[] out = new double[Math.toIntExact(src.elements())];
     CpuBuffer.byteView(src).asDoubleBuffer().get(out);
-    return out;
+    return permuted(src) ? toPlain(out, src.shape()) : out;
   }
 
   private static boolean permuted(Tensor t) {
@@ -78,6 +78,18 @@ final class HostCopies {
 
   private static float[] toPlain(float[] last, Shape s) {
     return permute(last, s.size(0), s.size(2) * s.size(3), s.size(1));
+  }
+
+  private static double[] toPlain(double[] last, Shape s) {
+    int area = s.size(2) * s.size(3);
+    int c = s.size(1);
+    double[] out = new double[last.length];
+    for (int i = 0; i < out.length; i++) {
+      int image = i / (c * area);
+      int rest = i % (c * area);
+      out[i] = last[(image * area + rest % area) * c + rest / area];
+    }
+    return out;
   }
 
   /** Transposes each of n matrices of rows x columns. */

@@ -1,0 +1,244 @@
+package dev.secateur.conformance;
+
+import static dev.secateur.conformance.Conformance.assertNear;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import dev.secateur.device.Activation;
+import dev.secateur.device.Device;
+import dev.secateur.device.Epilogue;
+import dev.secateur.device.Kernel;
+import dev.secateur.tensor.Shape;
+import dev.secateur.tensor.Tensor;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Convolutions and linear layers, their epilogues and gradients. */
+interface ConvolutionConformance extends Conformance {
+
+  @ParameterizedTest
+  @MethodSource({
+    "dev.secateur.conformance.ConvolutionCase#small",
+    "dev.secateur.conformance.ConvolutionCase#large"
+  })
+  default void convolution(ConvolutionCase c) {
+    Values draw = new Values(c.hashCode());
+    double[] x = draw.uniform(c.x().elements());
+    double[] w = draw.uniform(c.w().elements());
+    double[] expected = ReferenceLayers.convolution(c.spec(), x, c.x(), w, c.w());
+    Tensor dx = activation(c.x(), x);
+    Tensor dw = plain(w, c.w().toArray());
+    Tensor y = activation(c.y());
+    for (boolean frozen : new boolean[] {false, true}) {
+      Kernel k = device().convolution(c.spec(), dx, dw, Epilogue.NONE, y, frozen);
+      assertNear(expected, result(k, y), FLOAT, "y, frozen " + frozen);
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("dev.secateur.conformance.ConvolutionCase#small")
+  default void convolutionGradients(ConvolutionCase c) {
+    Values draw = new Values(c.hashCode());
+    double[] x = draw.uniform(c.x().elements());
+    double[] w = draw.uniform(c.w().elements());
+    double[] g = draw.uniform(c.y().elements());
+    Tensor dy = activation(c.y(), g);
+    Tensor dx = activation(c.x());
+    Tensor dw = plain(c.w().toArray());
+    Kernel data = device().convolutionBackwardData(c.spec(), dy, plain(w, c.w().toArray()), dx);
+    Kernel weights = device().convolutionBackwardWeights(c.spec(), activation(c.x(), x), dy, dw);
+    assertNear(
+        Differences.gradient(v -> ReferenceLayers.convolution(c.spec(), v, c.x(), w, c.w()), x, g),
+        result(data, dx),
+        GRADIENT,
+        "dx");
+    assertNear(
+        Differences.gradient(v -> ReferenceLayers.convolution(c.spec(), x, c.x(), v, c.w()), w, g),
+        result(weights, dw),
+        GRADIENT,
+        "dw");
+  }
+
+  /**
+   * {@code <g, conv(x, w)>} is linear in x and in w, so it is {@code <dx, x>} and {@code <dw, w>}.
+   */
+  @ParameterizedTest
+  @MethodSource("dev.secateur.conformance.ConvolutionCase#large")
+  default void convolutionGradientsAreAdjoint(ConvolutionCase c) {
+    Values draw = new Values(c.hashCode());
+    double[] x = draw.uniform(c.x().elements());
+    double[] w = draw.uniform(c.w().elements());
+    double[] g = draw.uniform(c.y().elements());
+    Tensor dy = activation(c.y(), g);
+    Tensor dx = activation(c.x());
+    Tensor dw = plain(c.w().toArray());
+    double[] byX =
+        result(device().convolutionBackwardData(c.spec(), dy, plain(w, c.w().toArray()), dx), dx);
+    double[] byW =
+        result(device().convolutionBackwardWeights(c.spec(), activation(c.x(), x), dy, dw), dw);
+    for (int i = 0; i < 3; i++) {
+      double[] u = draw.uniform(x.length);
+      double[] v = draw.uniform(w.length);
+      double alongX = Differences.dot(g, ReferenceLayers.convolution(c.spec(), u, c.x(), w, c.w()));
+      double alongW = Differences.dot(g, ReferenceLayers.convolution(c.spec(), x, c.x(), v, c.w()));
+      double nearX = GRADIENT * Math.sqrt(Differences.dot(byX, byX) * Differences.dot(u, u) / 100);
+      double nearW = GRADIENT * Math.sqrt(Differences.dot(byW, byW) * Differences.dot(v, v) / 100);
+      assertEquals(alongX, Differences.dot(byX, u), nearX, "dx");
+      assertEquals(alongW, Differences.dot(byW, v), nearW, "dw");
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "NONE, true, false",
+    "NONE, false, true",
+    "NONE, true, true",
+    "RELU, false, false",
+    "RELU, true, false",
+    "RELU, false, true",
+    "RELU, true, true",
+    "RELU6, false, false",
+    "RELU6, true, false",
+    "RELU6, false, true",
+    "RELU6, true, true"
+  })
+  default void convolutionEpilogue(Activation activation, boolean bias, boolean residual) {
+    for (int i : new int[] {0, 3, 4, 6, 11, 13, 17, 22}) {
+      ConvolutionCase c = ConvolutionCase.small().get(i);
+      Values draw = new Values(i);
+      double[] x = draw.uniform(c.x().elements());
+      double[] w = draw.uniform(c.w().elements());
+      Optional<double[]> b = Optional.of(draw.uniform(c.y().dim(1), -3, 5)).filter(v -> bias);
+      Optional<double[]> r =
+          Optional.of(draw.uniform(c.y().elements(), -3, 5)).filter(v -> residual);
+      double[] expected =
+          ReferenceLayers.epilogue(
+              ReferenceLayers.convolution(c.spec(), x, c.x(), w, c.w()), c.y(), b, r, activation);
+      Tensor y = activation(c.y());
+      Epilogue epilogue =
+          new Epilogue(
+              b.map(v -> plain(v, v.length)), r.map(v -> activation(c.y(), v)), activation);
+      Kernel k =
+          device()
+              .convolution(
+                  c.spec(), activation(c.x(), x), plain(w, c.w().toArray()), epilogue, y, i == 4);
+      assertNear(expected, result(k, y), FLOAT, c.toString());
+    }
+  }
+
+  /** Weights are read at the launch; frozen ones at the first launch, not before. */
+  @Test
+  default void convolutionReadsItsWeightsWhenLaunched() {
+    ConvolutionCase c = ConvolutionCase.small().get(4);
+    Values draw = new Values(5);
+    double[] x = draw.uniform(c.x().elements());
+    for (boolean frozen : new boolean[] {false, true}) {
+      Tensor w = plain(c.w().toArray());
+      Tensor y = activation(c.y());
+      Kernel k = device().convolution(c.spec(), activation(c.x(), x), w, Epilogue.NONE, y, frozen);
+      for (int i = 0; i < (frozen ? 1 : 2); i++) {
+        double[] now = draw.uniform(c.w().elements());
+        device().fill(w, 0).launch();
+        device().copy(plain(now, c.w().toArray()), w).launch();
+        k.launch();
+        double[] expected = ReferenceLayers.convolution(c.spec(), x, c.x(), now, c.w());
+        assertNear(expected, read(y), FLOAT, "frozen " + frozen);
+      }
+    }
+    double[] g = draw.uniform(c.y().elements());
+    Tensor w = plain(c.w().toArray());
+    Tensor dx = activation(c.x());
+    Kernel back = device().convolutionBackwardData(c.spec(), activation(c.y(), g), w, dx);
+    for (int i = 0; i < 2; i++) {
+      double[] now = draw.uniform(c.w().elements());
+      device().copy(plain(now, c.w().toArray()), w).launch();
+      back.launch();
+      double[] expected =
+          Differences.gradient(
+              v -> ReferenceLayers.convolution(c.spec(), v, c.x(), now, c.w()), x, g);
+      assertNear(expected, read(dx), GRADIENT, "dx");
+    }
+  }
+
+  @Test
+  default void biasGradients() {
+    for (Shape s :
+        new Shape[] {
+          Shape.of(2, 7, 5, 3), Shape.of(1, 1, 1, 1), Shape.of(5, 16, 1, 1), Shape.of(4, 13, 9, 17)
+        }) {
+      double[] g = new Values(s.hashCode()).uniform(s.elements());
+      Tensor db = plain(s.dim(1));
+      double[] expected =
+          Differences.gradient(
+              b ->
+                  ReferenceLayers.epilogue(
+                      new double[g.length], s, Optional.of(b), Optional.empty(), Activation.NONE),
+              new double[s.size(1)],
+              g);
+      Kernel k = device().biasBackward(activation(s, g), db);
+      assertNear(expected, result(k, db), GRADIENT, s.toString());
+    }
+    double[] g = new Values(2).uniform(13 * 10);
+    Tensor db = plain(10);
+    double[] expected = new double[10];
+    for (int i = 0; i < g.length; i++) {
+      expected[i % 10] += g[i];
+    }
+    assertNear(expected, result(device().biasBackward(plain(g, 13, 10), db), db), FLOAT, "matrix");
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  default void linear(Activation activation) {
+    for (int[] nck : linearShapes()) {
+      Values draw = new Values(nck[2]);
+      double[] x = draw.uniform(nck[0] * nck[1]);
+      double[] w = draw.uniform(nck[2] * nck[1]);
+      Shape ys = Shape.of(nck[0], nck[2]);
+      for (boolean bias : new boolean[] {false, true}) {
+        Optional<double[]> b = Optional.of(draw.uniform(nck[2], -3, 5)).filter(v -> bias);
+        Tensor y = plain(ys.toArray());
+        Epilogue epilogue =
+            new Epilogue(b.map(v -> plain(v, v.length)), Optional.empty(), activation);
+        Kernel k = device().linear(plain(x, nck[0], nck[1]), plain(w, nck[2], nck[1]), epilogue, y);
+        double[] product = ReferenceLayers.linear(x, w, nck[1]);
+        assertNear(
+            ReferenceLayers.epilogue(product, ys, b, Optional.empty(), activation),
+            result(k, y),
+            FLOAT,
+            ys + " of " + nck[1]);
+      }
+    }
+  }
+
+  @Test
+  default void linearGradients() {
+    Device device = device();
+    for (int[] nck : linearShapes()) {
+      int n = nck[0];
+      int c = nck[1];
+      int k = nck[2];
+      Values draw = new Values(c);
+      double[] x = draw.uniform(n * c);
+      double[] w = draw.uniform(k * c);
+      double[] g = draw.uniform(n * k);
+      Tensor dy = plain(g, n, k);
+      Tensor dx = plain(n, c);
+      Tensor dw = plain(k, c);
+      double[] byX = Differences.gradient(v -> ReferenceLayers.linear(v, w, c), x, g);
+      double[] byW = Differences.gradient(v -> ReferenceLayers.linear(x, v, c), w, g);
+      String what = n + "x" + c + " to " + k;
+      Kernel data = device.linearBackwardData(dy, plain(w, k, c), dx);
+      Kernel weights = device.linearBackwardWeights(plain(x, n, c), dy, dw);
+      assertNear(byX, result(data, dx), GRADIENT, "dx " + what);
+      assertNear(byW, result(weights, dw), GRADIENT, "dw " + what);
+    }
+  }
+
+  private static int[][] linearShapes() {
+    return new int[][] {{1, 1, 1}, {1, 17, 13}, {7, 3, 1}, {5, 64, 10}, {16, 32, 16}, {3, 7, 101}};
+  }
+}

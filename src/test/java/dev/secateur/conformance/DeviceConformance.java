@@ -1,0 +1,57 @@
+package dev.secateur.conformance;
+
+import dev.secateur.device.Arena;
+import dev.secateur.device.Device;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.TestInstance;
+
+/**
+ * What {@link Device} promises, for every implementation: results against a reference in double
+ * precision, gradients against finite differences of it, memory, order, refusals. A subclass names
+ * the device; nothing else may.
+ */
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+abstract class DeviceConformance
+    implements ConvolutionConformance,
+        NormConformance,
+        PoolConformance,
+        PointwiseConformance,
+        LossConformance,
+        MatrixConformance,
+        PlsConformance,
+        MemoryConformance,
+        ArgumentConformance {
+  private final Device device;
+  private Arena arena;
+
+  DeviceConformance(Device device) {
+    this.device = device;
+  }
+
+  @BeforeEach
+  void newArena() {
+    arena = device.newArena();
+  }
+
+  @AfterEach
+  void closeArena() {
+    arena.close();
+  }
+
+  @AfterAll
+  void closeDevice() {
+    device.close();
+  }
+
+  @Override
+  public final Device device() {
+    return device;
+  }
+
+  @Override
+  public final Arena arena() {
+    return arena;
+  }
+}

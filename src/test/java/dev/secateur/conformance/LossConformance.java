@@ -1,0 +1,191 @@
+package dev.secateur.conformance;
+
+import static dev.secateur.conformance.Conformance.assertNear;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+
+import dev.secateur.device.Kernel;
+import dev.secateur.tensor.Shape;
+import dev.secateur.tensor.Tensor;
+import java.util.Arrays;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** The network's two ends and the step: image input, softmax, cross-entropy, SGD. */
+interface LossConformance extends Conformance {
+
+  @ParameterizedTest
+  @CsvSource({"1, 1, 1, 1, 0", "3, 3, 5, 7, 2", "2, 1, 8, 8, 4", "5, 13, 4, 3, 1", "2, 3, 9, 6, 0"})
+  default void imageInput(int n, int c, int h, int w, int padding) {
+    Shape s = Shape.of(n, c, h, w);
+    Values draw = new Values(s.hashCode());
+    byte[] pixels = draw.bytes(s.elements());
+    int[] crops = draw.ints(3 * n, 0, 2 * padding + 1);
+    for (int i = 0; i < n; i++) {
+      crops[3 * i + 2] = i % 2;
+    }
+    if (n > 2) {
+      crops[0] = 0;
+      crops[1] = 2 * padding;
+      crops[3] = 2 * padding;
+      crops[4] = 0;
+    }
+    int[] centre = new int[3 * n];
+    for (int i = 0; i < n; i++) {
+      centre[3 * i] = padding;
+      centre[3 * i + 1] = padding;
+    }
+    for (long[] dims : new long[][] {{c}, {c, h, w}}) {
+      double[] scale = draw.uniform(Shape.of(dims).elements());
+      double[] shift = draw.uniform(scale.length);
+      Tensor y = activation(s);
+      Tensor ts = plain(scale, dims);
+      Tensor tb = plain(shift, dims);
+      Kernel moved =
+          device().imageInput(bytes(pixels, s), Optional.of(ints(crops, n, 3)), padding, ts, tb, y);
+      assertNear(
+          ReferenceMath.imageInput(pixels, s, crops, padding, scale, shift),
+          result(moved, y),
+          FLOAT,
+          "crops, scale of rank " + dims.length);
+      Kernel still = device().imageInput(bytes(pixels, s), Optional.empty(), padding, ts, tb, y);
+      assertNear(
+          ReferenceMath.imageInput(pixels, s, centre, padding, scale, shift),
+          result(still, y),
+          FLOAT,
+          "no crops, scale of rank " + dims.length);
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1, 1", "1, 10", "7, 13", "33, 1000"})
+  default void softmax(int n, int k) {
+    for (double scale : new double[] {1, 300}) {
+      double[] x = new Values(k).uniform(n * k, -scale, scale);
+      Tensor y = plain(n, k);
+      double[] expected = ReferenceLoss.softmax(x, k);
+      assertNear(expected, result(device().softmax(plain(x, n, k), y), y), FLOAT, "y");
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "1, 10, 0, false",
+    "7, 13, 0, false",
+    "7, 13, 0.1, true",
+    "5, 3, 0.25, true",
+    "16, 10, 0, true",
+    "3, 1, 0, false",
+    "17, 1000, 0.1, true"
+  })
+  default void crossEntropy(int n, int k, float smoothing, boolean ignoring) {
+    Shape s = Shape.of(n, k);
+    Values draw = new Values(n);
+    double[] x = draw.distinct(s.elements(), 0);
+    for (int i = 0; i < x.length && x.length > 200; i++) {
+      x[i] /= 32;
+    }
+    int[] labels = draw.ints(n, 0, k);
+    for (int i = 0; i < n && ignoring; i += 3) {
+      labels[i] = -1 - i;
+    }
+    double[] once = ReferenceLoss.metrics(x, s, labels, smoothing);
+    Tensor metrics = doubles(new double[] {1, 2, 3, 4}, 4);
+    Tensor logits = plain(x, n, k);
+    Tensor tl = ints(labels, n);
+    Tensor dlogits = plain(n, k);
+    device().crossEntropy(logits, tl, smoothing, metrics, Optional.empty()).launch();
+    assertMetrics(once, 1, read(metrics));
+    Kernel kernel = device().crossEntropy(logits, tl, smoothing, metrics, Optional.of(dlogits));
+    double[] got = result(kernel, dlogits);
+    assertMetrics(once, 3, read(metrics));
+    assertArrayEquals(x, read(logits), "the logits stay");
+    if (x.length < 500) {
+      double[] gradient =
+          Differences.gradient(
+              v -> Arrays.stream(ReferenceLoss.losses(v, s, labels, smoothing)).sum() / once[3], x);
+      assertNear(gradient, got, GRADIENT, "dlogits");
+    } else {
+      double[] p = ReferenceLoss.softmax(x, k);
+      for (int i = 0; i < p.length; i++) {
+        int label = labels[i / k];
+        double target = (i % k == label ? 1 - smoothing : 0) + (double) smoothing / k;
+        p[i] = label < 0 ? 0 : (p[i] - target) / once[3];
+      }
+      assertNear(p, got, FLOAT, "dlogits");
+    }
+    for (int i = 0; i < got.length; i++) {
+      if (labels[i / k] < 0) {
+        assertNear(new double[1], new double[] {got[i]}, 0, "a row that does not count");
+      }
+    }
+  }
+
+  /** A batch of padding only leaves the metrics and gives no gradient, rather than NaN. */
+  @Test
+  default void crossEntropyOfNoRows() {
+    Tensor metrics = doubles(new double[] {1, 2, 3, 4}, 4);
+    Tensor dlogits = plain(2, 3);
+    device()
+        .crossEntropy(
+            plain(new double[6], 2, 3),
+            ints(new int[] {-1, -1}, 2),
+            0.1f,
+            metrics,
+            Optional.of(dlogits))
+        .launch();
+    assertArrayEquals(new double[] {1, 2, 3, 4}, read(metrics));
+    assertArrayEquals(new double[6], read(dlogits));
+  }
+
+  @Test
+  default void crossEntropyOfLargeLogits() {
+    double[] x = {1000, 0, -1000, -1000, 0, 1000};
+    Shape s = Shape.of(2, 3);
+    int[] labels = {0, 0};
+    Tensor metrics = arena().doubles(4);
+    device().crossEntropy(plain(x, 2, 3), ints(labels, 2), 0, metrics, Optional.empty()).launch();
+    assertNear(ReferenceLoss.metrics(x, s, labels, 0), read(metrics), FLOAT, "metrics");
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "1, 0, false, 0",
+    "13, 0.9, false, 0",
+    "13, 0.9, true, 0.01",
+    "5003, 0.9, true, 0.0005",
+    "70001, 0.5, false, 0.1"
+  })
+  default void sgd(int n, float momentum, boolean nesterov, float decay) {
+    Values draw = new Values(n);
+    double[] p = draw.uniform(n);
+    double[] v = draw.uniform(n);
+    Tensor tp = plain(p, n);
+    Tensor tv = plain(v, n);
+    Tensor tg = plain(n);
+    Tensor lr = plain(1);
+    Kernel k = device().sgd(tp, tg, tv, lr, momentum, nesterov, decay);
+    for (float rate : new float[] {0.1f, 0.025f, 1}) {
+      double[] g = draw.uniform(n);
+      device().copy(plain(g, n), tg).launch();
+      device().upload(new float[] {rate}, lr);
+      k.launch();
+      ReferenceLoss.sgd(p, g, v, rate, momentum, nesterov, decay);
+      assertNear(p, read(tp), FLOAT, "p");
+      assertNear(v, read(tv), FLOAT, "velocity");
+      assertArrayEquals(g, read(tg), "the gradient stays");
+    }
+  }
+
+  private static void assertMetrics(double[] once, int times, double[] got) {
+    double[] expected = new double[4];
+    for (int i = 0; i < 4; i++) {
+      expected[i] = i + 1 + times * once[i];
+    }
+    assertNear(expected, got, FLOAT, "metrics");
+    for (int i = 1; i < 4; i++) {
+      assertNear(new double[] {expected[i]}, new double[] {got[i]}, 0, "count " + i);
+    }
+  }
+}

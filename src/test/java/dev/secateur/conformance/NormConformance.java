@@ -1,0 +1,164 @@
+package dev.secateur.conformance;
+
+import static dev.secateur.conformance.Conformance.assertNear;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+
+import dev.secateur.device.Activation;
+import dev.secateur.device.TrainingKernels;
+import dev.secateur.tensor.Shape;
+import dev.secateur.tensor.Tensor;
+import java.util.Arrays;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** Batch norm in inference and training. */
+interface NormConformance extends Conformance {
+
+  @ParameterizedTest
+  @EnumSource
+  default void batchNormInference(Activation activation) {
+    for (Shape s :
+        new Shape[] {
+          Shape.of(1, 1, 1, 1), Shape.of(2, 7, 5, 3), Shape.of(1, 17, 1, 1), Shape.of(2, 48, 9, 8)
+        }) {
+      Values draw = new Values(s.hashCode());
+      int c = s.size(1);
+      double[] x = draw.uniform(s.elements(), -4, 9);
+      double[] gamma = draw.uniform(c, -2, 2);
+      double[] beta = draw.uniform(c, -1, 4);
+      double[] mean = draw.uniform(c);
+      double[] variance = draw.uniform(c, 0.25, 2);
+      Tensor y = activation(s);
+      double[] expected =
+          ReferenceLayers.activation(
+              activation, ReferenceLayers.batchNorm(x, s, gamma, beta, mean, variance, 1e-3f));
+      assertNear(
+          expected,
+          result(
+              device()
+                  .batchNormInference(
+                      activation(s, x),
+                      plain(gamma, c),
+                      plain(beta, c),
+                      plain(mean, c),
+                      plain(variance, c),
+                      1e-3f,
+                      activation,
+                      y),
+              y),
+          FLOAT,
+          s.toString());
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "2, 7, 5, 3, false",
+    "2, 7, 5, 3, true",
+    "1, 3, 4, 5, false",
+    "1, 3, 4, 5, true",
+    "7, 13, 1, 1, false",
+    "7, 17, 1, 1, true",
+    "3, 16, 3, 4, false",
+    "3, 16, 3, 4, true",
+    "5, 1, 2, 3, true",
+    "2, 32, 2, 5, true"
+  })
+  default void batchNormTraining(int n, int c, int h, int w, boolean relu) {
+    float eps = 1e-3f;
+    float momentum = 0.3f;
+    Shape s = Shape.of(n, c, h, w);
+    Values draw = new Values(s.hashCode());
+    double[] x = draw.uniform(s.elements(), -1, 2);
+    double[] gamma = draw.uniform(c, 0.5, 2);
+    double[] beta = draw.uniform(c);
+    while (relu && nearZero(norm(x, s, gamma, beta, eps, false))) {
+      x = draw.uniform(s.elements(), -1, 2);
+      beta = draw.uniform(c);
+    }
+    double[] input = x;
+    double[] shift = beta;
+    double[] g = draw.uniform(s.elements());
+    double[] runningMean = draw.uniform(c);
+    double[] runningVariance = draw.uniform(c, 0.5, 2);
+
+    Tensor mean = plain(runningMean, c);
+    Tensor variance = plain(runningVariance, c);
+    Tensor y = activation(s);
+    Tensor dx = activation(s);
+    Tensor dgamma = plain(c);
+    Tensor dbeta = plain(c);
+    TrainingKernels k =
+        device()
+            .batchNormTraining(
+                activation(s, x),
+                plain(gamma, c),
+                plain(beta, c),
+                mean,
+                variance,
+                momentum,
+                eps,
+                relu,
+                y,
+                activation(s, g),
+                dx,
+                dgamma,
+                dbeta,
+                arena());
+    double[] batchMean = ReferenceLayers.mean(x, s);
+    double[] unbiased = ReferenceLayers.variance(x, s);
+    double count = (double) s.elements() / c;
+    for (int i = 0; i < c; i++) {
+      unbiased[i] *= count / (count - 1);
+    }
+    for (int step = 0; step < 2; step++) {
+      k.forward().launch();
+      runningMean = moved(runningMean, batchMean, momentum);
+      runningVariance = moved(runningVariance, unbiased, momentum);
+      assertNear(runningMean, read(mean), FLOAT, "running mean");
+      assertNear(runningVariance, read(variance), FLOAT, "running variance");
+      assertNear(norm(x, s, gamma, beta, eps, relu), read(y), FLOAT, "y");
+    }
+    double[] first = result(k.backward(), dx);
+    assertNear(
+        Differences.gradient(v -> norm(v, s, gamma, shift, eps, relu), x, g),
+        first,
+        GRADIENT,
+        "dx");
+    assertNear(
+        Differences.gradient(v -> norm(input, s, v, shift, eps, relu), gamma, g),
+        read(dgamma),
+        GRADIENT,
+        "dgamma");
+    assertNear(
+        Differences.gradient(v -> norm(input, s, gamma, v, eps, relu), beta, g),
+        read(dbeta),
+        GRADIENT,
+        "dbeta");
+    k.forward().launch();
+    k.backward().launch();
+    assertArrayEquals(first, read(dx), "a second step gives the same");
+  }
+
+  private static double[] norm(
+      double[] x, Shape s, double[] gamma, double[] beta, double eps, boolean relu) {
+    double[] mean = ReferenceLayers.mean(x, s);
+    double[] variance = ReferenceLayers.variance(x, s);
+    return ReferenceLayers.activation(
+        relu ? Activation.RELU : Activation.NONE,
+        ReferenceLayers.batchNorm(x, s, gamma, beta, mean, variance, eps));
+  }
+
+  private static boolean nearZero(double[] y) {
+    return Arrays.stream(y).anyMatch(v -> Math.abs(v) < 1e-3);
+  }
+
+  private static double[] moved(double[] running, double[] batch, double momentum) {
+    double[] out = new double[running.length];
+    for (int i = 0; i < out.length; i++) {
+      out[i] = (1 - momentum) * running[i] + momentum * batch[i];
+    }
+    return out;
+  }
+}

@@ -1,0 +1,194 @@
+package dev.secateur.conformance;
+
+import static dev.secateur.conformance.Conformance.assertNear;
+import static dev.secateur.conformance.Conformance.assertRefused;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.secateur.tensor.Tensor;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** The operations behind PLS. */
+interface PlsConformance extends Conformance {
+
+  @ParameterizedTest
+  @CsvSource({"1, 1", "7, 13", "101, 499", "257, 301"})
+  default void accumulate(int n, int p) {
+    Values draw = new Values(n);
+    double[] sum = draw.uniform(n * p);
+    double[] f = draw.uniform(n * p);
+    double[] d = draw.uniform(n * p);
+    Tensor dst = doubles(sum, n, p);
+    device().accumulate(plain(f, n, p), dst).launch();
+    sum = ReferenceLayers.add(sum, f);
+    assertNear(sum, read(dst), DOUBLE, "F32");
+    device().accumulate(doubles(d, n, p), dst).launch();
+    device().accumulate(doubles(d, n, p), dst).launch();
+    sum = ReferenceLayers.add(ReferenceLayers.add(sum, d), d);
+    assertNear(sum, read(dst), DOUBLE, "F64");
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1, 1", "7, 13", "300, 257", "2, 40000"})
+  default void shiftColumns(int n, int p) {
+    Values draw = new Values(p);
+    double[] a = draw.uniform(n * p);
+    double[] shift = draw.uniform(p);
+    double[] expected = ReferencePls.shiftColumns(a, shift);
+    Tensor in = plain(a, n, p);
+    Tensor by = plain(shift, p);
+    Tensor out = plain(n, p);
+    assertNear(expected, result(device().shiftColumns(in, by, out), out), FLOAT, "out");
+    device().shiftColumns(in, by, in).launch();
+    assertNear(expected, read(in), FLOAT, "in place");
+  }
+
+  @Test
+  default void oneHot() {
+    int[] labels = {2, 0, -1, 6, 2, -5};
+    Tensor out = plain(6, 7);
+    assertNear(
+        ReferencePls.oneHot(labels, 7),
+        result(device().oneHot(ints(labels, 6), out), out),
+        0,
+        "onehot");
+  }
+
+  /** A = Vᵀ diag(e) V with orthonormal rows V and ascending e; also of a multiple eigenvalue. */
+  @ParameterizedTest
+  @CsvSource({"1, 1", "2, 2", "13, 40", "33, 7", "64, 64"})
+  default void eigenSymmetric(int n, int rank) {
+    double[] b = new Values(n).uniform(rank * n);
+    double[] zeros = new double[n * n];
+    double[] a = ReferenceMath.gemm(n, 1, ReferenceMath.transpose(b, rank), b, 0, zeros);
+    double norm = Math.sqrt(Differences.dot(a, a));
+    Tensor vectors = doubles(a, n, n);
+    Tensor values = doubles(n);
+    device().eigenSymmetric(vectors, values).launch();
+    double[] v = read(vectors);
+    double[] e = read(values);
+    double[] vt = ReferenceMath.transpose(v, n);
+    double[] identity = new double[n * n];
+    double[] scaled = new double[n * n];
+    for (int i = 0; i < n; i++) {
+      identity[i * n + i] = 1;
+      assertTrue(i == 0 || e[i - 1] <= e[i], "ascending at " + i);
+      for (int j = 0; j < n; j++) {
+        scaled[i * n + j] = e[i] * v[i * n + j];
+      }
+    }
+    assertNear(identity, ReferenceMath.gemm(n, 1, v, vt, 0, zeros), 1e-11, "orthonormal");
+    assertTrue(norm > 0, "not nothing");
+    assertNear(a, ReferenceMath.gemm(n, 1, vt, scaled, 0, zeros), 1e-11, "A");
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1, 1", "7, 13", "13, 1", "257, 300"})
+  default void standardize(int rows, int columns) {
+    Values draw = new Values(rows);
+    double[] m = draw.uniform(rows * columns);
+    double[] sumI = draw.uniform(rows);
+    double[] sumJ = draw.uniform(columns);
+    double[] factorI = draw.uniform(rows);
+    double[] factorJ = draw.uniform(columns);
+    double[] expected = ReferencePls.standardize(m, sumI, sumJ, 7, factorI, factorJ);
+    Tensor in = doubles(m, rows, columns);
+    Tensor out = doubles(rows, columns);
+    for (Tensor to : new Tensor[] {out, in}) {
+      device()
+          .standardize(
+              in,
+              doubles(sumI, rows),
+              doubles(sumJ, columns),
+              doubles(new double[] {7}, 1),
+              doubles(factorI, rows),
+              doubles(factorJ, columns),
+              to)
+          .launch();
+      assertNear(expected, read(to), DOUBLE, to == in ? "in place" : "out");
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"2, 1", "5, 7", "40, 13"})
+  default void inverseDeviation(int rows, int columns) {
+    double[] a = new Values(columns).uniform(rows * columns, -1, 2);
+    for (int i = 0; i < rows; i++) {
+      a[i * columns] = columns == 1 ? a[i] : 0.75; // the first column is constant
+    }
+    double[] at = ReferenceMath.transpose(a, rows);
+    double[] sum = new double[columns];
+    for (int i = 0; i < a.length; i++) {
+      sum[i % columns] += a[i];
+    }
+    double[] cross = ReferenceMath.gemm(columns, 1, at, a, 0, new double[columns * columns]);
+    Tensor factor = doubles(columns);
+    device()
+        .inverseDeviation(
+            doubles(cross, columns, columns),
+            doubles(sum, columns),
+            doubles(new double[] {rows}, 1),
+            factor)
+        .launch();
+    assertNear(ReferencePls.inverseDeviation(a, rows), read(factor), 1e-9, "factor");
+  }
+
+  @Test
+  default void scaleByPower() {
+    double[] x = new Values(1).uniform(5003);
+    for (double exponent : new double[] {-0.5, 1, -1, 2}) {
+      double[] expected = x.clone();
+      for (int i = 0; i < x.length; i++) {
+        expected[i] *= Math.pow(0.7, exponent);
+      }
+      Tensor t = doubles(x, x.length);
+      device().scaleByPower(t, doubles(new double[] {0.7}, 1), exponent).launch();
+      assertNear(expected, read(t), DOUBLE, "exponent " + exponent);
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1, 1", "1, 17", "2, 7", "5, 1301"})
+  default void vip(int components, int p) {
+    Values draw = new Values(p);
+    double[] w = draw.uniform(components * p);
+    double[] s = draw.uniform(components, 0.1, 3);
+    Tensor vip = plain(p);
+    assertNear(
+        ReferencePls.vip(w, s),
+        result(device().vip(doubles(w, components, p), doubles(s, components), vip), vip),
+        FLOAT,
+        "vip");
+  }
+
+  @Test
+  default void plsShapesThatDoNotFitAreRefused() {
+    Tensor f = plain(3, 4);
+    Tensor d = doubles(3, 4);
+    Tensor one = doubles(1);
+    Tensor three = doubles(3);
+    Tensor four = doubles(4);
+    assertRefused("accumulate", () -> device().accumulate(f, doubles(4, 3)));
+    assertRefused("accumulate into F32", () -> device().accumulate(f, plain(3, 4)));
+    assertRefused("shift", () -> device().shiftColumns(f, plain(3), f));
+    assertRefused("shifted", () -> device().shiftColumns(f, plain(4), plain(4, 3)));
+    assertRefused("labels", () -> device().oneHot(ints(new int[2], 2), f));
+    assertRefused("label type", () -> device().oneHot(plain(3), f));
+    assertRefused("not square", () -> device().eigenSymmetric(d, three));
+    assertRefused("values", () -> device().eigenSymmetric(doubles(3, 3), four));
+    assertRefused("eigen of F32", () -> device().eigenSymmetric(plain(3, 3), three));
+    assertRefused("sums", () -> device().standardize(d, four, four, one, three, four, d));
+    assertRefused("factors", () -> device().standardize(d, three, four, one, three, three, d));
+    assertRefused("n", () -> device().standardize(d, three, four, three, three, four, d));
+    assertRefused(
+        "out", () -> device().standardize(d, three, four, one, three, four, doubles(4, 3)));
+    assertRefused("sum", () -> device().inverseDeviation(doubles(3, 3), four, one, three));
+    assertRefused("factor", () -> device().inverseDeviation(doubles(3, 3), three, one, four));
+    assertRefused("scalar", () -> device().scaleByPower(d, three, 1));
+    assertRefused("scaled F32", () -> device().scaleByPower(f, one, 1));
+    assertRefused("s", () -> device().vip(d, four, plain(4)));
+    assertRefused("vip", () -> device().vip(d, three, plain(3)));
+    assertRefused("vip of F64", () -> device().vip(d, three, four));
+  }
+}

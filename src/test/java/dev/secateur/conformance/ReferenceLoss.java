@@ -1,0 +1,79 @@
+package dev.secateur.conformance;
+
+import dev.secateur.tensor.Shape;
+
+/** Softmax, its cross-entropy and SGD in double precision. */
+final class ReferenceLoss {
+  private ReferenceLoss() {}
+
+  static double[] softmax(double[] x, int classes) {
+    double[] y = new double[x.length];
+    for (int i = 0; i < x.length; i++) {
+      y[i] = Math.exp(x[i] - logSum(x, i / classes, classes));
+    }
+    return y;
+  }
+
+  /** Loss of each row; 0 where the label is below 0. */
+  static double[] losses(double[] x, Shape xs, int[] labels, double smoothing) {
+    int classes = xs.size(1);
+    double[] loss = new double[xs.size(0)];
+    for (int i = 0; i < loss.length; i++) {
+      double log = logSum(x, i, classes);
+      for (int k = 0; k < classes && labels[i] >= 0; k++) {
+        double target = (k == labels[i] ? 1 - smoothing : 0) + smoothing / classes;
+        loss[i] += target * (log - x[i * classes + k]);
+      }
+    }
+    return loss;
+  }
+
+  /** Summed loss, top-1 hits, top-5 hits, rows that count; no ties in x. */
+  static double[] metrics(double[] x, Shape xs, int[] labels, double smoothing) {
+    int classes = xs.size(1);
+    double[] m = new double[4];
+    for (double loss : losses(x, xs, labels, smoothing)) {
+      m[0] += loss;
+    }
+    for (int i = 0; i < labels.length; i++) {
+      if (labels[i] >= 0) {
+        int ahead = 0;
+        for (int k = 0; k < classes; k++) {
+          ahead += x[i * classes + k] > x[i * classes + labels[i]] ? 1 : 0;
+        }
+        m[1] += ahead < 1 ? 1 : 0;
+        m[2] += ahead < 5 ? 1 : 0;
+        m[3]++;
+      }
+    }
+    return m;
+  }
+
+  /** One step; p and velocity are replaced. */
+  static void sgd(
+      double[] p,
+      double[] grad,
+      double[] velocity,
+      double lr,
+      double momentum,
+      boolean nesterov,
+      double weightDecay) {
+    for (int i = 0; i < p.length; i++) {
+      double g = grad[i] + weightDecay * p[i];
+      velocity[i] = momentum * velocity[i] + g;
+      p[i] -= lr * (nesterov ? g + momentum * velocity[i] : velocity[i]);
+    }
+  }
+
+  private static double logSum(double[] x, int row, int classes) {
+    double max = Double.NEGATIVE_INFINITY;
+    for (int k = 0; k < classes; k++) {
+      max = Math.max(max, x[row * classes + k]);
+    }
+    double sum = 0;
+    for (int k = 0; k < classes; k++) {
+      sum += Math.exp(x[row * classes + k] - max);
+    }
+    return Math.log(sum) + max;
+  }
+}

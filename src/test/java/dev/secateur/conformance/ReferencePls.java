@@ -1,0 +1,74 @@
+package dev.secateur.conformance;
+
+/** The operations behind PLS in double precision. */
+final class ReferencePls {
+  private ReferencePls() {}
+
+  static double[] shiftColumns(double[] a, double[] shift) {
+    double[] out = new double[a.length];
+    for (int i = 0; i < a.length; i++) {
+      out[i] = a[i] - shift[i % shift.length];
+    }
+    return out;
+  }
+
+  static double[] oneHot(int[] labels, int classes) {
+    double[] out = new double[labels.length * classes];
+    for (int i = 0; i < labels.length; i++) {
+      if (labels[i] >= 0) {
+        out[i * classes + labels[i]] = 1;
+      }
+    }
+    return out;
+  }
+
+  static double[] standardize(
+      double[] m, double[] sumI, double[] sumJ, double n, double[] factorI, double[] factorJ) {
+    double[] out = new double[m.length];
+    for (int k = 0; k < m.length; k++) {
+      int i = k / sumJ.length;
+      int j = k % sumJ.length;
+      out[k] = (m[k] - sumI[i] * sumJ[j] / n) * factorI[i] * factorJ[j];
+    }
+    return out;
+  }
+
+  /** 1 / standard deviation (ddof 1) of each column of observations, from its two passes. */
+  static double[] inverseDeviation(double[] a, int rows) {
+    int columns = a.length / rows;
+    double[] out = new double[columns];
+    for (int j = 0; j < columns; j++) {
+      double mean = 0;
+      for (int i = 0; i < rows; i++) {
+        mean += a[i * columns + j];
+      }
+      mean /= rows;
+      double spread = 0;
+      for (int i = 0; i < rows; i++) {
+        spread += (a[i * columns + j] - mean) * (a[i * columns + j] - mean);
+      }
+      out[j] = spread == 0 ? 1 : 1 / Math.sqrt(spread / (rows - 1));
+    }
+    return out;
+  }
+
+  static double[] vip(double[] w, double[] s) {
+    int p = w.length / s.length;
+    double[] out = new double[p];
+    double total = 0;
+    for (int a = 0; a < s.length; a++) {
+      double norm = 0;
+      for (int j = 0; j < p; j++) {
+        norm += w[a * p + j] * w[a * p + j];
+      }
+      for (int j = 0; j < p; j++) {
+        out[j] += s[a] * w[a * p + j] * w[a * p + j] / norm;
+      }
+      total += s[a];
+    }
+    for (int j = 0; j < p; j++) {
+      out[j] = Math.sqrt(p * out[j] / total);
+    }
+    return out;
+  }
+}
