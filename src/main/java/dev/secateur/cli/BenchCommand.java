@@ -4,10 +4,12 @@ import dev.secateur.bench.Latency;
 import dev.secateur.data.DataSets;
 import dev.secateur.data.Dataset;
 import dev.secateur.data.Split;
+import dev.secateur.data.Unreadable;
 import dev.secateur.device.Device;
 import dev.secateur.nn.Cost;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Network;
+import dev.secateur.tensor.Shape;
 import dev.secateur.train.Evaluator;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -81,8 +83,12 @@ final class BenchCommand implements Callable<Integer> {
     }
     List<Row> rows = new ArrayList<>();
     String description;
-    Optional<Dataset> test =
-        data.isPresent() ? Optional.of(DataSets.open(data.get(), Split.TEST)) : Optional.empty();
+    Optional<Dataset> test = Optional.empty();
+    if (data.isPresent()) {
+      Shape wanted = DataOptions.imageShape(models.get(0).graph());
+      Unreadable left = new Unreadable(false, common::warn);
+      test = Optional.of(DataSets.open(data.get(), Split.TEST, Optional.of(wanted), left));
+    }
     try (Device device = common.openDevice()) {
       description = device.description();
       double[] top1 = new double[models.size()];

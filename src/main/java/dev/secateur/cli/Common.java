@@ -64,6 +64,12 @@ final class Common {
     }
   }
 
+  /** A line on standard error that the person must not miss. */
+  void warn(String line) {
+    spec.commandLine().getErr().println("secateur: " + line);
+    spec.commandLine().getErr().flush();
+  }
+
   /** Prints the result: {@code value} as JSON with --json, else the text. */
   void print(Object value, Supplier<String> text) throws JsonProcessingException {
     var out = spec.commandLine().getOut();

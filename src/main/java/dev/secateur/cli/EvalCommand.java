@@ -31,7 +31,7 @@ final class EvalCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     Model m = model.open();
-    Dataset images = data.open(split);
+    Dataset images = data.open(split, m.graph(), common);
     Evaluation e;
     try (Device device = common.openDevice();
         Network net = new Network(device, m)) {

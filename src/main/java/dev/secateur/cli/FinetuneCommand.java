@@ -1,5 +1,7 @@
 package dev.secateur.cli;
 
+import dev.secateur.data.Split;
+import dev.secateur.nn.Model;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
@@ -31,10 +33,12 @@ final class FinetuneCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
+    Model m = model.open();
     Training.run(
         common,
-        model.open(),
+        m,
         data,
+        data.open(Split.TRAIN, m.graph(), common),
         learning.options(epochs, 0.01, data.batchSize(), common.seed()),
         output);
     return 0;

@@ -96,7 +96,7 @@ final class PruneCommand implements Callable<Integer> {
   public Integer call() throws IOException {
     Model m = model.open();
     DataOptions data = scoring.data();
-    Dataset train = data.open(Split.TRAIN);
+    Dataset train = data.open(Split.TRAIN, m.graph(), common);
     boolean limited = targetMacs.isPresent() || maxDrop.isPresent();
     Optional<TrainingOptions> fineTuning =
         epochs == 0

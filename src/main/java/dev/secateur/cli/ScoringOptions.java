@@ -1,5 +1,6 @@
 package dev.secateur.cli;
 
+import dev.secateur.data.DataSets;
 import dev.secateur.data.Dataset;
 import dev.secateur.data.Split;
 import dev.secateur.device.PoolSpec;
@@ -60,7 +61,7 @@ final class ScoringOptions {
   }
 
   Scores score(Network net, Common common) throws IOException {
-    Dataset train = data.open(Split.TRAIN);
+    Dataset train = DataSets.spread(data.open(Split.TRAIN, net.graph(), common), samples);
     return Scorer.score(
         net, train, components, pool(), samples, data.batchSize(), common.progress());
   }

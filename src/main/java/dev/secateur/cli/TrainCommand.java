@@ -50,7 +50,7 @@ final class TrainCommand implements Callable<Integer> {
               + "; expected one of "
               + String.join(", ", Architectures.names()));
     }
-    Dataset d = data.open(Split.TRAIN);
+    Dataset d = data.open(Split.TRAIN, common);
     Model fresh =
         Architectures.create(
             architecture, d.classNames().size(), d.channels(), d.height(), common.seed());
@@ -58,6 +58,7 @@ final class TrainCommand implements Callable<Integer> {
         common,
         fresh,
         data,
+        d,
         learning.options(epochs, 0.1, data.batchSize(), common.seed()),
         output);
     return 0;

@@ -22,10 +22,14 @@ final class Training {
   private Training() {}
 
   static void run(
-      Common common, Model model, DataOptions data, TrainingOptions options, Path output)
+      Common common,
+      Model model,
+      DataOptions data,
+      Dataset train,
+      TrainingOptions options,
+      Path output)
       throws IOException {
-    Dataset train = data.open(Split.TRAIN);
-    Dataset test = data.open(Split.TEST);
+    Dataset test = data.open(Split.TEST, model.graph(), common);
     List<EpochMetrics> epochs;
     Evaluation e;
     try (Device device = common.openDevice();

@@ -46,7 +46,8 @@ final class Cifar10 implements Dataset {
   }
 
   @Override
-  public void read(int index, ByteBuffer dst, int offset) {
+  public boolean read(int index, ByteBuffer dst, int offset) {
     dst.put(offset, records, index * RECORD + 1, RECORD - 1);
+    return true;
   }
 }

@@ -1,6 +1,7 @@
 package dev.secateur.data;
 
 import dev.secateur.SecateurException;
+import dev.secateur.tensor.Shape;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -8,13 +9,14 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.zip.GZIPInputStream;
 import org.tukaani.xz.XZInputStream;
 
 /** Opens data sets by a specification, {@code KIND:DIRECTORY}. */
 public final class DataSets {
   /** What {@link #open} takes. */
-  public static final String KINDS = "cifar10:DIR, fashion-mnist:DIR, idx:DIR";
+  public static final String KINDS = "cifar10:DIR, fashion-mnist:DIR, idx:DIR, folder:DIR";
 
   private static final List<String> FASHION =
       List.of(
@@ -31,21 +33,46 @@ public final class DataSets {
 
   private DataSets() {}
 
+  /** The same with no network in view and unreadable images refused. */
+  public static Dataset open(String spec, Split split) throws IOException {
+    return open(spec, split, Optional.empty(), Unreadable.REFUSED);
+  }
+
   /**
    * @param spec {@code cifar10:DIR}, the binary version; {@code fashion-mnist:DIR} or {@code
-   *     idx:DIR}, IDX files with MNIST's names; each plain, .gz or .xz
+   *     idx:DIR}, IDX files with MNIST's names; each plain, .gz or .xz; {@code
+   *     folder:DIR?size=S&resize=R&channels=C}, JPEG and PNG files in {@code DIR/train/CLASS} and
+   *     {@code DIR/test/CLASS} or {@code DIR/val/CLASS}
+   * @param wanted the network's input (C,H,W): the size of a folder's images where the
+   *     specification gives none
+   * @param unreadable what becomes of a folder's images that cannot be decoded
    * @throws SecateurException for an unknown kind or a file of wrong length or labels
    */
-  public static Dataset open(String spec, Split split) throws IOException {
+  public static Dataset open(
+      String spec, Split split, Optional<Shape> wanted, Unreadable unreadable) throws IOException {
     int colon = spec.indexOf(':');
     String kind = colon < 0 ? "" : spec.substring(0, colon);
-    Path dir = Path.of(spec.substring(colon + 1));
+    String place = spec.substring(colon + 1);
+    Path dir = Path.of(place);
     return switch (kind) {
       case "cifar10" -> cifar10(dir, split);
       case "idx" -> idx(dir, split, List.of());
       case "fashion-mnist" -> idx(dir, split, FASHION);
+      case "folder" -> ImageFolder.open(FolderSpec.of(place, wanted), split, unreadable);
       default -> throw new SecateurException("--data " + spec + ": expected one of " + KINDS);
     };
+  }
+
+  /** At most {@code n} images, evenly spaced, so that those of a sorted set are of all classes. */
+  public static Dataset spread(Dataset all, int n) {
+    if (n >= all.size()) {
+      return all;
+    }
+    int[] indices = new int[n];
+    for (int i = 0; i < n; i++) {
+      indices[i] = (int) ((long) i * all.size() / n);
+    }
+    return new Subset(all, indices);
   }
 
   private static Dataset idx(Path dir, Split split, List<String> names) throws IOException {

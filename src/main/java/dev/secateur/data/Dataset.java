@@ -18,6 +18,10 @@ public interface Dataset {
 
   int label(int index);
 
-  /** Writes the image's C*H*W pixels (U8, CHW) at {@code dst[offset...]} (absolute puts). */
-  void read(int index, ByteBuffer dst, int offset);
+  /**
+   * Writes the image's C*H*W pixels (U8, CHW) at {@code dst[offset...]} (absolute puts).
+   *
+   * @return false, with nothing written, for an image that cannot be decoded and must not count
+   */
+  boolean read(int index, ByteBuffer dst, int offset);
 }

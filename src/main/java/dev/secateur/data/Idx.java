@@ -102,7 +102,8 @@ final class Idx implements Dataset {
   }
 
   @Override
-  public void read(int index, ByteBuffer dst, int offset) {
+  public boolean read(int index, ByteBuffer dst, int offset) {
     dst.put(offset, images, 16 + index * height * width, height * width);
+    return true;
   }
 }

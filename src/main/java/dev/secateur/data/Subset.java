@@ -44,7 +44,7 @@ final class Subset implements Dataset {
   }
 
   @Override
-  public void read(int index, ByteBuffer dst, int offset) {
-    all.read(indices[index], dst, offset);
+  public boolean read(int index, ByteBuffer dst, int offset) {
+    return all.read(indices[index], dst, offset);
   }
 }

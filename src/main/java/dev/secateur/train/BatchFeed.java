@@ -140,22 +140,51 @@ public final class BatchFeed implements AutoCloseable {
     return done;
   }
 
-  /** Enqueues the next batch's upload and returns its rows that count; 0 at the end. */
+  /**
+   * Enqueues the next batch's upload and returns its rows that count, which come first; 0 at the
+   * end. Images that cannot be read have no row.
+   */
   public int next() {
-    int rows = Math.min(batch, images - done);
-    if (rows == 0) {
-      return 0;
+    int rows = 0;
+    while (rows == 0 && done < images) {
+      if (turn >= 1) {
+        fill(turn - 1 + SLOTS); // the slot that the device has had a batch's time to read
+      }
+      Slot s = slots[turn % SLOTS];
+      s.filling()[0].join();
+      int taken = Math.min(batch, images - done);
+      rows = closeRanks(s, taken);
+      if (rows > 0) {
+        device.upload(s.pixels(), pixels);
+        device.upload(s.labels(), labels);
+        crops.ifPresent(c -> device.upload(s.crops(), c));
+      }
+      turn++;
+      done += taken;
     }
-    if (turn >= 1) {
-      fill(turn - 1 + SLOTS); // the slot that the device has had a batch's time to read
+    return rows;
+  }
+
+  /**
+   * Moves rows from the end to where an image could not be read, and returns how many there are.
+   * Rows that became free have label -1 and repeat other rows' pixels, because batch norm sees
+   * them.
+   */
+  private int closeRanks(Slot s, int taken) {
+    ByteBuffer label = s.labels().bytes();
+    ByteBuffer pixel = s.pixels().bytes();
+    int rows = taken;
+    for (int i = 0; i < rows; i++) {
+      while (rows > i && label.getInt(4 * i) < 0) {
+        rows--;
+        label.putInt(4 * i, label.getInt(4 * rows));
+        label.putInt(4 * rows, -1);
+        pixel.put(i * imageBytes, pixel, rows * imageBytes, imageBytes);
+      }
     }
-    Slot s = slots[turn % SLOTS];
-    s.filling()[0].join();
-    device.upload(s.pixels(), pixels);
-    device.upload(s.labels(), labels);
-    crops.ifPresent(c -> device.upload(s.crops(), c));
-    turn++;
-    done += rows;
+    for (int i = rows; rows > 0 && i < taken; i++) {
+      pixel.put(i * imageBytes, pixel, i % rows * imageBytes, imageBytes);
+    }
     return rows;
   }
 
@@ -187,10 +216,8 @@ public final class BatchFeed implements AutoCloseable {
     ByteBuffer label = s.labels().bytes();
     for (int i = from; i < to; i++) {
       boolean counts = first + i < images;
-      label.putInt(4 * i, counts ? data.label(order[first + i]) : -1);
-      if (counts) {
-        data.read(order[first + i], s.pixels().bytes(), i * imageBytes);
-      }
+      boolean read = counts && data.read(order[first + i], s.pixels().bytes(), i * imageBytes);
+      label.putInt(4 * i, read ? data.label(order[first + i]) : -1);
       if (crops.isPresent()) {
         long own = (seed * 31 + epoch) * 1_000_000_007L + first + i;
         augmentation.draw(new SplittableRandom(own), s.crops().bytes(), 12 * i);

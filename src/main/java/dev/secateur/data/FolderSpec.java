@@ -1,0 +1,80 @@
+package dev.secateur.data;
+
+import dev.secateur.SecateurException;
+import dev.secateur.tensor.Shape;
+import java.nio.file.Path;
+import java.util.Optional;
+
+/**
+ * What {@code folder:DIR?size=S&resize=R&channels=C} says.
+ *
+ * @param resize what the shorter side becomes before the centre crop; at least height and width
+ */
+record FolderSpec(Path dir, int channels, int height, int width, int resize) {
+  private static final int SIZE = 224;
+  private static final int LARGEST = 1 << 14;
+
+  /** From here on images lose a margin to the crop, as is usual for ImageNet's 256 to 224. */
+  private static final int MARGIN_FROM = 64;
+
+  /**
+   * @param text after {@code folder:}
+   * @param wanted the network's input (C,H,W), for what the text leaves open
+   */
+  static FolderSpec of(String text, Optional<Shape> wanted) {
+    int mark = text.lastIndexOf('?');
+    Path dir = Path.of(mark < 0 ? text : text.substring(0, mark));
+    int channels = wanted.map(s -> s.size(0)).orElse(3);
+    int height = wanted.map(s -> s.size(1)).orElse(SIZE);
+    int width = wanted.map(s -> s.size(2)).orElse(SIZE);
+    int resize = 0;
+    for (String option : mark < 0 ? new String[0] : text.substring(mark + 1).split("&")) {
+      int equals = option.indexOf('=');
+      String name = equals < 0 ? option : option.substring(0, equals);
+      int value = number(text, option, option.substring(equals + 1));
+      switch (name) {
+        case "size" -> {
+          height = value;
+          width = value;
+        }
+        case "resize" -> resize = value;
+        case "channels" -> channels = value;
+        default -> throw wrong(text, option);
+      }
+    }
+    int larger = Math.max(height, width);
+    if (resize == 0) {
+      resize = larger < MARGIN_FROM ? larger : Math.round(larger * 256f / 224f);
+    }
+    if (resize < larger) {
+      throw new SecateurException(
+          "--data folder:" + text + ": resize=" + resize + " is less than the size, " + larger);
+    }
+    if (channels != 1 && channels != 3) {
+      throw new SecateurException(
+          "--data folder:" + text + ": images have 1 or 3 channels, not " + channels);
+    }
+    return new FolderSpec(dir, channels, height, width, resize);
+  }
+
+  private static int number(String text, String option, String value) {
+    try {
+      int n = Integer.parseInt(value);
+      if (n > 0 && n <= LARGEST) {
+        return n;
+      }
+    } catch (NumberFormatException e) {
+      // told below
+    }
+    throw wrong(text, option);
+  }
+
+  private static SecateurException wrong(String text, String option) {
+    return new SecateurException(
+        "--data folder:"
+            + text
+            + ": "
+            + (option.isEmpty() ? "nothing after ?" : option)
+            + "; expected size=S, resize=R or channels=1|3, joined by &");
+  }
+}

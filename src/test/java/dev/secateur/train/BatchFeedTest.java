@@ -1,0 +1,116 @@
+package dev.secateur.train;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import dev.secateur.data.Dataset;
+import dev.secateur.device.Arena;
+import dev.secateur.device.Device;
+import dev.secateur.device.Devices;
+import dev.secateur.tensor.DType;
+import dev.secateur.tensor.Layout;
+import dev.secateur.tensor.Shape;
+import dev.secateur.tensor.Tensor;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+
+class BatchFeedTest {
+
+  /** Ten images of two pixels, of which some cannot be read. */
+  private record Numbers(Set<Integer> unreadable) implements Dataset {
+    @Override
+    public int size() {
+      return 10;
+    }
+
+    @Override
+    public int channels() {
+      return 1;
+    }
+
+    @Override
+    public int height() {
+      return 1;
+    }
+
+    @Override
+    public int width() {
+      return 2;
+    }
+
+    @Override
+    public List<String> classNames() {
+      return List.of();
+    }
+
+    @Override
+    public int label(int index) {
+      return 10 + index;
+    }
+
+    @Override
+    public boolean read(int index, ByteBuffer dst, int offset) {
+      if (unreadable.contains(index)) {
+        return false;
+      }
+      dst.put(offset, (byte) index).put(offset + 1, (byte) (100 + index));
+      return true;
+    }
+  }
+
+  private static List<String> batches(Set<Integer> unreadable) {
+    List<String> out = new ArrayList<>();
+    try (Device device = Devices.open("cpu");
+        Arena arena = device.newArena()) {
+      Tensor pixels = arena.allocate(Shape.of(4, 1, 1, 2), DType.U8, Layout.PLAIN);
+      Tensor labels = arena.allocate(Shape.of(4), DType.I32, Layout.PLAIN);
+      Tensor floats = arena.allocate(pixels.shape(), DType.F32, Layout.PLAIN);
+      Tensor oneHot = arena.allocate(Shape.of(4, 20), DType.F32, Layout.PLAIN);
+      try (BatchFeed feed =
+          new BatchFeed(device, new Numbers(unreadable), pixels, labels, Integer.MAX_VALUE)) {
+        for (int rows = feed.next(); rows > 0; rows = feed.next()) {
+          device.copy(pixels, floats).launch();
+          float[] p = device.downloadFloats(floats);
+          int[] images = new int[rows];
+          for (int i = 0; i < rows; i++) {
+            images[i] = (int) p[2 * i];
+            assertEquals(100 + images[i], p[2 * i + 1]);
+          }
+          out.add(Arrays.toString(images) + " " + Arrays.toString(numbers(device, labels, oneHot)));
+        }
+        assertEquals(10, feed.done());
+      }
+    }
+    return out;
+  }
+
+  /** The labels, -1 where there is none. */
+  private static int[] numbers(Device device, Tensor labels, Tensor oneHot) {
+    device.oneHot(labels, oneHot).launch();
+    float[] ones = device.downloadFloats(oneHot);
+    int[] out = {-1, -1, -1, -1};
+    for (int i = 0; i < ones.length; i++) {
+      if (ones[i] != 0) {
+        out[i / 20] = i % 20;
+      }
+    }
+    return out;
+  }
+
+  @Test
+  void imagesThatCannotBeReadHaveNoRow() {
+    assertEquals(
+        List.of(
+            "[0, 1, 2, 3] [10, 11, 12, 13]",
+            "[4, 5, 6, 7] [14, 15, 16, 17]",
+            "[8, 9] [18, 19, -1, -1]"),
+        batches(Set.of()));
+    assertEquals(
+        List.of("[2, 1] [12, 11, -1, -1]", "[8] [18, -1, -1, -1]"),
+        batches(Set.of(0, 3, 4, 5, 6, 7, 9)),
+        "nor a batch where none can");
+  }
+}
