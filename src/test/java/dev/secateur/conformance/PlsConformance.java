@@ -4,6 +4,7 @@ import static dev.secateur.conformance.Conformance.assertNear;
 import static dev.secateur.conformance.Conformance.assertRefused;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.secateur.device.Device;
 import dev.secateur.tensor.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -30,29 +31,49 @@ interface PlsConformance extends Conformance {
   }
 
   @ParameterizedTest
-  @CsvSource({"1, 1", "7, 13", "300, 257", "2, 40000"})
-  default void shiftColumns(int n, int p) {
+  @CsvSource({"1, 1", "7, 13", "300, 257", "5, 4000"})
+  default void accumulateFeatures(int n, int p) {
     Values draw = new Values(p);
-    double[] a = draw.uniform(n * p);
+    int q = 5;
     double[] shift = draw.uniform(p);
-    double[] expected = ReferencePls.shiftColumns(a, shift);
-    Tensor in = plain(a, n, p);
-    Tensor by = plain(shift, p);
-    Tensor out = plain(n, p);
-    assertNear(expected, result(device().shiftColumns(in, by, out), out), FLOAT, "out");
-    device().shiftColumns(in, by, in).launch();
-    assertNear(expected, read(in), FLOAT, "in place");
+    double[] sums = draw.uniform(q * p);
+    double[] counts = draw.uniform(q);
+    double[] squares = draw.uniform(p);
+    Tensor ts = doubles(sums, q, p);
+    Tensor tc = doubles(counts, q);
+    Tensor tq = doubles(squares, p);
+    for (int round = 0; round < 2; round++) {
+      double[] x = draw.uniform(n * p);
+      int[] labels = new int[n];
+      for (int i = 0; i < n; i++) {
+        labels[i] = i * 7 % (q + 2) - 1 - i % 2; // some below 0, and an order that is none
+      }
+      Tensor out = plain(draw.uniform(n * p), n, p);
+      double[] expected = ReferencePls.accumulateFeatures(x, labels, shift, sums, counts, squares);
+      device()
+          .accumulateFeatures(plain(x, n, p), ints(labels, n), plain(shift, p), out, ts, tc, tq)
+          .launch();
+      assertNear(expected, read(out), FLOAT, "out");
+      assertNear(sums, read(ts), FLOAT, "sums");
+      assertNear(counts, read(tc), DOUBLE, "counts");
+      assertNear(squares, read(tq), FLOAT, "squares");
+    }
   }
 
   @Test
-  default void oneHot() {
-    int[] labels = {2, 0, -1, 6, 2, -5};
-    Tensor out = plain(6, 7);
-    assertNear(
-        ReferencePls.oneHot(labels, 7),
-        result(device().oneHot(ints(labels, 6), out), out),
-        0,
-        "onehot");
+  default void multiply() {
+    double[] a = new Values(1).uniform(5003);
+    double[] b = new Values(2).uniform(5003);
+    double[] expected = new double[a.length];
+    for (int i = 0; i < a.length; i++) {
+      expected[i] = a[i] * b[i];
+    }
+    Tensor ta = doubles(a, a.length);
+    Tensor tb = doubles(b, b.length);
+    Tensor out = doubles(a.length);
+    assertNear(expected, result(device().multiply(ta, tb, out), out), DOUBLE, "out");
+    device().multiply(ta, tb, ta).launch();
+    assertNear(expected, read(ta), DOUBLE, "in place");
   }
 
   /** A = Vᵀ diag(e) V with orthonormal rows V and ascending e; also of a multiple eigenvalue. */
@@ -117,16 +138,16 @@ interface PlsConformance extends Conformance {
     for (int i = 0; i < rows; i++) {
       a[i * columns] = columns == 1 ? a[i] : 0.75; // the first column is constant
     }
-    double[] at = ReferenceMath.transpose(a, rows);
     double[] sum = new double[columns];
+    double[] squares = new double[columns];
     for (int i = 0; i < a.length; i++) {
       sum[i % columns] += a[i];
+      squares[i % columns] += a[i] * a[i];
     }
-    double[] cross = ReferenceMath.gemm(columns, 1, at, a, 0, new double[columns * columns]);
     Tensor factor = doubles(columns);
     device()
         .inverseDeviation(
-            doubles(cross, columns, columns),
+            doubles(squares, columns),
             doubles(sum, columns),
             doubles(new double[] {rows}, 1),
             factor)
@@ -171,10 +192,19 @@ interface PlsConformance extends Conformance {
     Tensor four = doubles(4);
     assertRefused("accumulate", () -> device().accumulate(f, doubles(4, 3)));
     assertRefused("accumulate into F32", () -> device().accumulate(f, plain(3, 4)));
-    assertRefused("shift", () -> device().shiftColumns(f, plain(3), f));
-    assertRefused("shifted", () -> device().shiftColumns(f, plain(4), plain(4, 3)));
-    assertRefused("labels", () -> device().oneHot(ints(new int[2], 2), f));
-    assertRefused("label type", () -> device().oneHot(plain(3), f));
+    Tensor l = ints(new int[3], 3);
+    Tensor by = plain(4);
+    Device v = device();
+    Tensor two = ints(new int[2], 2);
+    assertRefused("labels", () -> v.accumulateFeatures(f, two, by, f, d, three, four));
+    assertRefused("label type", () -> v.accumulateFeatures(f, plain(3), by, f, d, three, four));
+    assertRefused("shift", () -> v.accumulateFeatures(f, l, plain(3), f, d, three, four));
+    assertRefused("out", () -> v.accumulateFeatures(f, l, by, plain(4, 3), d, three, four));
+    assertRefused("sums", () -> v.accumulateFeatures(f, l, by, f, doubles(3, 3), three, four));
+    assertRefused("counts", () -> v.accumulateFeatures(f, l, by, f, d, four, four));
+    assertRefused("squares", () -> v.accumulateFeatures(f, l, by, f, d, three, three));
+    assertRefused("factors", () -> v.multiply(four, three, four));
+    assertRefused("product", () -> v.multiply(four, four, three));
     assertRefused("not square", () -> device().eigenSymmetric(d, three));
     assertRefused("values", () -> device().eigenSymmetric(doubles(3, 3), four));
     assertRefused("eigen of F32", () -> device().eigenSymmetric(plain(3, 3), three));
@@ -183,8 +213,8 @@ interface PlsConformance extends Conformance {
     assertRefused("n", () -> device().standardize(d, three, four, three, three, four, d));
     assertRefused(
         "out", () -> device().standardize(d, three, four, one, three, four, doubles(4, 3)));
-    assertRefused("sum", () -> device().inverseDeviation(doubles(3, 3), four, one, three));
-    assertRefused("factor", () -> device().inverseDeviation(doubles(3, 3), three, one, four));
+    assertRefused("sum", () -> device().inverseDeviation(three, four, one, three));
+    assertRefused("factor", () -> device().inverseDeviation(three, three, one, four));
     assertRefused("scalar", () -> device().scaleByPower(d, three, 1));
     assertRefused("scaled F32", () -> device().scaleByPower(f, one, 1));
     assertRefused("s", () -> device().vip(d, four, plain(4)));

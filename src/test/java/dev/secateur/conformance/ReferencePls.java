@@ -4,19 +4,20 @@ package dev.secateur.conformance;
 final class ReferencePls {
   private ReferencePls() {}
 
-  static double[] shiftColumns(double[] a, double[] shift) {
-    double[] out = new double[a.length];
-    for (int i = 0; i < a.length; i++) {
-      out[i] = a[i] - shift[i % shift.length];
-    }
-    return out;
-  }
-
-  static double[] oneHot(int[] labels, int classes) {
-    double[] out = new double[labels.length * classes];
+  /** Adds rows that count to the sums; returns them shifted, the others 0. */
+  static double[] accumulateFeatures(
+      double[] x, int[] labels, double[] shift, double[] sums, double[] counts, double[] squares) {
+    int p = shift.length;
+    double[] out = new double[x.length];
     for (int i = 0; i < labels.length; i++) {
       if (labels[i] >= 0) {
-        out[i * classes + labels[i]] = 1;
+        counts[labels[i]]++;
+        for (int j = 0; j < p; j++) {
+          double v = x[i * p + j] - shift[j];
+          out[i * p + j] = v;
+          sums[labels[i] * p + j] += v;
+          squares[j] += v * v;
+        }
       }
     }
     return out;
