@@ -7,11 +7,11 @@ import java.nio.FloatBuffer;
 /**
  * Reduces each image of an activation over H and W. Rows with channels innermost are copied into
  * heap memory that stays in the cache; the loops run over channels there, which the compiler turns
- * into vector code. Few channels are folded with neighbouring pixels to keep those loops long.
+ * into vector code (only where both arrays are read at the same index). Few channels are folded
+ * with neighbouring pixels to keep those loops long.
  */
 final class CpuReduction {
   private static final int WIDE = 1024;
-  private static final int CHUNK = 8192;
 
   private final FloatBuffer x;
   private final boolean innermost;
@@ -19,7 +19,6 @@ final class CpuReduction {
   private final int channels;
   private final int pixels;
   private final int width;
-  private final int rowsPerChunk;
   private final float[][] chunk;
   private final float[][] wide;
 
@@ -35,8 +34,7 @@ final class CpuReduction {
       fold = pixels % k == 0 ? k : fold;
     }
     width = innermost ? channels * fold : pixels;
-    rowsPerChunk = innermost ? Math.max(1, CHUNK / width) : 1;
-    chunk = new float[Parallel.slots()][rowsPerChunk * width];
+    chunk = new float[Parallel.slots()][width];
     wide = new float[Parallel.slots()][Math.max(width, channels)];
   }
 
@@ -55,17 +53,15 @@ final class CpuReduction {
     int base = n * pixels * channels;
     int count = pixels * channels / width;
     x.get(base, acc, 0, width);
-    for (int row = 1; row < count; row += rowsPerChunk) {
-      int here = Math.min(rowsPerChunk, count - row);
-      x.get(base + row * width, rows, 0, here * width);
-      for (int r = 0; r < here; r++) {
-        combine(acc, 0, rows, r * width, width, max);
-      }
+    for (int row = 1; row < count; row++) {
+      x.get(base + row * width, rows, 0, width);
+      combine(acc, rows, width, max);
     }
     for (int w = width; w > channels; ) {
       int groups = w / channels;
       int keep = (groups + 1) / 2 * channels;
-      combine(acc, 0, acc, keep, w - keep, max);
+      System.arraycopy(acc, keep, rows, 0, w - keep);
+      combine(acc, rows, w - keep, max);
       w = keep;
     }
     return acc;
@@ -85,14 +81,14 @@ final class CpuReduction {
     return out;
   }
 
-  private static void combine(float[] a, int from, float[] b, int at, int length, boolean max) {
+  private static void combine(float[] a, float[] b, int length, boolean max) {
     if (max) {
       for (int i = 0; i < length; i++) {
-        a[from + i] = Math.max(a[from + i], b[at + i]);
+        a[i] = Math.max(a[i], b[i]);
       }
     } else {
       for (int i = 0; i < length; i++) {
-        a[from + i] += b[at + i];
+        a[i] += b[i];
       }
     }
   }

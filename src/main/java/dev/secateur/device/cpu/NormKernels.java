@@ -15,6 +15,10 @@ import java.util.Optional;
 /** Batch normalisation. */
 final class NormKernels {
   private static final int AFFINE = dnnl_use_scale | dnnl_use_shift;
+
+  /** oneDNN's vector code wants whole blocks of channels. */
+  private static final int ONEDNN_BLOCK = 16;
+
   private final Dnnl dnnl;
   private final PointwiseKernels pointwise;
 
@@ -76,6 +80,23 @@ final class NormKernels {
     check(x, dx);
     long n = x.elements() / c;
     Check.that(n > 1, "batch norm needs more than one value per channel, got " + x.shape());
+    if (c % ONEDNN_BLOCK != 0) {
+      return CpuBatchNorm.training(
+          x,
+          gamma,
+          beta,
+          runningMean,
+          runningVariance,
+          momentum,
+          eps,
+          relu,
+          y,
+          dy,
+          dx,
+          dgamma,
+          dbeta,
+          arena);
+    }
     Desc xd = Desc.of(x);
     Desc cd = Desc.vector(c);
     int flags = AFFINE | (relu ? dnnl_fuse_norm_relu : 0);
