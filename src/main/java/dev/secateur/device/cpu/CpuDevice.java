@@ -32,6 +32,7 @@ public final class CpuDevice implements Device {
     }
   }
 
+  private final CpuFeatureSums.SharedScratch featureScratch = new CpuFeatureSums.SharedScratch();
   private final Set<CpuArena> arenas = new HashSet<>();
   private final Dnnl dnnl = new Dnnl();
   private final PointwiseKernels pointwise = new PointwiseKernels(dnnl);
@@ -310,7 +311,7 @@ public final class CpuDevice implements Device {
       Tensor sums,
       Tensor counts,
       Tensor squares) {
-    return new CpuFeatureSums(x, labels, shift, out, sums, counts, squares);
+    return new CpuFeatureSums(featureScratch, x, labels, shift, out, sums, counts, squares);
   }
 
   @Override

@@ -32,14 +32,35 @@ final class CpuFeatureSums implements Kernel {
   private final int q;
   private final int width;
   private final int[] label;
-  private final Scratch[] scratch = new Scratch[Parallel.slots()];
+  private final Scratch[] scratch;
   private final Parallel.Body body = this::columns;
 
   /** One thread's arrays: a row, its shifts, the classes' sums and the squares. */
-  private record Scratch(
-      float[] row, float[] shift, float[] zeros, float[][] sums, float[] squares) {}
+  record Scratch(float[] row, float[] shift, float[] zeros, float[][] sums, float[] squares) {}
+
+  /** The threads' arrays, shared by all kernels of a device of one size: they run one by one. */
+  static final class SharedScratch {
+    private Scratch[] latest = {};
+
+    private Scratch[] of(int q, int width) {
+      if (latest.length == 0 || latest[0].sums().length != q || latest[0].row().length != width) {
+        latest = new Scratch[Parallel.slots()];
+        for (int i = 0; i < latest.length; i++) {
+          latest[i] =
+              new Scratch(
+                  new float[width],
+                  new float[width],
+                  new float[width],
+                  new float[q][width],
+                  new float[width]);
+        }
+      }
+      return latest;
+    }
+  }
 
   CpuFeatureSums(
+      SharedScratch scratch,
       Tensor x,
       Tensor labels,
       Tensor shift,
@@ -72,15 +93,7 @@ final class CpuFeatureSums implements Kernel {
     this.squares = CpuViews.doubles(squares);
     width = Math.min(COLUMNS, (p + Parallel.slots() - 1) / Parallel.slots());
     label = new int[n];
-    for (int i = 0; i < scratch.length; i++) {
-      scratch[i] =
-          new Scratch(
-              new float[width],
-              new float[width],
-              new float[width],
-              new float[q][width],
-              new float[width]);
-    }
+    this.scratch = scratch.of(q, width);
   }
 
   @Override
