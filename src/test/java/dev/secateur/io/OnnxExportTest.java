@@ -1,22 +1,17 @@
 package dev.secateur.io;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
-import ai.onnxruntime.OnnxTensor;
-import ai.onnxruntime.OrtEnvironment;
 import ai.onnxruntime.OrtException;
-import ai.onnxruntime.OrtSession;
 import dev.secateur.device.Activation;
 import dev.secateur.device.ConvolutionSpec;
 import dev.secateur.device.Device;
-import dev.secateur.device.HostBuffer;
 import dev.secateur.device.PoolSpec;
 import dev.secateur.device.cpu.CpuDevice;
 import dev.secateur.nn.Architectures;
 import dev.secateur.nn.Graph;
-import dev.secateur.nn.InferenceProgram;
 import dev.secateur.nn.Model;
-import dev.secateur.nn.Network;
 import dev.secateur.nn.Node;
 import dev.secateur.nn.Op;
 import dev.secateur.nn.ParameterShapes;
@@ -25,6 +20,7 @@ import dev.secateur.prune.Scores;
 import dev.secateur.prune.Selection;
 import dev.secateur.prune.Surgery;
 import dev.secateur.tensor.HostTensor;
+import dev.secateur.tensor.Shape;
 import java.io.IOException;
 import java.nio.FloatBuffer;
 import java.nio.file.Files;
@@ -154,39 +150,17 @@ class OnnxExportTest {
   private void same(Model model) throws IOException, OrtException {
     Path file = dir.resolve("m.onnx");
     Models.exportOnnx(model, file);
-    OrtEnvironment environment = OrtEnvironment.getEnvironment();
-    try (OrtSession session = environment.createSession(file.toString());
-        Device device = new CpuDevice();
-        Network net = new Network(device, model)) {
-      for (int batch : new int[] {1, 3}) {
-        try (InferenceProgram p = InferenceProgram.compile(net, batch, Optional.empty());
-            HostBuffer host = device.hostBuffer(p.pixels().bytes())) {
-          byte[] pixels = new byte[(int) p.pixels().bytes()];
-          new SplittableRandom(batch).nextBytes(pixels);
-          host.bytes().put(0, pixels);
-          device.upload(host, p.pixels());
-          p.run();
-          float[] want = device.downloadFloats(p.output());
-          FloatBuffer floats = FloatBuffer.allocate(pixels.length);
-          for (byte b : pixels) {
-            floats.put(b & 255);
-          }
-          long[] shape = p.pixels().shape().toArray();
-          try (OnnxTensor x = OnnxTensor.createTensor(environment, floats.flip(), shape);
-              OrtSession.Result r = session.run(Map.of("input", x))) {
-            float[][] got = (float[][]) r.get(0).getValue();
-            assertEquals(batch, got.length);
-            double scale = 1;
-            for (float w : want) {
-              scale = Math.max(scale, Math.abs(w));
-            }
-            int classes = want.length / batch;
-            for (int i = 0; i < want.length; i++) {
-              assertEquals(want[i], got[i / classes][i % classes], 1e-4 * scale);
-            }
-          }
-        }
+    for (int batch : new int[] {1, 3}) {
+      Shape image = model.graph().shape(model.graph().input().name());
+      byte[] pixels = new byte[(int) image.elements() * batch];
+      new SplittableRandom(batch).nextBytes(pixels);
+      OnnxComparison.Logits l = OnnxComparison.logits(model, file, pixels, batch);
+      assertEquals(l.ours().length, l.onnxRuntime().length);
+      double scale = 1;
+      for (float v : l.ours()) {
+        scale = Math.max(scale, Math.abs(v));
       }
+      assertArrayEquals(l.ours(), l.onnxRuntime(), (float) (1e-4 * scale));
     }
   }
 }
