@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.text.DecimalFormat;
 import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
@@ -45,6 +46,8 @@ final class TerminalProgress implements ProgressListener {
             .setInitialMax(total)
             .setStyle(ProgressBarStyle.ASCII)
             .setUpdateIntervalMillis(250)
+            .setUnit("", 1)
+            .showSpeed(new DecimalFormat("#"))
             .setConsumer(new ConsoleProgressBarConsumer(terminal, width()))
             .build();
   }
@@ -53,6 +56,8 @@ final class TerminalProgress implements ProgressListener {
   public void step(long done, Map<String, Double> values) {
     if (bar != null) {
       bar.stepTo(done);
+    }
+    if (bar != null && !values.isEmpty()) { // the latest stay in view
       bar.setExtraMessage(
           values.entrySet().stream()
               .map(e -> " " + value(e.getKey(), e.getValue()))
@@ -71,8 +76,8 @@ final class TerminalProgress implements ProgressListener {
   private static String value(String name, double v) {
     return switch (name) {
       case "images/s", "imagesPerSecond" -> String.format(Locale.ROOT, "%.0f images/s", v);
-      case "loss" -> String.format(Locale.ROOT, "loss %.4f", v);
-      case "accuracy", "top1" -> String.format(Locale.ROOT, "accuracy %.2f %%", v);
+      case "loss" -> String.format(Locale.ROOT, "loss %.3f", v);
+      case "accuracy", "top1" -> String.format(Locale.ROOT, "top-1 %.1f %%", v);
       default -> String.format(Locale.ROOT, "%s %.4g", name, v);
     };
   }
