@@ -25,7 +25,7 @@ struct Handle {
 
 // The handle behind p, with its stream alive; nullptr otherwise.
 Handle* handle(void* p) {
-  if (!emu::hasContext() || emu::poisoned() || !emu::lives(p, "cublas handle")) return nullptr;
+  if (!emu::hasContext() || emu::refused() || !emu::lives(p, "cublas handle")) return nullptr;
   auto* h = static_cast<Handle*>(p);
   return emu::stream(h->stream) ? h : nullptr;
 }
@@ -309,7 +309,7 @@ extern "C" {
 
 int cublasCreate_v2(void** out) {
   EMU_API(cublasCreate, ALLOC_FAILED);
-  if (!emu::hasContext() || emu::poisoned()) return NOT_INITIALIZED;
+  if (!emu::hasContext() || emu::refused()) return NOT_INITIALIZED;
   if (emu::unsafeInCapture()) return EXECUTION_FAILED;
   *out = new Handle;
   emu::born(*out, "cublas handle");

@@ -70,7 +70,7 @@ int ready() {
     return NOT_INITIALIZED;
   }
   if (!emu::hasContext()) return INVALID_CONTEXT;
-  if (emu::poisoned()) return ILLEGAL_ADDRESS;
+  if (emu::refused()) return ILLEGAL_ADDRESS;
   return OK;
 }
 

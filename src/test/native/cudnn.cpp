@@ -35,7 +35,7 @@ Tensor Filter::tensor() const {
 }
 
 Handle* handle(void* raw) {
-  if (!emu::hasContext() || emu::poisoned() || !emu::lives(raw, "cudnn handle")) return nullptr;
+  if (!emu::hasContext() || emu::refused() || !emu::lives(raw, "cudnn handle")) return nullptr;
   auto* h = static_cast<Handle*>(raw);
   return emu::stream(h->stream) ? h : nullptr;
 }
@@ -197,7 +197,7 @@ int cudnnGetProperty(int type, int* value) {
 
 int cudnnCreate(void** out) {
   EMU_API(cudnnCreate, HOST_ALLOCATION_FAILED);
-  if (!emu::hasContext() || emu::poisoned()) return NOT_INITIALIZED;
+  if (!emu::hasContext() || emu::refused()) return NOT_INITIALIZED;
   if (emu::unsafeInCapture()) return INTERNAL_ERROR;
   *out = new Handle;
   emu::born(*out, "cudnn handle");

@@ -15,7 +15,7 @@ struct Handle {
 };
 
 Handle* handle(void* p) {
-  if (!emu::hasContext() || emu::poisoned() || !emu::lives(p, "cusolver handle")) return nullptr;
+  if (!emu::hasContext() || emu::refused() || !emu::lives(p, "cusolver handle")) return nullptr;
   auto* h = static_cast<Handle*>(p);
   return emu::stream(h->stream) ? h : nullptr;
 }
@@ -126,7 +126,7 @@ extern "C" {
 
 int cusolverDnCreate(void** out) {
   EMU_API(cusolverDnCreate, ALLOC_FAILED);
-  if (!emu::hasContext() || emu::poisoned()) return NOT_INITIALIZED;
+  if (!emu::hasContext() || emu::refused()) return NOT_INITIALIZED;
   if (emu::unsafeInCapture()) return EXECUTION_FAILED;
   *out = new Handle;
   emu::born(*out, "cusolver handle");

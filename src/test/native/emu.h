@@ -100,6 +100,8 @@ bool dies(void* object, const char* kind);
 bool hasContext();
 /// After an illegal access every call fails.
 bool poisoned();
+/// The same, and says so.
+bool refused();
 void poison();
 
 void count(const char* name, long n);
