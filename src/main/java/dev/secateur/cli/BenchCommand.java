@@ -28,6 +28,8 @@ import picocli.CommandLine.Parameters;
     name = "bench",
     description = "Times models in turn; the first is the one to compare with.")
 final class BenchCommand implements Callable<Integer> {
+  private static final double UNSTEADY = 0.3;
+
   @Mixin private Common common;
 
   @Parameters(arity = "1..*", paramLabel = "MODEL", description = "model files (.sct)")
@@ -73,7 +75,12 @@ final class BenchCommand implements Callable<Integer> {
       double upperQuartile,
       double imagesPerSecond,
       double speedup,
-      double macsRatio) {}
+      double macsRatio) {
+    /** Whether something else kept the machine busy: the middle half spreads too far. */
+    boolean unsteady() {
+      return upperQuartile - lowerQuartile > UNSTEADY * milliseconds;
+    }
+  }
 
   @Override
   public Integer call() throws IOException {
@@ -126,7 +133,14 @@ final class BenchCommand implements Callable<Integer> {
     Map<String, Object> json = new LinkedHashMap<>();
     json.put("device", description);
     json.put("rows", rows);
+    json.put("steady", rows.stream().noneMatch(Row::unsteady));
     common.print(json, () -> description + "\n" + text(rows));
+    if (rows.stream().anyMatch(Row::unsteady)) {
+      common.note(
+          "warning: quartiles are far apart (over "
+              + (int) (100 * UNSTEADY)
+              + " % of the median): other programs kept the machine busy, so do not rely on this");
+    }
     return 0;
   }
 
