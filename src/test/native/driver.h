@@ -1,0 +1,32 @@
+// What the core of the emulation and the driver API share.
+#pragma once
+#include "emu.h"
+
+namespace emu {
+
+struct Allocation {
+  void* base;
+  size_t bytes;
+  uint64_t id;
+  bool released;  // freed by cuMemFreeAsync, still there for work enqueued earlier
+};
+
+bool allocate(size_t bytes, void** out);
+Allocation* find(const void* p);
+void physicallyFree(const void* p);
+bool allocatePinned(size_t bytes, void** out);
+bool freePinned(void* p);
+
+void* currentContextHandle();
+void setCurrentContext(void* context);
+
+void addStream(Stream* stream);
+void removeStream(Stream* stream);
+void drainUntil(Stream* stream, uint64_t ticket);
+void drainBlocking();
+void endCapture(Graph* graph);
+
+size_t totalMemory();
+size_t usedMemory();
+
+}  // namespace emu
