@@ -10,14 +10,15 @@ public final class Devices {
 
   /**
    * Opens a device. {@code auto} is the first GPU where the driver, all libraries and a GPU are
-   * there, else the processor.
+   * there, else the processor; the system property secateur.auto=cpu forbids the GPU.
    *
    * @param spec auto, cpu, cuda or cuda:N
    * @throws SecateurException if there is no such device
    */
   public static Device open(String spec) {
     if (spec.equals("auto")) {
-      return cudaReport().works() ? CudaDevice.open(0) : new CpuDevice();
+      boolean wanted = !System.getProperty("secateur.auto", "").equals("cpu");
+      return wanted && cudaReport().works() ? CudaDevice.open(0) : new CpuDevice();
     }
     if (spec.equals("cpu")) {
       return new CpuDevice();

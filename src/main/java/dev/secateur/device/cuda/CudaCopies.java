@@ -10,6 +10,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import jcuda.Pointer;
 import jcuda.driver.CUevent;
+import jcuda.driver.CUresult;
 
 /**
  * Copies between Java arrays, always in PLAIN order, and tensors. Arrays go through a ring of
@@ -66,7 +67,11 @@ final class CudaCopies {
 
   private Piece next() {
     Piece piece = ring[turn++ % PIECES];
-    Status.driver(cuEventSynchronize(piece.read()), "waiting for an upload");
+    int status = cuEventQuery(piece.read());
+    if (status == CUresult.CUDA_ERROR_NOT_READY) {
+      status = cuEventSynchronize(piece.read());
+    }
+    Status.driver(status, "waiting for an upload");
     return piece;
   }
 
