@@ -111,7 +111,7 @@ class CudaAndCpuTest {
 
   /** Three steps with augmentation, momentum, weight decay and label smoothing. */
   @ParameterizedTest
-  @CsvSource({"resnet8, 3, 16", "vgg11, 3, 32"})
+  @CsvSource({"resnet8, 3, 16", "resnet8b, 1, 17"})
   void trainingStepsAreTheSame(String architecture, int channels, int width) {
     Model model = Architectures.create(architecture, 4, channels, width, 1);
     Dataset data = new Corners(3 * BATCH, channels, width);

@@ -51,8 +51,7 @@ final class CudaLibraries {
   }
 
   private static SecateurException missing(LibraryLocator locator, CudaLibrary l) {
-    return new SecateurException(
-        "no CUDA: " + l.name() + ": " + absence(locator, l) + " (secateur doctor says more)");
+    return new SecateurException("no CUDA: " + l.name() + ": " + absence(locator, l));
   }
 
   private static String absence(LibraryLocator locator, CudaLibrary l) {

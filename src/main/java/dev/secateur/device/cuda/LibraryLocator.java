@@ -121,7 +121,8 @@ final class LibraryLocator {
     try {
       String real = file.toRealPath().getFileName().toString();
       String stem = soname.substring(0, soname.indexOf(".so") + 4);
-      return real.startsWith(stem) ? real.substring(stem.length()) : "";
+      boolean more = real.startsWith(stem) && real.length() > soname.length();
+      return more ? real.substring(stem.length()) : "";
     } catch (IOException e) {
       return "";
     }
