@@ -61,14 +61,14 @@ class ArchitectureTest {
           .should()
           .dependOnClassesThat()
           .resideInAnyPackage(
-              "..cli..",
-              "..prune..",
-              "..bench..",
-              "..train..",
-              "..io..",
-              "..nn..",
-              "..pls..",
-              "..data..");
+              "dev.secateur.cli..",
+              "dev.secateur.prune..",
+              "dev.secateur.bench..",
+              "dev.secateur.train..",
+              "dev.secateur.io..",
+              "dev.secateur.nn..",
+              "dev.secateur.pls..",
+              "dev.secateur.data..");
 
   @ArchTest
   static final ArchRule ONLY_THE_CPU_DEVICE_KNOWS_BYTEDECO =
@@ -87,4 +87,12 @@ class ArchitectureTest {
           .should()
           .dependOnClassesThat()
           .resideInAPackage("jcuda..");
+
+  /** JCudaRuntime holds CUDA's runtime inside and cannot be stood in for. */
+  @ArchTest
+  static final ArchRule NOBODY_CALLS_THE_RUNTIME_API =
+      noClasses()
+          .should()
+          .dependOnClassesThat()
+          .haveFullyQualifiedName("jcuda.runtime.JCudaRuntime");
 }

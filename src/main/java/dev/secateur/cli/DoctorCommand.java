@@ -1,6 +1,8 @@
 package dev.secateur.cli;
 
+import dev.secateur.SecateurException;
 import dev.secateur.device.Device;
+import dev.secateur.device.DeviceReport;
 import dev.secateur.device.Devices;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
@@ -16,8 +18,6 @@ import picocli.CommandLine.Mixin;
     name = "doctor",
     description = "Says which devices and library versions are here, and what is missing.")
 final class DoctorCommand implements Callable<Integer> {
-  private static final String NO_CUDA = "the CUDA device is not built yet in this version";
-
   @Mixin private Common common;
 
   @Override
@@ -46,14 +46,30 @@ final class DoctorCommand implements Callable<Integer> {
       ok = false;
       rows.put("device cpu", "does not work: " + e);
     }
-    rows.put("device cuda", NO_CUDA + "; NVIDIA driver: " + nvidia);
+    rows.put("kernel module nvidia", nvidia);
+    DeviceReport cuda = Devices.cudaReport();
+    String gpu = cuda.summary();
+    if (cuda.works()) {
+      try (Device device = Devices.open("cuda")) {
+        gpu = gpu + "; cuda:0 is " + device.description();
+        versions.putAll(device.versions());
+      } catch (SecateurException e) {
+        ok = false;
+        gpu = "does not work: " + e.getMessage();
+      }
+    }
+    rows.put("device cuda", gpu);
+    Map<String, String> files = new LinkedHashMap<>();
+    cuda.libraries().forEach((name, where) -> files.put("cuda " + name, where));
     Map<String, Object> json = new LinkedHashMap<>(rows);
     json.put("libraries", versions);
+    json.put("cuda libraries", cuda.libraries());
     json.put("ok", ok);
     common.print(
         json,
         () -> {
           Map<String, String> all = new LinkedHashMap<>(rows);
+          all.putAll(files);
           versions.forEach((name, version) -> all.put("library " + name, version));
           int width = all.keySet().stream().mapToInt(String::length).max().orElse(0);
           StringBuilder out = new StringBuilder();

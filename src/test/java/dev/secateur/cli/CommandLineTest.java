@@ -12,6 +12,7 @@ import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
 import org.junit.jupiter.api.Assumptions;
@@ -182,10 +183,27 @@ class CommandLineTest {
   }
 
   @Test
-  void doctorSaysThatThereIsNoCudaDeviceYet() {
+  void doctorSaysWhereCudasLibrariesAreOrHowToGetThem() throws IOException {
     Result r = run("doctor");
     assertEquals(0, r.code(), r.err());
-    assertTrue(r.out().contains("the CUDA device is not built yet"), r.out());
     assertTrue(r.out().contains("oneDNN"), r.out());
+    assertTrue(r.out().contains("device cuda"), r.out());
+    for (String name : List.of("NVIDIA driver", "cuBLAS", "cuSolver", "cuDNN")) {
+      boolean says =
+          r.out()
+              .lines()
+              .anyMatch(l -> l.startsWith("cuda " + name) && l.matches(".*(/|install).*"));
+      assertTrue(says, name + ": " + r.out());
+    }
+    JsonNode json = Json.MAPPER.readTree(run("doctor", "--json").out());
+    assertTrue(json.get("cuda libraries").hasNonNull("cuDNN"), json.toString());
+    assertTrue(json.get("ok").asBoolean(), json.toString());
+  }
+
+  @Test
+  void cudaThatCannotBeHadIsOneLine() {
+    Result r = run("eval", "x.th", "--data", "idx:" + dir, "--device", "cuda:4999");
+    assertEquals(1, r.code());
+    assertEquals(1, r.err().lines().count(), r.err());
   }
 }

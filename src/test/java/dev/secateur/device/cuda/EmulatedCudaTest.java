@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.util.Random;
 import jcuda.Pointer;
@@ -71,6 +72,7 @@ class EmulatedCudaTest {
 
   @BeforeAll
   static void load() {
+    assumeTrue(TestCuda.emulated());
     EmulatedCuda.load();
   }
 

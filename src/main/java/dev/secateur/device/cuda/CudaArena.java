@@ -1,0 +1,59 @@
+package dev.secateur.device.cuda;
+
+import static jcuda.driver.JCudaDriver.cuMemsetD8Async;
+
+import dev.secateur.device.Arena;
+import dev.secateur.tensor.DType;
+import dev.secateur.tensor.Layout;
+import dev.secateur.tensor.Shape;
+import dev.secateur.tensor.Tensor;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Consumer;
+
+/** Device memory that is freed together, in stream order: closing does not wait. */
+final class CudaArena implements Arena {
+  private final CudaContext context;
+  private final Consumer<CudaArena> onClose;
+  private final List<CudaBuffer> buffers = new ArrayList<>();
+  private long bytes;
+  private boolean closed;
+
+  CudaArena(CudaContext context, Consumer<CudaArena> onClose) {
+    this.context = context;
+    this.onClose = onClose;
+  }
+
+  @Override
+  public Tensor allocate(Shape shape, DType dtype, Layout layout) {
+    if (closed) {
+      throw new IllegalStateException("the arena is closed");
+    }
+    if (layout == Layout.CHANNELS_LAST && shape.rank() != 4) {
+      throw new IllegalArgumentException("channels last needs four axes, got " + shape);
+    }
+    long size = Math.multiplyExact(shape.elements(), dtype.bytes());
+    DevicePointer p = context.allocate(size);
+    CudaBuffer b = new CudaBuffer(p, size);
+    buffers.add(b);
+    bytes += size;
+    Status.driver(cuMemsetD8Async(p, (byte) 0, size, context.stream()), "cuMemsetD8Async");
+    return new Tensor(b, 0, shape, dtype, layout);
+  }
+
+  @Override
+  public long bytes() {
+    return bytes;
+  }
+
+  @Override
+  public void close() {
+    if (!closed) {
+      closed = true;
+      buffers.forEach(b -> b.free(context));
+      buffers.clear();
+      bytes = 0;
+      onClose.accept(this);
+    }
+  }
+}

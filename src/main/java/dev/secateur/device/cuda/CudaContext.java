@@ -1,0 +1,209 @@
+package dev.secateur.device.cuda;
+
+import static jcuda.driver.JCudaDriver.*;
+
+import dev.secateur.SecateurException;
+import dev.secateur.device.Kernel;
+import dev.secateur.tensor.Tensor;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import jcuda.driver.CUcontext;
+import jcuda.driver.CUdevice;
+import jcuda.driver.CUdevice_attribute;
+import jcuda.driver.CUevent;
+import jcuda.driver.CUevent_flags;
+import jcuda.driver.CUresult;
+import jcuda.driver.CUstream;
+import jcuda.driver.CUstream_flags;
+
+/**
+ * One GPU's primary context, its two streams and its memory. Work of kernels is ordered by {@link
+ * #stream}; {@link #copies} carries uploads of staging memory beside it.
+ */
+final class CudaContext {
+  /** Whose context is current in a thread; a device may be driven by another than its creator. */
+  private static final ThreadLocal<CudaContext> CURRENT = new ThreadLocal<>();
+
+  private final int ordinal;
+  private final CUdevice device = new CUdevice();
+  private final CUcontext context = new CUcontext();
+  private final CUstream stream = new CUstream();
+  private final CUstream copies = new CUstream();
+  private final boolean pools;
+  private final int processors;
+  private boolean closed;
+
+  /**
+   * @throws SecateurException if there is no such GPU
+   */
+  CudaContext(int ordinal) {
+    this.ordinal = ordinal;
+    int count = deviceCount();
+    if (ordinal >= count) {
+      throw new SecateurException(
+          "no device cuda:" + ordinal + ": " + count + (count == 1 ? " GPU" : " GPUs") + " found");
+    }
+    Status.driver(cuDeviceGet(device, ordinal), "cuDeviceGet");
+    Status.driver(cuDevicePrimaryCtxRetain(context, device), "opening GPU " + ordinal);
+    enter();
+    int flags = CUstream_flags.CU_STREAM_NON_BLOCKING;
+    Status.driver(cuStreamCreate(stream, flags), "cuStreamCreate");
+    Status.driver(cuStreamCreate(copies, flags), "cuStreamCreate");
+    pools = attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED) != 0;
+    processors = attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
+  }
+
+  /** GPUs that the driver shows; the driver library must be loaded. */
+  static int deviceCount() {
+    Status.driver(cuInit(0), "cuInit");
+    int[] count = new int[1];
+    Status.driver(cuDeviceGetCount(count), "cuDeviceGetCount");
+    return count[0];
+  }
+
+  /** Makes the context current in the calling thread. */
+  void enter() {
+    if (CURRENT.get() != this) {
+      if (closed) {
+        throw new IllegalStateException("the device is closed");
+      }
+      Status.driver(cuCtxSetCurrent(context), "cuCtxSetCurrent");
+      CURRENT.set(this);
+    }
+  }
+
+  int ordinal() {
+    return ordinal;
+  }
+
+  /** Kernels, in the order of their launches. */
+  CUstream stream() {
+    return stream;
+  }
+
+  /** Uploads. */
+  CUstream copies() {
+    return copies;
+  }
+
+  int processors() {
+    return processors;
+  }
+
+  /** A kernel over tensors of this device: enters the context and refuses freed memory. */
+  Kernel kernel(List<Tensor> tensors, Runnable enqueue) {
+    CudaBuffer[] buffers =
+        tensors.stream().map(CudaBuffer::of).distinct().toArray(CudaBuffer[]::new);
+    return () -> {
+      enter();
+      for (CudaBuffer b : buffers) {
+        b.requireOpen();
+      }
+      enqueue.run();
+    };
+  }
+
+  void synchronize() {
+    enter();
+    Status.driver(cuStreamSynchronize(copies), "waiting for uploads");
+    Status.driver(cuStreamSynchronize(stream), "waiting for the GPU");
+  }
+
+  CUevent event() {
+    CUevent e = new CUevent();
+    Status.driver(cuEventCreate(e, CUevent_flags.CU_EVENT_DISABLE_TIMING), "cuEventCreate");
+    return e;
+  }
+
+  // ---- memory ----------------------------------------------------------------------------------
+
+  /** Memory whose life is ordered by {@link #stream}. */
+  DevicePointer allocate(long bytes) {
+    enter();
+    DevicePointer p = new DevicePointer();
+    int status = pools ? cuMemAllocAsync(p, bytes, stream) : cuMemAlloc(p, bytes);
+    requireMemory(status, bytes);
+    return p;
+  }
+
+  /** Frees after what was launched so far. */
+  void free(DevicePointer p) {
+    enter();
+    if (pools) {
+      Status.driver(cuMemFreeAsync(p, stream), "cuMemFreeAsync");
+    } else {
+      synchronize();
+      Status.driver(cuMemFree(p), "cuMemFree");
+    }
+  }
+
+  /** Memory for both streams. */
+  DevicePointer allocateShared(long bytes) {
+    enter();
+    DevicePointer p = new DevicePointer();
+    requireMemory(cuMemAlloc(p, bytes), bytes);
+    return p;
+  }
+
+  /** Waits for the GPU and frees memory of {@link #allocateShared}. */
+  void freeShared(DevicePointer p) {
+    synchronize();
+    Status.driver(cuMemFree(p), "cuMemFree");
+  }
+
+  private void requireMemory(int status, long bytes) {
+    if (status == CUresult.CUDA_ERROR_OUT_OF_MEMORY) {
+      long[] free = new long[1];
+      long[] total = new long[1];
+      cuMemGetInfo(free, total);
+      throw new SecateurException(
+          "the GPU's memory is full: "
+              + bytes
+              + " bytes were asked for, "
+              + free[0]
+              + " of "
+              + total[0]
+              + " are free; use a smaller --batch-size ("
+              + CUresult.stringFor(status)
+              + ")");
+    }
+    Status.driver(status, "allocating " + bytes + " bytes on the GPU");
+  }
+
+  // ---- the GPU in words ------------------------------------------------------------------------
+
+  String description() {
+    byte[] name = new byte[256];
+    long[] memory = new long[1];
+    Status.driver(cuDeviceGetName(name, name.length, device), "cuDeviceGetName");
+    Status.driver(cuDeviceTotalMem(memory, device), "cuDeviceTotalMem");
+    int length = 0;
+    while (length < name.length && name[length] != 0) {
+      length++;
+    }
+    return new String(name, 0, length, StandardCharsets.UTF_8)
+        + ", compute capability "
+        + attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)
+        + "."
+        + attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)
+        + ", "
+        + memory[0] / (1 << 20)
+        + " MiB";
+  }
+
+  private int attribute(int which) {
+    int[] value = new int[1];
+    Status.driver(cuDeviceGetAttribute(value, which, device), "cuDeviceGetAttribute");
+    return value[0];
+  }
+
+  /** After everything that was made in it. */
+  void close() {
+    enter();
+    Status.driver(cuStreamDestroy(copies), "cuStreamDestroy");
+    Status.driver(cuStreamDestroy(stream), "cuStreamDestroy");
+    CURRENT.remove();
+    closed = true;
+    Status.driver(cuDevicePrimaryCtxRelease(device), "cuDevicePrimaryCtxRelease");
+  }
+}

@@ -1,0 +1,76 @@
+package dev.secateur.device.cuda;
+
+import static jcuda.jcusolver.JCusolverDn.*;
+
+import dev.secateur.device.Kernel;
+import dev.secateur.tensor.DType;
+import dev.secateur.tensor.Tensor;
+import java.util.List;
+import jcuda.jcublas.cublasFillMode;
+import jcuda.jcusolver.JCusolver;
+import jcuda.jcusolver.cusolverDnHandle;
+import jcuda.jcusolver.cusolverEigMode;
+import jcuda.runtime.cudaStream_t;
+
+/**
+ * Eigenvectors by cusolverDnDsyevd. It writes them into columns, columns first: into the rows of a
+ * row-major matrix.
+ */
+final class CudaEigen {
+  private static final int VECTORS = cusolverEigMode.CUSOLVER_EIG_MODE_VECTOR;
+  private static final int LOWER = cublasFillMode.CUBLAS_FILL_MODE_LOWER;
+  private static final long INFO = CudaWorkspace.aligned(Integer.BYTES);
+  private final CudaContext context;
+  private final CudaWorkspace workspace;
+  private final cusolverDnHandle handle = new cusolverDnHandle();
+
+  CudaEigen(CudaContext context, CudaWorkspace workspace) {
+    this.context = context;
+    this.workspace = workspace;
+    context.enter();
+    Status.cusolver(cusolverDnCreate(handle), "cusolverDnCreate");
+    Status.cusolver(
+        cusolverDnSetStream(handle, new cudaStream_t(context.stream())), "cusolverDnSetStream");
+  }
+
+  static String version() {
+    int[] v = new int[1];
+    Status.cusolver(JCusolver.cusolverGetVersion(v), "cusolverGetVersion");
+    return v[0] / 1000 + "." + v[0] / 100 % 10 + "." + v[0] % 100;
+  }
+
+  Kernel eigenSymmetric(Tensor a, Tensor eigenvalues) {
+    Require.plain("a", a, DType.F64, 2);
+    int n = a.shape().size(0);
+    Require.that(a.shape().dim(1) == n, "a must be square", a);
+    Require.vector("eigenvalues", eigenvalues, DType.F64, n);
+    DevicePointer pa = CudaBuffer.pointer(a);
+    DevicePointer pw = CudaBuffer.pointer(eigenvalues);
+    int[] length = new int[1];
+    context.enter();
+    Status.cusolver(
+        cusolverDnDsyevd_bufferSize(handle, VECTORS, LOWER, n, pa, n, pw, length),
+        "cusolverDnDsyevd_bufferSize");
+    workspace.reserve(INFO + (long) length[0] * Double.BYTES);
+    return context.kernel(
+        List.of(a, eigenvalues),
+        () ->
+            Status.cusolver(
+                cusolverDnDsyevd(
+                    handle,
+                    VECTORS,
+                    LOWER,
+                    n,
+                    pa,
+                    n,
+                    pw,
+                    workspace.at(INFO),
+                    length[0],
+                    workspace.pointer()),
+                "cusolverDnDsyevd"));
+  }
+
+  void close() {
+    Status.cusolver(cusolverDnDestroy(handle), "cusolverDnDestroy");
+  }
+}

@@ -1,0 +1,58 @@
+package dev.secateur.device.cuda;
+
+import java.util.List;
+
+/**
+ * A library that the CUDA device needs.
+ *
+ * @param name in words
+ * @param soname as JCuda's natives are linked to it
+ * @param others sonames of other major versions, which do not serve
+ * @param companions libraries that are loaded before it where they are found
+ * @param advice how to get it
+ */
+record CudaLibrary(
+    String name, String soname, List<String> others, List<String> companions, String advice) {
+
+  /** In the order in which they are loaded. */
+  static final List<CudaLibrary> ALL =
+      List.of(
+          new CudaLibrary(
+              "NVIDIA driver",
+              "libcuda.so.1",
+              List.of(),
+              List.of(),
+              "install NVIDIA's driver (Debian: apt install nvidia-driver)"),
+          new CudaLibrary(
+              "cuBLAS",
+              "libcublas.so.12",
+              List.of("libcublas.so.13", "libcublas.so.11"),
+              List.of("libcublasLt.so.12"),
+              "pip install nvidia-cublas-cu12"),
+          new CudaLibrary(
+              "cuSolver",
+              "libcusolver.so.11",
+              List.of("libcusolver.so.12"),
+              List.of("libnvJitLink.so.12", "libcusparse.so.12"),
+              "pip install nvidia-cusolver-cu12"),
+          new CudaLibrary(
+              "cuSolverMg",
+              "libcusolverMg.so.11",
+              List.of("libcusolverMg.so.12"),
+              List.of(),
+              "pip install nvidia-cusolver-cu12"),
+          new CudaLibrary(
+              "cuDNN",
+              "libcudnn.so.9",
+              List.of("libcudnn.so.8"),
+              List.of(
+                  "libnvrtc.so.12",
+                  "libcudnn_graph.so.9",
+                  "libcudnn_ops.so.9",
+                  "libcudnn_cnn.so.9",
+                  "libcudnn_heuristic.so.9",
+                  "libcudnn_engines_runtime_compiled.so.9",
+                  "libcudnn_engines_precompiled.so.9",
+                  "libcudnn_adv.so.9"),
+              "pip install nvidia-cudnn-cu12"));
+}

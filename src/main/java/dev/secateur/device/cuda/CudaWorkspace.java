@@ -1,0 +1,48 @@
+package dev.secateur.device.cuda;
+
+/**
+ * Scratch memory that all kernels of a device share, because they run one after the other. It grows
+ * while kernels are compiled and is looked up when they are launched.
+ */
+final class CudaWorkspace {
+  private static final long STEP = 1 << 20;
+  private final CudaContext context;
+  private DevicePointer pointer = new DevicePointer();
+  private long bytes;
+
+  CudaWorkspace(CudaContext context) {
+    this.context = context;
+  }
+
+  /** Makes room; waits for the GPU where the memory must be replaced. */
+  void reserve(long needed) {
+    if (needed > bytes) {
+      long size = (needed + STEP - 1) / STEP * STEP;
+      close();
+      pointer = context.allocateShared(size);
+      bytes = size;
+    }
+  }
+
+  /** Valid until the next {@link #reserve}. */
+  DevicePointer pointer() {
+    return pointer;
+  }
+
+  DevicePointer at(long offset) {
+    return new DevicePointer(pointer, offset);
+  }
+
+  void close() {
+    if (bytes > 0) {
+      context.freeShared(pointer);
+      pointer = new DevicePointer();
+      bytes = 0;
+    }
+  }
+
+  /** Rounded up so that what follows is aligned. */
+  static long aligned(long size) {
+    return (size + 255) / 256 * 256;
+  }
+}

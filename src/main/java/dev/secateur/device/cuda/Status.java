@@ -1,0 +1,55 @@
+package dev.secateur.device.cuda;
+
+import dev.secateur.SecateurException;
+import jcuda.driver.CUresult;
+import jcuda.driver.JCudaDriver;
+import jcuda.jcublas.cublasStatus;
+import jcuda.jcudnn.JCudnn;
+import jcuda.jcusolver.cusolverStatus;
+
+/** Turns the libraries' status codes into exceptions that name the error as CUDA does. */
+final class Status {
+  private Status() {}
+
+  /** Of a driver call. */
+  static void driver(int status, String what) {
+    if (status != CUresult.CUDA_SUCCESS) {
+      throw failure(what, driverName(status));
+    }
+  }
+
+  /** CUDA_ERROR_... and its explanation. */
+  static String driverName(int status) {
+    String[] text = new String[1];
+    int known = JCudaDriver.cuGetErrorString(status, text);
+    String name = CUresult.stringFor(status);
+    return known == CUresult.CUDA_SUCCESS && text[0] != null ? name + ": " + text[0] : name;
+  }
+
+  static void cudnn(int status, String what) {
+    if (status != 0) {
+      throw failure(what, JCudnn.cudnnGetErrorString(status));
+    }
+  }
+
+  /** Whether cuDNN cannot do what was asked at all; 9 until cuDNN 8, 3000 to 3999 since. */
+  static boolean cudnnCannot(int status) {
+    return status == 9 || (status >= 3000 && status < 4000);
+  }
+
+  static void cublas(int status, String what) {
+    if (status != cublasStatus.CUBLAS_STATUS_SUCCESS) {
+      throw failure(what, cublasStatus.stringFor(status));
+    }
+  }
+
+  static void cusolver(int status, String what) {
+    if (status != cusolverStatus.CUSOLVER_STATUS_SUCCESS) {
+      throw failure(what, cusolverStatus.stringFor(status));
+    }
+  }
+
+  private static SecateurException failure(String what, String name) {
+    return new SecateurException("CUDA: " + what + " failed: " + name);
+  }
+}

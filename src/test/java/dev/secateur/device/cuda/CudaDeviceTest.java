@@ -1,0 +1,182 @@
+package dev.secateur.device.cuda;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import dev.secateur.SecateurException;
+import dev.secateur.device.Activation;
+import dev.secateur.device.Arena;
+import dev.secateur.device.ConvolutionSpec;
+import dev.secateur.device.Device;
+import dev.secateur.device.Devices;
+import dev.secateur.device.Epilogue;
+import dev.secateur.device.HostBuffer;
+import dev.secateur.device.Kernel;
+import dev.secateur.tensor.Tensor;
+import java.util.Arrays;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** What the CUDA device promises beyond conformance, seen through the emulation's counters. */
+class CudaDeviceTest {
+  private static final String[] WAITS_AND_ALLOCATIONS = {
+    "synchronisations", "cuMemAlloc", "cuMemAllocAsync", "cuMemHostAlloc", "cuMemFree"
+  };
+
+  private String before;
+
+  @BeforeEach
+  void emulated() {
+    assumeTrue(TestCuda.emulated());
+    TestCuda.open().close();
+    EmulatedCuda.reset();
+    before = EmulatedCuda.live();
+  }
+
+  @AfterEach
+  void nothingIsLeft() {
+    if (TestCuda.emulated()) {
+      EmulatedCuda.reset();
+      assertEquals(before, EmulatedCuda.live(), "leaks");
+    }
+  }
+
+  @Test
+  void closingTheDeviceFreesEverything() {
+    Device d = TestCuda.open();
+    Arena forgotten = d.newArena();
+    Tensor x = forgotten.floats(2, 3, 8, 8);
+    Tensor w = forgotten.floats(4, 3, 3, 3);
+    Tensor y = forgotten.floats(2, 4, 8, 8);
+    d.hostBuffer(100);
+    d.convolution(ConvolutionSpec.of(1, 1), x, w, Epilogue.NONE, y, false).launch();
+    d.eigenSymmetric(forgotten.doubles(4, 4), forgotten.doubles(4)).launch();
+    d.close();
+    d.close();
+    assertEquals(before, EmulatedCuda.live());
+    assertThrows(IllegalStateException.class, d::newArena);
+  }
+
+  @Test
+  void launchesNeitherWaitNorAllocate() {
+    try (Device d = TestCuda.open();
+        Arena a = d.newArena();
+        HostBuffer host = d.hostBuffer(2 * 3 * 8 * 8 * 4)) {
+      Tensor x = a.floats(2, 3, 8, 8);
+      Tensor w = a.floats(4, 3, 3, 3);
+      Tensor y = a.floats(2, 4, 8, 8);
+      Epilogue e =
+          new Epilogue(
+              Optional.of(a.floats(4)), Optional.of(a.floats(2, 4, 8, 8)), Activation.RELU);
+      ConvolutionSpec lopsided = new ConvolutionSpec(1, 1, 0, 1, 2, 1, 1, 1, 1);
+      Kernel[] kernels = {
+        d.convolution(ConvolutionSpec.of(1, 1), x, w, e, y, true),
+        d.convolution(lopsided, x, w, e, y, true),
+        d.convolutionBackwardWeights(lopsided, x, y, w),
+        d.add(y, y, Activation.RELU6, y),
+        d.fill(x, 1)
+      };
+      Tensor lr = a.floats(1);
+      d.synchronize();
+      long[] counts = counts();
+      for (int i = 0; i < 3; i++) {
+        d.upload(host, x);
+        d.upload(new float[] {0.1f}, lr);
+        for (Kernel k : kernels) {
+          k.launch();
+        }
+      }
+      assertArrayEquals(counts, counts());
+    }
+  }
+
+  private static long[] counts() {
+    return Arrays.stream(WAITS_AND_ALLOCATIONS).mapToLong(EmulatedCuda::count).toArray();
+  }
+
+  @Test
+  void tensorsOfAClosedArenaAreRefused() {
+    try (Device d = TestCuda.open()) {
+      Arena a = d.newArena();
+      Tensor x = a.floats(3);
+      Kernel k = d.fill(x, 1);
+      a.close();
+      assertThrows(IllegalStateException.class, k::launch);
+      assertThrows(IllegalStateException.class, () -> d.downloadFloats(x));
+      assertThrows(IllegalStateException.class, () -> a.floats(3));
+    }
+  }
+
+  @Test
+  void anotherThreadMayDriveTheDevice() {
+    try (Device d = TestCuda.open();
+        Arena a = d.newArena()) {
+      Tensor x = a.floats(3);
+      float[] got =
+          CompletableFuture.supplyAsync(
+                  () -> {
+                    d.fill(x, 2).launch();
+                    return d.downloadFloats(x);
+                  })
+              .join();
+      assertArrayEquals(new float[] {2, 2, 2}, got);
+    }
+  }
+
+  @Test
+  void fullMemorySaysHowMuchAndWhatToDo() {
+    try (Device d = TestCuda.open();
+        Arena a = d.newArena()) {
+      EmulatedCuda.memory(32 << 20);
+      SecateurException e = assertThrows(SecateurException.class, () -> a.floats(100 << 20));
+      assertTrue(e.getMessage().contains("419430400 bytes"), e.getMessage());
+      assertTrue(e.getMessage().contains("--batch-size"), e.getMessage());
+      assertTrue(e.getMessage().contains("CUDA_ERROR_OUT_OF_MEMORY"), e.getMessage());
+      assertEquals(0, a.bytes());
+    }
+  }
+
+  @Test
+  void failuresCarryCudasName() {
+    try (Device d = TestCuda.open();
+        Arena a = d.newArena()) {
+      Kernel k = d.multiply(a.doubles(3), a.doubles(3), a.doubles(3));
+      EmulatedCuda.fail("cuLaunchKernel", 1);
+      SecateurException e = assertThrows(SecateurException.class, k::launch);
+      assertTrue(e.getMessage().contains("CUDA_ERROR_"), e.getMessage());
+      EmulatedCuda.reset();
+    }
+  }
+
+  @Test
+  void aDeviceThatFailsToOpenLeavesNothing() {
+    EmulatedCuda.fail("cuModuleLoadData", 1);
+    assertThrows(SecateurException.class, TestCuda::open);
+  }
+
+  @Test
+  void thereIsNoSuchGpu() {
+    SecateurException e = assertThrows(SecateurException.class, () -> Devices.open("cuda:7"));
+    assertTrue(e.getMessage().startsWith("no device cuda:7"), e.getMessage());
+  }
+
+  @Test
+  void autoTakesTheGpuUnlessForbidden() {
+    String forbidden = System.getProperty("secateur.auto", "");
+    try (Device d = Devices.open("auto")) {
+      assertEquals("cpu", d.name());
+    }
+    System.setProperty("secateur.auto", "");
+    try (Device d = Devices.open("auto")) {
+      assertEquals("cuda:0", d.name());
+    } finally {
+      System.setProperty("secateur.auto", forbidden);
+    }
+  }
+}

@@ -1,0 +1,23 @@
+package dev.secateur.device.cuda;
+
+import dev.secateur.device.Device;
+
+/**
+ * The CUDA device of the tests: on the emulated libraries, or on the machine's own ones with mvn
+ * -Pgpu.
+ */
+public final class TestCuda {
+  private TestCuda() {}
+
+  public static boolean emulated() {
+    return !Boolean.getBoolean("secateur.test.gpu");
+  }
+
+  public static Device open() {
+    if (emulated()) {
+      System.setProperty("secateur.cuda.path", EmulatedCuda.directory().toString());
+      EmulatedCuda.load();
+    }
+    return CudaDevice.open(0);
+  }
+}

@@ -1,0 +1,163 @@
+package dev.secateur.prune;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import dev.secateur.data.Dataset;
+import dev.secateur.device.Device;
+import dev.secateur.device.PoolSpec;
+import dev.secateur.device.cpu.CpuDevice;
+import dev.secateur.device.cuda.EmulatedCuda;
+import dev.secateur.device.cuda.TestCuda;
+import dev.secateur.nn.Architectures;
+import dev.secateur.nn.Model;
+import dev.secateur.nn.Network;
+import dev.secateur.nn.Sgd;
+import dev.secateur.nn.TrainingProgram;
+import dev.secateur.train.Augmentation;
+import dev.secateur.train.BatchFeed;
+import dev.secateur.train.ProgressListener;
+import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Both devices come to the same filters and take the same training steps. */
+class CudaAndCpuTest {
+  private static final int BATCH = 16;
+
+  /** Noise, brighter in the quarter that the label names. */
+  private record Corners(int size, int channels, int width) implements Dataset {
+    @Override
+    public int height() {
+      return width;
+    }
+
+    @Override
+    public List<String> classNames() {
+      return List.of("0", "1", "2", "3");
+    }
+
+    @Override
+    public int label(int index) {
+      return index * 7 % 4;
+    }
+
+    @Override
+    public boolean read(int index, ByteBuffer dst, int offset) {
+      SplittableRandom random = new SplittableRandom(index);
+      int label = label(index);
+      for (int k = 0; k < channels * width * width; k++) {
+        boolean bottom = k / width % width >= width / 2;
+        boolean right = k % width >= width / 2;
+        boolean bright = bottom == label / 2 > 0 && right == label % 2 > 0;
+        dst.put(offset + k, (byte) random.nextInt(bright ? 250 : 120));
+      }
+      return true;
+    }
+  }
+
+  private static Scores score(Device device, Model model, Dataset data) {
+    try (Network net = new Network(device, model)) {
+      return Scorer.score(
+          net, data, 2, PoolSpec.Kind.MAX, data.size(), BATCH, ProgressListener.none());
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"resnet8, 3, 16", "resnet20, 3, 16", "resnet8, 1, 17"})
+  void scoringChoosesTheSameFilters(String architecture, int channels, int width) {
+    Model model = Architectures.create(architecture, 4, channels, width, 1);
+    Dataset data = new Corners(100, channels, width);
+    Scores expected;
+    Scores got;
+    try (Device cpu = new CpuDevice()) {
+      expected = score(cpu, model, data);
+    }
+    try (Device cuda = TestCuda.open()) {
+      got = score(cuda, model, data);
+    }
+    assertEquals(expected.vip().keySet(), got.vip().keySet());
+    expected.vip().forEach((name, vip) -> assertArrayEquals(vip, got.vip().get(name), 1e-3f, name));
+    Map<String, int[]> chosen = Selection.lowest(expected, 0.3);
+    Map<String, int[]> other = Selection.lowest(got, 0.3);
+    assertEquals(chosen.keySet(), other.keySet());
+    chosen.forEach((name, filters) -> assertArrayEquals(filters, other.get(name), name));
+  }
+
+  /** However many batches there are, the same few numbers come back to the host. */
+  @Test
+  void activationsStayOnTheDevice() {
+    assumeTrue(TestCuda.emulated());
+    Model model = Architectures.create("resnet8", 4, 1, 16, 1);
+    long[] down = new long[2];
+    long[] up = new long[2];
+    try (Device cuda = TestCuda.open()) {
+      for (int i = 0; i < 2; i++) {
+        EmulatedCuda.reset();
+        score(cuda, model, new Corners(64 * (i + 1), 1, 16));
+        down[i] = EmulatedCuda.count("bytes DtoH");
+        up[i] = EmulatedCuda.count("bytes HtoD");
+      }
+    }
+    assertEquals(down[0], down[1], "bytes to the host");
+    assertEquals(4 * BATCH * (16 * 16 + 4), up[1] - up[0], "pixels and labels of four batches");
+  }
+
+  /** Three steps with augmentation, momentum, weight decay and label smoothing. */
+  @ParameterizedTest
+  @CsvSource({"resnet8, 3, 16", "resnet8b, 1, 17"})
+  void trainingStepsAreTheSame(String architecture, int channels, int width) {
+    Model model = Architectures.create(architecture, 4, channels, width, 1);
+    Dataset data = new Corners(3 * BATCH, channels, width);
+    Model expected;
+    Model got;
+    double[] metrics = new double[8];
+    try (Device cpu = new CpuDevice()) {
+      expected = train(cpu, model, data, metrics, 0);
+    }
+    try (Device cuda = TestCuda.open()) {
+      got = train(cuda, model, data, metrics, 4);
+    }
+    assertEquals(metrics[0], metrics[4], 1e-3 * metrics[0], "loss");
+    assertEquals(3 * BATCH, metrics[7], "rows");
+    expected
+        .parameters()
+        .forEach(
+            (name, t) -> {
+              float[] a = t.data();
+              float[] b = got.parameters().get(name).data();
+              double error = 0;
+              double norm = 0;
+              for (int i = 0; i < a.length; i++) {
+                error += (a[i] - b[i]) * (double) (a[i] - b[i]);
+                norm += a[i] * (double) a[i];
+              }
+              double near = 1e-3 * Math.sqrt(norm) + 1e-4;
+              assertTrue(Math.sqrt(error) <= near, name + ": " + Math.sqrt(error / norm));
+            });
+  }
+
+  private static Model train(Device device, Model model, Dataset data, double[] metrics, int at) {
+    Augmentation crops = new Augmentation(2, true);
+    try (Network net = new Network(device, model);
+        TrainingProgram program =
+            TrainingProgram.compile(net, BATCH, new Sgd(0.9f, true, 1e-3f, 0.1f), 2);
+        BatchFeed feed =
+            new BatchFeed(
+                device, data, program.pixels(), program.labels(), program.crops(), crops, 1)) {
+      program.setLearningRate(0.01f);
+      feed.startEpoch(1);
+      while (feed.next() > 0) {
+        program.step();
+      }
+      System.arraycopy(device.downloadDoubles(program.metrics()), 0, metrics, at, 4);
+      return net.toModel();
+    }
+  }
+}
