@@ -3,6 +3,7 @@ package dev.secateur.device.cuda;
 import dev.secateur.SecateurException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import jcuda.driver.JCudaDriver;
@@ -27,15 +28,19 @@ final class CudaLibraries {
       return;
     }
     LibraryLocator locator = LibraryLocator.system();
+    CudaBridge bridge = CudaBridge.of(System.getenv());
     for (CudaLibrary l : CudaLibrary.ALL) {
+      Optional<Path> bridged = bridge.library(locator, l);
+      if (bridged.isPresent()) {
+        List<Path> files = CudaBridge.before(locator, l);
+        files.subList(0, files.size() - 1).forEach(CudaLibraries::tryToLoad);
+        load(files.get(files.size() - 1), l);
+        load(bridged.get(), l);
+        continue;
+      }
       Path file = locator.find(l.soname()).orElseThrow(() -> missing(locator, l));
       l.companions().forEach(c -> locator.find(c).ifPresent(CudaLibraries::tryToLoad));
-      tryToLoad(file)
-          .ifPresent(
-              problem -> {
-                throw new SecateurException(
-                    "no CUDA: " + file + " does not load: " + problem + "; " + l.advice());
-              });
+      load(file, l);
     }
     try {
       JCudaDriver.setExceptionsEnabled(false);
@@ -50,11 +55,29 @@ final class CudaLibraries {
     loaded = true;
   }
 
+  private static void load(Path file, CudaLibrary l) {
+    Optional<String> problem = tryToLoad(file);
+    if (problem.isPresent()) {
+      throw new SecateurException(
+          "no CUDA: " + file + " does not load: " + problem.get() + "; " + l.advice());
+    }
+  }
+
   private static SecateurException missing(LibraryLocator locator, CudaLibrary l) {
     return new SecateurException("no CUDA: " + l.name() + ": " + absence(locator, l));
   }
 
-  private static String absence(LibraryLocator locator, CudaLibrary l) {
+  static String absence(LibraryLocator locator, CudaLibrary l) {
+    Optional<Path> successor = CudaBridge.successor(locator, l);
+    if (successor.isPresent()) {
+      return l.soname()
+          + " is missing, CUDA 13's "
+          + successor.get()
+          + " serves through a bridge only: run "
+          + CudaBridge.SCRIPT
+          + ", or "
+          + l.advice();
+    }
     for (String other : l.others()) {
       Optional<Path> found = locator.find(other);
       if (found.isPresent()) {
@@ -82,8 +105,15 @@ final class CudaLibraries {
   /** By library, where it lies and its version, or what is missing and how to get it. */
   static Map<String, String> report() {
     LibraryLocator locator = LibraryLocator.system();
+    CudaBridge bridge = CudaBridge.of(System.getenv());
     Map<String, String> out = new LinkedHashMap<>();
     for (CudaLibrary l : CudaLibrary.ALL) {
+      Optional<Path> bridged = bridge.library(locator, l);
+      if (bridged.isPresent()) {
+        Path successor = CudaBridge.successor(locator, l).orElseThrow();
+        out.put(l.name(), successor + " through " + bridged.get());
+        continue;
+      }
       Optional<Path> file = locator.find(l.soname());
       String version = file.map(f -> LibraryLocator.version(f, l.soname())).orElse("");
       out.put(

@@ -9,10 +9,25 @@ import java.util.List;
  * @param soname as JCuda's natives are linked to it
  * @param others sonames of other major versions, which do not serve
  * @param companions libraries that are loaded before it where they are found
+ * @param successors CUDA 13's libraries that the bridge to it needs, in the order in which they are
+ *     loaded; the last is the one that it leads to; empty where there is no bridge
  * @param advice how to get it
  */
 record CudaLibrary(
-    String name, String soname, List<String> others, List<String> companions, String advice) {
+    String name,
+    String soname,
+    List<String> others,
+    List<String> companions,
+    List<String> successors,
+    String advice) {
+
+  private static final List<String> SOLVER_13 =
+      List.of(
+          "libnvJitLink.so.13",
+          "libcublasLt.so.13",
+          "libcublas.so.13",
+          "libcusparse.so.12",
+          "libcusolver.so.12");
 
   /** In the order in which they are loaded. */
   static final List<CudaLibrary> ALL =
@@ -22,24 +37,28 @@ record CudaLibrary(
               "libcuda.so.1",
               List.of(),
               List.of(),
+              List.of(),
               "install NVIDIA's driver (Debian: apt install nvidia-driver)"),
           new CudaLibrary(
               "cuBLAS",
               "libcublas.so.12",
               List.of("libcublas.so.13", "libcublas.so.11"),
               List.of("libcublasLt.so.12"),
+              List.of("libcublasLt.so.13", "libcublas.so.13"),
               "pip install nvidia-cublas-cu12"),
           new CudaLibrary(
               "cuSolver",
               "libcusolver.so.11",
               List.of("libcusolver.so.12"),
               List.of("libnvJitLink.so.12", "libcusparse.so.12"),
+              SOLVER_13,
               "pip install nvidia-cusolver-cu12"),
           new CudaLibrary(
               "cuSolverMg",
               "libcusolverMg.so.11",
               List.of("libcusolverMg.so.12"),
               List.of(),
+              SOLVER_13, // the bridge's is empty: none of it is called
               "pip install nvidia-cusolver-cu12"),
           new CudaLibrary(
               "cuDNN",
@@ -47,6 +66,7 @@ record CudaLibrary(
               List.of("libcudnn.so.8"),
               List.of(
                   "libnvrtc.so.12",
+                  "libnvrtc.so.13",
                   "libcudnn_graph.so.9",
                   "libcudnn_ops.so.9",
                   "libcudnn_cnn.so.9",
@@ -54,5 +74,6 @@ record CudaLibrary(
                   "libcudnn_engines_runtime_compiled.so.9",
                   "libcudnn_engines_precompiled.so.9",
                   "libcudnn_adv.so.9"),
-              "pip install nvidia-cudnn-cu12"));
+              List.of(),
+              "pip install nvidia-cudnn-cu12 (CUDA 13: nvidia-cudnn-cu13)"));
 }

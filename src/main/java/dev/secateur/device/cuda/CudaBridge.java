@@ -1,0 +1,51 @@
+package dev.secateur.device.cuda;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * The bridge that scripts/build-cuda13-bridge builds: libraries with the names that JCuda is linked
+ * to, which jump to those of CUDA 13. Nothing here builds it.
+ *
+ * @param folder where it lies, whether it exists or not
+ */
+record CudaBridge(Path folder) {
+  static final String SCRIPT = "scripts/build-cuda13-bridge";
+
+  /** In SECATEUR_CUDA_BRIDGE, or where the script puts it unless told. */
+  static CudaBridge of(Map<String, String> environment) {
+    String own = environment.getOrDefault("SECATEUR_CUDA_BRIDGE", "");
+    if (!own.isEmpty()) {
+      return new CudaBridge(Path.of(own));
+    }
+    String cache = environment.getOrDefault("XDG_CACHE_HOME", "");
+    Path base =
+        cache.isEmpty() ? Path.of(environment.getOrDefault("HOME", "."), ".cache") : Path.of(cache);
+    return new CudaBridge(base.resolve("secateur").resolve("cuda13-bridge"));
+  }
+
+  /** CUDA 13's library, where it is the one that would have to serve. */
+  static Optional<Path> successor(LibraryLocator locator, CudaLibrary l) {
+    boolean needed = !l.successors().isEmpty() && locator.find(l.soname()).isEmpty();
+    return needed ? locator.find(l.successors().get(l.successors().size() - 1)) : Optional.empty();
+  }
+
+  /** The bridge's library, where it serves: CUDA 13's is there, the one asked for is not. */
+  Optional<Path> library(LibraryLocator locator, CudaLibrary l) {
+    Path file = folder.resolve(l.soname());
+    return successor(locator, l).isPresent() && Files.exists(file)
+        ? Optional.of(file)
+        : Optional.empty();
+  }
+
+  /** What is loaded before the bridge's library, in this order. */
+  static List<Path> before(LibraryLocator locator, CudaLibrary l) {
+    List<Path> out = new ArrayList<>();
+    l.successors().forEach(s -> locator.find(s).ifPresent(out::add));
+    return out;
+  }
+}
