@@ -136,8 +136,8 @@ final class BenchCommand implements Callable<Integer> {
     json.put("steady", rows.stream().noneMatch(Row::unsteady));
     common.print(json, () -> description + "\n" + text(rows));
     if (rows.stream().anyMatch(Row::unsteady)) {
-      common.note(
-          "warning: quartiles are far apart (over "
+      common.warn(
+          "quartiles are far apart (over "
               + (int) (100 * UNSTEADY)
               + " % of the median): other programs kept the machine busy, so do not rely on this");
     }

@@ -167,11 +167,12 @@ public final class CrossProducts implements AutoCloseable {
     return List.of(device.syrk(1, x, 0, chunkProduct), device.accumulate(chunkProduct, folded));
   }
 
-  /** Takes in what is left of the last chunk; nothing may be added afterwards. */
+  /** Takes in what is left of the last chunk, once: the next batch begins another. */
   void finish() {
     int rest = filled % chunkBatches;
     if (folding && rest > 0) {
       fold(rest);
+      filled += chunkBatches - rest;
     }
     // every row has one class, so the classes' sums add up to the features' sums
     try (Arena scratch = device.newArena()) {

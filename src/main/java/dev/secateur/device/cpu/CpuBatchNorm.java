@@ -34,6 +34,7 @@ final class CpuBatchNorm {
   private final FloatBuffer dbeta;
   private final FloatBuffer mean;
   private final FloatBuffer inverse;
+  private final CpuBuffer[] used;
   private final float momentum;
   private final float eps;
   private final boolean relu;
@@ -58,7 +59,8 @@ final class CpuBatchNorm {
   /** One thread's arrays, a period each: of x, y and dy, and two rows of sums. */
   private record Scratch(float[] x, float[] y, float[] dy, float[] s, float[] t) {}
 
-  private CpuBatchNorm(
+  /** See {@link dev.secateur.device.Device#batchNormTraining}; activations channels last. */
+  CpuBatchNorm(
       Tensor x,
       Tensor gamma,
       Tensor beta,
@@ -83,6 +85,8 @@ final class CpuBatchNorm {
     this.runningVariance = CpuViews.floats(runningVariance);
     this.dgamma = CpuViews.floats(dgamma);
     this.dbeta = CpuViews.floats(dbeta);
+    Tensor[] all = {x, gamma, beta, runningMean, runningVariance, y, dy, dx, dgamma, dbeta};
+    used = Arrays.stream(all).map(t -> (CpuBuffer) t.buffer()).distinct().toArray(CpuBuffer[]::new);
     this.momentum = momentum;
     this.eps = eps;
     this.relu = relu;
@@ -111,50 +115,11 @@ final class CpuBatchNorm {
     }
   }
 
-  /** See {@link dev.secateur.device.Device#batchNormTraining}; activations channels last. */
-  static TrainingKernels training(
-      Tensor x,
-      Tensor gamma,
-      Tensor beta,
-      Tensor runningMean,
-      Tensor runningVariance,
-      float momentum,
-      float eps,
-      boolean relu,
-      Tensor y,
-      Tensor dy,
-      Tensor dx,
-      Tensor dgamma,
-      Tensor dbeta,
-      Arena arena) {
-    CpuBatchNorm norm =
-        new CpuBatchNorm(
-            x,
-            gamma,
-            beta,
-            runningMean,
-            runningVariance,
-            momentum,
-            eps,
-            relu,
-            y,
-            dy,
-            dx,
-            dgamma,
-            dbeta,
-            arena);
-    CpuBuffer[] used =
-        Arrays.stream(
-                new Tensor[] {
-                  x, gamma, beta, runningMean, runningVariance, y, dy, dx, dgamma, dbeta
-                })
-            .map(t -> (CpuBuffer) t.buffer())
-            .distinct()
-            .toArray(CpuBuffer[]::new);
-    return new TrainingKernels(norm.guarded(used, true), norm.guarded(used, false));
+  TrainingKernels kernels() {
+    return new TrainingKernels(guarded(true), guarded(false));
   }
 
-  private Kernel guarded(CpuBuffer[] used, boolean forward) {
+  private Kernel guarded(boolean forward) {
     Parallel.Body sums = forward ? this::statistics : this::gradientSums;
     Parallel.Body writes = forward ? this::normalise : this::gradient;
     long work = (long) pixels * channels;

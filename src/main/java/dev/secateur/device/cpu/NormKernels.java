@@ -81,21 +81,22 @@ final class NormKernels {
     long n = x.elements() / c;
     Check.that(n > 1, "batch norm needs more than one value per channel, got " + x.shape());
     if (c % ONEDNN_BLOCK != 0) {
-      return CpuBatchNorm.training(
-          x,
-          gamma,
-          beta,
-          runningMean,
-          runningVariance,
-          momentum,
-          eps,
-          relu,
-          y,
-          dy,
-          dx,
-          dgamma,
-          dbeta,
-          arena);
+      return new CpuBatchNorm(
+              x,
+              gamma,
+              beta,
+              runningMean,
+              runningVariance,
+              momentum,
+              eps,
+              relu,
+              y,
+              dy,
+              dx,
+              dgamma,
+              dbeta,
+              arena)
+          .kernels();
     }
     Desc xd = Desc.of(x);
     Desc cd = Desc.vector(c);
