@@ -2,10 +2,10 @@ package dev.secateur.device.cuda;
 
 import static jcuda.jcudnn.JCudnn.*;
 
-import dev.secateur.SecateurException;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.ToIntBiFunction;
 import jcuda.jcudnn.cudnnConvolutionBwdDataAlgoPerf;
 import jcuda.jcudnn.cudnnConvolutionBwdFilterAlgoPerf;
@@ -24,6 +24,12 @@ final class ConvolutionAlgorithms {
   /** Bytes of workspace that one convolution may ask for. */
   private static final long LIMIT = Long.getLong("secateur.cuda.workspace", 256L << 20);
 
+  /** What to do where there is none. */
+  static final String NONE =
+      "cuDNN has no algorithm for a convolution within "
+          + LIMIT
+          + " bytes of workspace; raise -Dsecateur.cuda.workspace=BYTES";
+
   private static final int MOST = 16;
   private final Cudnn cudnn;
 
@@ -36,19 +42,26 @@ final class ConvolutionAlgorithms {
 
   private record Offer(int algorithm, int status, boolean deterministic, int math) {}
 
-  Choice forward(
+  /**
+   * @param math of {@link cudnnMathType}, as in {@code conv}
+   */
+  Optional<Choice> forward(
       cudnnTensorDescriptor x,
       cudnnFilterDescriptor w,
       cudnnConvolutionDescriptor conv,
-      cudnnTensorDescriptor y) {
+      cudnnTensorDescriptor y,
+      int math) {
     cudnnConvolutionFwdAlgoPerf[] found = new cudnnConvolutionFwdAlgoPerf[MOST];
     for (int i = 0; i < MOST; i++) {
       found[i] = new cudnnConvolutionFwdAlgoPerf();
     }
     int[] count = new int[1];
-    Status.cudnn(
-        cudnnGetConvolutionForwardAlgorithm_v7(cudnn.handle(), x, w, conv, y, MOST, count, found),
-        "cudnnGetConvolutionForwardAlgorithm_v7");
+    int status =
+        cudnnGetConvolutionForwardAlgorithm_v7(cudnn.handle(), x, w, conv, y, MOST, count, found);
+    if (Status.cudnnCannot(status)) {
+      return Optional.empty();
+    }
+    Status.cudnn(status, "cudnnGetConvolutionForwardAlgorithm_v7");
     List<Offer> offers = new ArrayList<>();
     for (int i = 0; i < count[0]; i++) {
       var f = found[i];
@@ -56,24 +69,29 @@ final class ConvolutionAlgorithms {
     }
     return choose(
         offers,
+        math,
         (a, bytes) ->
             cudnnGetConvolutionForwardWorkspaceSize(cudnn.handle(), x, w, conv, y, a, bytes));
   }
 
-  Choice backwardData(
+  Optional<Choice> backwardData(
       cudnnFilterDescriptor w,
       cudnnTensorDescriptor dy,
       cudnnConvolutionDescriptor conv,
-      cudnnTensorDescriptor dx) {
+      cudnnTensorDescriptor dx,
+      int math) {
     cudnnConvolutionBwdDataAlgoPerf[] found = new cudnnConvolutionBwdDataAlgoPerf[MOST];
     for (int i = 0; i < MOST; i++) {
       found[i] = new cudnnConvolutionBwdDataAlgoPerf();
     }
     int[] count = new int[1];
-    Status.cudnn(
+    int status =
         cudnnGetConvolutionBackwardDataAlgorithm_v7(
-            cudnn.handle(), w, dy, conv, dx, MOST, count, found),
-        "cudnnGetConvolutionBackwardDataAlgorithm_v7");
+            cudnn.handle(), w, dy, conv, dx, MOST, count, found);
+    if (Status.cudnnCannot(status)) {
+      return Optional.empty();
+    }
+    Status.cudnn(status, "cudnnGetConvolutionBackwardDataAlgorithm_v7");
     List<Offer> offers = new ArrayList<>();
     for (int i = 0; i < count[0]; i++) {
       var f = found[i];
@@ -81,25 +99,30 @@ final class ConvolutionAlgorithms {
     }
     return choose(
         offers,
+        math,
         (a, bytes) ->
             cudnnGetConvolutionBackwardDataWorkspaceSize(
                 cudnn.handle(), w, dy, conv, dx, a, bytes));
   }
 
-  Choice backwardFilter(
+  Optional<Choice> backwardFilter(
       cudnnTensorDescriptor x,
       cudnnTensorDescriptor dy,
       cudnnConvolutionDescriptor conv,
-      cudnnFilterDescriptor dw) {
+      cudnnFilterDescriptor dw,
+      int math) {
     cudnnConvolutionBwdFilterAlgoPerf[] found = new cudnnConvolutionBwdFilterAlgoPerf[MOST];
     for (int i = 0; i < MOST; i++) {
       found[i] = new cudnnConvolutionBwdFilterAlgoPerf();
     }
     int[] count = new int[1];
-    Status.cudnn(
+    int status =
         cudnnGetConvolutionBackwardFilterAlgorithm_v7(
-            cudnn.handle(), x, dy, conv, dw, MOST, count, found),
-        "cudnnGetConvolutionBackwardFilterAlgorithm_v7");
+            cudnn.handle(), x, dy, conv, dw, MOST, count, found);
+    if (Status.cudnnCannot(status)) {
+      return Optional.empty();
+    }
+    Status.cudnn(status, "cudnnGetConvolutionBackwardFilterAlgorithm_v7");
     List<Offer> offers = new ArrayList<>();
     for (int i = 0; i < count[0]; i++) {
       var f = found[i];
@@ -107,6 +130,7 @@ final class ConvolutionAlgorithms {
     }
     return choose(
         offers,
+        math,
         (a, bytes) ->
             cudnnGetConvolutionBackwardFilterWorkspaceSize(
                 cudnn.handle(), x, dy, conv, dw, a, bytes));
@@ -117,23 +141,23 @@ final class ConvolutionAlgorithms {
   }
 
   /** The offers are in cuDNN's order, the fastest first; sorting keeps it. */
-  private static Choice choose(List<Offer> offers, ToIntBiFunction<Integer, long[]> workspace) {
+  private static Optional<Choice> choose(
+      List<Offer> offers, int math, ToIntBiFunction<Integer, long[]> workspace) {
     List<Offer> order = new ArrayList<>(offers);
     order.sort(Comparator.comparing(o -> !o.deterministic()));
     for (Offer o : order) {
-      boolean single =
-          o.math() == cudnnMathType.CUDNN_FMA_MATH || o.math() == cudnnMathType.CUDNN_DEFAULT_MATH;
+      boolean allowed =
+          math != cudnnMathType.CUDNN_FMA_MATH
+              || o.math() == cudnnMathType.CUDNN_FMA_MATH
+              || o.math() == cudnnMathType.CUDNN_DEFAULT_MATH;
       long[] bytes = new long[1];
       if (o.status() == 0
-          && single
+          && allowed
           && workspace.applyAsInt(o.algorithm(), bytes) == 0
           && bytes[0] <= LIMIT) {
-        return new Choice(o.algorithm(), bytes[0]);
+        return Optional.of(new Choice(o.algorithm(), bytes[0]));
       }
     }
-    throw new SecateurException(
-        "cuDNN has no algorithm for a convolution within "
-            + LIMIT
-            + " bytes of workspace; raise -Dsecateur.cuda.workspace=BYTES");
+    return Optional.empty();
   }
 }
