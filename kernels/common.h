@@ -39,6 +39,74 @@ struct BF16 {
   }
 };
 
+/* Elements that a thread takes at once: 16 bytes, one instruction where the address allows. */
+template <typename E>
+struct Several {
+  enum { COUNT = 16 / sizeof(E) };
+};
+
+struct alignas(16) Quad {
+  unsigned v[4];
+};
+
+/* Elements i to i + COUNT of n as float; i is a multiple of COUNT. */
+template <typename E>
+static __device__ void common_load(const E *p, long long i, long long n, float *out) {
+  const int count = Several<E>::COUNT;
+  if (i + count <= n && ((unsigned long long)p & 15) == 0) {
+    union {
+      Quad quad;
+      E v[count];
+    } u;
+    u.quad = *(const Quad *)(p + i);
+#pragma unroll
+    for (int j = 0; j < count; j++) {
+      out[j] = u.v[j];
+    }
+  } else {
+    for (int j = 0; j < count; j++) {
+      out[j] = i + j < n ? (float)p[i + j] : 0.0f;
+    }
+  }
+}
+
+template <typename E>
+static __device__ void common_store(E *p, long long i, long long n, const float *in) {
+  const int count = Several<E>::COUNT;
+  if (i + count <= n && ((unsigned long long)p & 15) == 0) {
+    union {
+      Quad quad;
+      E v[count];
+    } u;
+#pragma unroll
+    for (int j = 0; j < count; j++) {
+      u.v[j] = in[j];
+    }
+    *(Quad *)(p + i) = u.quad;
+  } else {
+    for (int j = 0; j < count && i + j < n; j++) {
+      p[i + j] = in[j];
+    }
+  }
+}
+
+/* The channel of consecutive elements; inner elements in a row have the same. */
+struct Channel {
+  long long index, channels, inner, position;
+  __device__ Channel(long long i, long long all, long long in_a_row) {
+    channels = all;
+    inner = in_a_row;
+    position = i % inner;
+    index = i / inner % channels;
+  }
+  __device__ void next() {
+    if (++position == inner) {
+      position = 0;
+      index = index + 1 == channels ? 0 : index + 1;
+    }
+  }
+};
+
 /* 0 none, 1 ReLU, 2 ReLU6. */
 static __device__ float common_activate(float v, int activation) {
   if (activation >= 1) {

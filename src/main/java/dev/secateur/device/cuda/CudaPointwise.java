@@ -27,7 +27,7 @@ final class CudaPointwise {
         .arg(y)
         .arg(x.elements())
         .arg(activation.ordinal())
-        .over(x.elements());
+        .over(x);
   }
 
   Kernel activationBackward(Activation activation, Tensor y, Tensor dy, Tensor dx) {
@@ -40,7 +40,7 @@ final class CudaPointwise {
         .arg(dx)
         .arg(y.elements())
         .arg(activation.ordinal())
-        .over(y.elements());
+        .over(y);
   }
 
   /** Where y let dy through, into scratch memory. */
@@ -52,7 +52,7 @@ final class CudaPointwise {
         .workspace(0)
         .arg(y.elements())
         .arg(Activation.RELU.ordinal())
-        .over(y.elements());
+        .over(y);
   }
 
   Kernel add(Tensor a, Tensor b, Activation activation, Tensor y) {
@@ -65,7 +65,7 @@ final class CudaPointwise {
         .arg(y)
         .arg(a.elements())
         .arg(activation.ordinal())
-        .over(a.elements());
+        .over(a);
   }
 
   /** y = activation(y + bias + residual), the bias per axis 1. */
@@ -80,7 +80,7 @@ final class CudaPointwise {
         .arg(y.shape().dim(1))
         .arg(Require.inner(y))
         .arg(activation.ordinal())
-        .over(y.elements());
+        .over(y);
   }
 
   Kernel batchNorm(
@@ -105,7 +105,7 @@ final class CudaPointwise {
         .arg(x.shape().dim(1))
         .arg(Require.inner(x))
         .arg(activation.ordinal())
-        .over(x.elements());
+        .over(x);
   }
 
   Kernel copy(Tensor src, Tensor dst) {

@@ -93,6 +93,12 @@ final class Launch {
       return grid(Math.min(blocks, 32L * context.processors()), THREADS);
     }
 
+    /** One thread per 16 bytes of a tensor. */
+    Kernel over(Tensor t) {
+      int several = 16 / t.dtype().bytes();
+      return over((t.elements() + several - 1) / several);
+    }
+
     /** One block per row of so many elements. */
     Kernel rows(long rows, long elements) {
       int threads = 32;

@@ -73,7 +73,7 @@ final class NormKernels {
             .arg(n.x().elements())
             .arg(channels)
             .arg(n.relu())
-            .over(n.x().elements());
+            .over(n.x());
     Kernel gradientSums =
         kernels
             .launch("norm_gradient_sums", n.x().dtype())
@@ -113,7 +113,7 @@ final class NormKernels {
             .arg(n.x().elements())
             .arg(channels)
             .arg(n.relu())
-            .over(n.x().elements());
+            .over(n.x());
     return new TrainingKernels(
         inTurn(sums, statistics, apply), inTurn(gradientSums, gradient, gradientApply));
   }

@@ -13,6 +13,8 @@ import jcuda.driver.CUdeviceptr;
 import jcuda.driver.JCudaDriver;
 import jcuda.jcudnn.JCudnn;
 import jcuda.jcudnn.cudnnActivationDescriptor;
+import jcuda.jcudnn.cudnnConvolutionDescriptor;
+import jcuda.jcudnn.cudnnFilterDescriptor;
 import jcuda.jcudnn.cudnnHandle;
 import jcuda.jcudnn.cudnnPoolingDescriptor;
 import jcuda.jcudnn.cudnnReduceTensorDescriptor;
@@ -257,4 +259,61 @@ class EmulatedCudnnTest {
       ok(cuMemFree(each));
     }
   }
+
+  private static final int NCHW = 0, NHWC = 1;
+  private static final int FLOAT = 0, HALF = 2, BFLOAT16 = 9;
+  private static final int NOT_SUPPORTED = 3000, BAD_PARAM = 2000;
+
+  /** What cuDNN's tables of types and formats have, and what they have not. */
+  @Test
+  void sixteenBitConvolutionsTakeWhatTheTablesHave() {
+    for (int type : new int[] {HALF, BFLOAT16}) {
+      assertEquals(0, convolution(type, type, NHWC, NHWC, FLOAT));
+      assertEquals(0, convolution(type, type, NCHW, NCHW, FLOAT));
+      assertEquals(NOT_SUPPORTED, convolution(type, type, NHWC, NCHW, FLOAT), "KCRS over NHWC");
+      assertEquals(BAD_PARAM, convolution(type, FLOAT, NHWC, NHWC, FLOAT), "filters of F32");
+      assertEquals(NOT_SUPPORTED, convolution(type, type, NHWC, NHWC, DOUBLE), "sums in F64");
+    }
+    assertEquals(BAD_PARAM, convolution(HALF, BFLOAT16, NHWC, NHWC, FLOAT), "two types");
+    assertEquals(NOT_SUPPORTED, convolution(BFLOAT16, BFLOAT16, NHWC, NHWC, BFLOAT16));
+  }
+
+  private int convolution(int type, int filterType, int format, int filterFormat, int compute) {
+    cudnnFilterDescriptor w = new cudnnFilterDescriptor();
+    cudnnConvolutionDescriptor conv = new cudnnConvolutionDescriptor();
+    ok(cudnnCreateFilterDescriptor(w));
+    ok(cudnnCreateConvolutionDescriptor(conv));
+    ok(cudnnSetTensor4dDescriptor(x, format, type, N, 3, H, W));
+    ok(cudnnSetTensor4dDescriptor(other, format, type, N, 5, H, W));
+    ok(cudnnSetFilter4dDescriptor(w, filterType, filterFormat, 5, 3, 3, 3));
+    ok(cudnnSetConvolution2dDescriptor(conv, 1, 1, 1, 1, 1, 1, 1, compute));
+    int status = cudnnGetConvolutionForwardWorkspaceSize(handle, x, w, conv, other, 0, new long[1]);
+    ok(cudnnDestroyFilterDescriptor(w));
+    ok(cudnnDestroyConvolutionDescriptor(conv));
+    return status;
+  }
+
+  /** Batch norm with ReLU is there in half precision, N, H, W, C and the persistent mode only. */
+  @Test
+  void fusedBatchNormTakesHalfOnly() {
+    assertEquals(0, fusedNorm(NHWC, HALF, 2));
+    assertEquals(NOT_SUPPORTED, fusedNorm(NCHW, HALF, 2));
+    assertEquals(NOT_SUPPORTED, fusedNorm(NHWC, HALF, 1));
+    assertEquals(NOT_SUPPORTED, fusedNorm(NHWC, BFLOAT16, 2));
+    assertEquals(NOT_SUPPORTED, fusedNorm(NHWC, FLOAT, 2));
+  }
+
+  private int fusedNorm(int format, int type, int mode) {
+    cudnnActivationDescriptor relu = new cudnnActivationDescriptor();
+    ok(cudnnCreateActivationDescriptor(relu));
+    ok(cudnnSetActivationDescriptor(relu, 1, 1, 0));
+    ok(cudnnSetTensor4dDescriptor(x, format, type, N, 3, H, W));
+    ok(cudnnDeriveBNTensorDescriptor(other, x, mode));
+    int status =
+        cudnnGetBatchNormalizationForwardTrainingExWorkspaceSize(
+            handle, mode, 1, x, x, x, other, relu, new long[1]);
+    ok(cudnnDestroyActivationDescriptor(relu));
+    return status;
+  }
+
 }
