@@ -2,6 +2,7 @@ package dev.secateur.io;
 
 import ai.onnx.proto.OnnxMl;
 import dev.secateur.SecateurException;
+import dev.secateur.io.keras.KerasImport;
 import dev.secateur.io.onnx.OnnxExport;
 import dev.secateur.io.pytorch.StateDict;
 import dev.secateur.nn.Architectures;
@@ -85,6 +86,18 @@ public final class Models {
     Map<String, String> metadata =
         Map.of("architecture", architecture, "source", file.getFileName().toString());
     return new Model(fresh.graph(), parameters, metadata);
+  }
+
+  /**
+   * A Keras 2 model; see {@link KerasImport#read}.
+   *
+   * @param weights empty: in the same file, or beside a .json file under its name ending in .h5
+   */
+  public static Model importKeras(Path file, Optional<Path> weights) throws IOException {
+    String name = file.getFileName().toString();
+    boolean json = name.endsWith(".json");
+    Path beside = json ? file.resolveSibling(name.replaceFirst("json$", "h5")) : file;
+    return KerasImport.read(file, weights.orElse(beside));
   }
 
   /** Whether a file begins as safetensors do: eight bytes of length, then JSON. */
