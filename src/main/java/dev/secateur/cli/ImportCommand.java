@@ -1,11 +1,22 @@
 package dev.secateur.cli;
 
+import dev.secateur.SecateurException;
+import dev.secateur.data.DataSets;
+import dev.secateur.data.Dataset;
+import dev.secateur.data.MeanImage;
+import dev.secateur.data.Split;
+import dev.secateur.data.Unreadable;
 import dev.secateur.io.Models;
 import dev.secateur.nn.Cost;
 import dev.secateur.nn.Model;
+import dev.secateur.tensor.HostTensor;
+import dev.secateur.tensor.Shape;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -13,7 +24,7 @@ import picocli.CommandLine.Option;
 
 @Command(
     name = "import",
-    description = "Writes a PyTorch state dict or safetensors file as a native model file.")
+    description = "Writes a PyTorch state dict, safetensors or Keras file as a native model file.")
 final class ImportCommand implements Callable<Integer> {
   @Mixin private Common common;
   @Mixin private ModelArgument model;
@@ -25,14 +36,44 @@ final class ImportCommand implements Callable<Integer> {
       description = "the native model file (.sct)")
   private Path output;
 
+  @Option(
+      names = "--mean-image",
+      paramLabel = "KIND:DIR",
+      description = {
+        "what the network reads is pixel / 255 minus the mean, pixel by pixel,",
+        "of these training images (see eval --help for the kinds)"
+      })
+  private Optional<String> meanImage;
+
   @Override
   public Integer call() throws IOException {
     Model m = model.open();
+    if (meanImage.isPresent()) {
+      m = centred(m, meanImage.get());
+    }
     Models.save(m, output);
     long parameters = Cost.of(m.graph()).parameters();
     common.print(
         Map.of("output", output.toString(), "parameters", parameters),
         () -> Text.format("%s parameters, written to %s", Text.count(parameters), output));
     return 0;
+  }
+
+  private Model centred(Model m, String data) throws IOException {
+    Shape image = DataOptions.imageShape(m.graph());
+    Dataset images =
+        DataSets.open(data, Split.TRAIN, Optional.of(image), new Unreadable(false, common::warn));
+    Shape found = Shape.of(images.channels(), images.height(), images.width());
+    if (!found.equals(image)) {
+      throw new SecateurException(
+          "--mean-image " + data + ": images are " + found + ", the network takes " + image);
+    }
+    float[] std = new float[Math.toIntExact(image.elements())];
+    Arrays.fill(std, 255);
+    Map<String, HostTensor> parameters = new LinkedHashMap<>(m.parameters());
+    String input = m.graph().input().name();
+    parameters.put(input + ".mean", new HostTensor(image, MeanImage.of(images)));
+    parameters.put(input + ".std", new HostTensor(image, std));
+    return new Model(m.graph(), parameters, m.metadata());
   }
 }

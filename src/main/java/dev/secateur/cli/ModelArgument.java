@@ -12,7 +12,8 @@ final class ModelArgument {
   @Parameters(
       index = "0",
       paramLabel = "MODEL",
-      description = "model file: .sct, or a PyTorch state dict")
+      description =
+          "model file: .sct, a PyTorch state dict, or Keras (.json with .h5 beside it, or .h5)")
   private Path file;
 
   @Option(

@@ -28,6 +28,10 @@ final class ModelFiles {
     if (Files.isDirectory(file)) {
       throw new SecateurException(file + " is a directory; expected a model file");
     }
+    String name = file.getFileName().toString().toLowerCase(Locale.ROOT);
+    if (name.endsWith(".json") || name.endsWith(".h5") || name.endsWith(".hdf5")) {
+      return Models.importKeras(file, Optional.empty());
+    }
     if (architecture.isPresent()) {
       return Models.importPyTorch(file, architecture.get(), classes);
     }

@@ -2,6 +2,7 @@ package dev.secateur.io;
 
 import ai.onnx.proto.OnnxMl;
 import dev.secateur.SecateurException;
+import dev.secateur.io.keras.KerasImport;
 import dev.secateur.io.onnx.OnnxExport;
 import dev.secateur.io.pytorch.StateDict;
 import dev.secateur.nn.Architectures;
@@ -17,11 +18,23 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.regex.Pattern;
 
 /** Reads models from files. */
 public final class Models {
   private static final List<String> HEADS =
-      List.of("linear.weight", "fc.weight", "classifier.6.weight", "classifier.weight");
+      List.of(
+          "linear.weight",
+          "fc.weight",
+          "classifier.6.weight",
+          "classifier.1.weight",
+          "classifier.weight");
+  private static final List<String> STEMS =
+      List.of("conv1.weight", "features.0.weight", "features.0.0.weight", "features.conv0.weight");
+
+  /** Torchvision's older DenseNet files write norm.1 for norm1. */
+  private static final Pattern DENSE_LAYER =
+      Pattern.compile("(denselayer\\d+\\.(?:norm|conv))\\.([12])\\.");
 
   private Models() {}
 
@@ -41,16 +54,23 @@ public final class Models {
               + "; expected one of "
               + String.join(", ", Architectures.names()));
     }
-    Map<String, HostTensor> tensors =
-        isSafetensors(file) ? NativeFormat.tensors(file) : StateDict.read(file);
+    Map<String, HostTensor> tensors = new LinkedHashMap<>();
+    (isSafetensors(file) ? NativeFormat.tensors(file) : StateDict.read(file))
+        .forEach((k, v) -> tensors.put(DENSE_LAYER.matcher(k).replaceAll("$1$2."), v));
     int found =
         HEADS.stream()
             .filter(tensors::containsKey)
             .map(h -> tensors.get(h).shape().size(0))
             .findFirst()
             .orElse(10);
-    HostTensor first = tensors.getOrDefault("conv1.weight", tensors.get("features.0.weight"));
-    int channels = first != null && first.shape().rank() == 4 ? first.shape().size(1) : 3;
+    int channels =
+        STEMS.stream()
+            .filter(tensors::containsKey)
+            .map(tensors::get)
+            .filter(t -> t.shape().rank() == 4)
+            .map(t -> t.shape().size(1))
+            .findFirst()
+            .orElse(3);
     Model fresh = fresh(architecture, classes.orElse(found), channels);
     List<String> differences = new ArrayList<>();
     Map<String, HostTensor> parameters = new LinkedHashMap<>();
@@ -85,6 +105,18 @@ public final class Models {
     Map<String, String> metadata =
         Map.of("architecture", architecture, "source", file.getFileName().toString());
     return new Model(fresh.graph(), parameters, metadata);
+  }
+
+  /**
+   * A Keras 2 model; see {@link KerasImport#read}.
+   *
+   * @param weights empty: in the same file, or beside a .json file under its name ending in .h5
+   */
+  public static Model importKeras(Path file, Optional<Path> weights) throws IOException {
+    String name = file.getFileName().toString();
+    boolean json = name.endsWith(".json");
+    Path beside = json ? file.resolveSibling(name.replaceFirst("json$", "h5")) : file;
+    return KerasImport.read(file, weights.orElse(beside));
   }
 
   /** Whether a file begins as safetensors do: eight bytes of length, then JSON. */

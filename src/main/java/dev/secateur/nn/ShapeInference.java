@@ -24,7 +24,7 @@ final class ShapeInference {
     return shapes;
   }
 
-  private static Shape output(Op op, List<Shape> in) {
+  static Shape output(Op op, List<Shape> in) {
     if (op instanceof Op.Input i) {
       return Shape.of(1, i.channels(), i.height(), i.width());
     }

@@ -39,7 +39,7 @@ public final class StateDict {
       return zip ? readZip(file) : readLegacy(file);
     } catch (TensorUnpickler.Refused e) {
       throw new SecateurException(
-          file + ": refuses to load " + e.getMessage() + "; only tensors are read from pickles");
+          file + ": refuses to load " + printable(e) + "; only tensors are read from pickles");
     } catch (EOFException e) {
       throw new SecateurException(file + ": ends too early; expected a whole PyTorch file", e);
     } catch (java.util.zip.ZipException
@@ -50,14 +50,19 @@ public final class StateDict {
         | ArithmeticException
         | IllegalArgumentException
         | NullPointerException e) {
-      throw new SecateurException(
-          file + ": is not a PyTorch state dict (" + e.getMessage() + ")", e);
+      throw new SecateurException(file + ": is not a PyTorch state dict (" + printable(e) + ")", e);
     } catch (IOException e) {
       if (e instanceof java.nio.file.FileSystemException) {
         throw e;
       }
-      throw new SecateurException(file + ": is damaged or cut off (" + e.getMessage() + ")", e);
+      throw new SecateurException(file + ": is damaged or cut off (" + printable(e) + ")", e);
     }
+  }
+
+  /** Libraries quote what they read, which may be anything. */
+  private static String printable(Exception e) {
+    String text = String.valueOf(e.getMessage()).replaceAll("[^\\x20-\\x7e]+", "?");
+    return text.length() > 120 ? text.substring(0, 120) + "..." : text;
   }
 
   private static Map<String, HostTensor> readZip(Path file) throws IOException {

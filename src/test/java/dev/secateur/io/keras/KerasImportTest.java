@@ -1,0 +1,130 @@
+package dev.secateur.io.keras;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assertions.fail;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.secateur.SecateurException;
+import dev.secateur.device.Device;
+import dev.secateur.device.HostBuffer;
+import dev.secateur.device.cpu.CpuDevice;
+import dev.secateur.io.Models;
+import dev.secateur.nn.Cost;
+import dev.secateur.nn.InferenceProgram;
+import dev.secateur.nn.Model;
+import dev.secateur.nn.Network;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Optional;
+import java.util.SplittableRandom;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** A Keras model computes here what it computed there; fixtures: scripts/make-keras-fixtures.py. */
+class KerasImportTest {
+  private static final Path FIXTURES = Path.of("src", "test", "resources", "keras");
+  private static final int MUTATIONS = 300;
+  @TempDir Path dir;
+
+  @ParameterizedTest
+  @CsvSource({"small.json", "whole.h5"})
+  void logitsAreKerass(String file) throws IOException {
+    Model model = Models.importKeras(FIXTURES.resolve(file), Optional.empty());
+    JsonNode expected =
+        new ObjectMapper().readTree(Files.readString(FIXTURES.resolve("expected.json")));
+    byte[] pixels = new byte[expected.path("pixels").size()];
+    for (int i = 0; i < pixels.length; i++) {
+      pixels[i] = (byte) expected.path("pixels").get(i).asInt();
+    }
+    float[] logits = new float[expected.path("logits").size()];
+    for (int i = 0; i < logits.length; i++) {
+      logits[i] = (float) expected.path("logits").get(i).asDouble();
+    }
+    try (Device device = new CpuDevice();
+        Network net = new Network(device, model);
+        InferenceProgram p = InferenceProgram.compile(net, 1, Optional.empty());
+        HostBuffer host = device.hostBuffer(p.pixels().bytes())) {
+      host.bytes().put(0, pixels);
+      device.upload(host, p.pixels());
+      p.run();
+      assertArrayEquals(logits, device.downloadFloats(p.output()), 1e-5f);
+    }
+  }
+
+  /** The reduction from the full ResNet-56 (125,747,840 MACs) is the paper's 7.09 % for one. */
+  @ParameterizedTest
+  @CsvSource({"authors-resnet56-it0, 116826752", "authors-resnet56-it8, 53992064"})
+  void thePapersOwnNetworksAreRead(String name, long macs) throws IOException {
+    Path file = Path.of("..", "shared", "data", "pretrained", name + ".json");
+    Assumptions.assumeTrue(Files.exists(file), file + " is absent: skipped");
+    Model model = Models.importKeras(file, Optional.empty());
+    assertEquals(macs, Cost.of(model.graph()).macs());
+  }
+
+  @Test
+  void whatIsNotSupportedIsNamed() throws IOException {
+    String json = Files.readString(FIXTURES.resolve("small.json"));
+    refused("layer stem_relu is a PReLU", json.replace("\"ReLU\"", "\"PReLU\""));
+    refused("channels_first", json.replace("channels_last", "channels_first"));
+    refused("which is not before it", json.replace("[[[\"stem\", 0", "[[[\"sum\", 0"));
+    refused("is 3x3x3x6, expected 3x3x3x9", json.replace("\"filters\": 6", "\"filters\": 9"));
+    refused("no JSON", json.substring(0, json.length() / 2));
+    refused("expected a Keras Model", "{}");
+    Path weightsOnly = FIXTURES.resolve("small.h5");
+    String message =
+        assertThrows(
+                SecateurException.class, () -> Models.importKeras(weightsOnly, Optional.empty()))
+            .getMessage();
+    assertTrue(message.contains("holds weights only"), message);
+  }
+
+  private void refused(String expected, String json) throws IOException {
+    Path file = Files.writeString(dir.resolve("m.json"), json);
+    Optional<Path> weights = Optional.of(FIXTURES.resolve("small.h5"));
+    String message =
+        assertThrows(SecateurException.class, () -> Models.importKeras(file, weights)).getMessage();
+    assertTrue(message.contains(expected), message);
+    assertTrue(message.startsWith(dir.toString()) || message.contains("small.h5"), message);
+    assertEquals(1, message.lines().count(), message);
+  }
+
+  @Test
+  void damagedFilesEndInOneLine() throws IOException {
+    SplittableRandom random = new SplittableRandom(11);
+    byte[] whole = Files.readAllBytes(FIXTURES.resolve("whole.h5"));
+    int refused = 0;
+    for (int i = 0; i < MUTATIONS; i++) {
+      byte[] bytes = whole.clone();
+      int kind = random.nextInt(3);
+      if (kind == 0) {
+        bytes = Arrays.copyOf(bytes, random.nextInt(bytes.length));
+      } else {
+        // the structure lies mostly in the first part of the file
+        int span = random.nextBoolean() ? 2048 : bytes.length;
+        for (int flips = 1 + random.nextInt(kind == 1 ? 1 : 20); flips > 0; flips--) {
+          bytes[random.nextInt(span)] ^= (byte) (1 << random.nextInt(8));
+        }
+      }
+      Path file = Files.write(dir.resolve("m" + i + ".h5"), bytes);
+      try {
+        Models.importKeras(file, Optional.empty());
+      } catch (SecateurException e) {
+        refused++;
+        assertEquals(1, e.getMessage().lines().count(), e.getMessage());
+        assertTrue(e.getMessage().contains(file.getFileName().toString()), e.getMessage());
+      } catch (Throwable e) {
+        fail("mutation " + i, e);
+      }
+    }
+    assertTrue(refused > MUTATIONS / 4, "only " + refused + " were refused");
+  }
+}
