@@ -182,3 +182,21 @@ static __device__ float common_max(float v, float *shared) {
   __syncthreads();
   return shared[0];
 }
+
+/* Sums a and b over the 8 warps of a block, for each lane; true in the first warp, which has them. */
+template <typename N>
+static __device__ bool common_rows(N *a, N *b) {
+  __shared__ N first[256];
+  __shared__ N second[256];
+  first[threadIdx.x] = *a;
+  second[threadIdx.x] = *b;
+  __syncthreads();
+  if (threadIdx.x >= 32) {
+    return false;
+  }
+  for (int i = 1; i < 8; i++) {
+    *a += first[threadIdx.x + 32 * i];
+    *b += second[threadIdx.x + 32 * i];
+  }
+  return true;
+}

@@ -129,6 +129,7 @@ inline void blend(T* y, double alpha, double x, double beta) {
 
 #define DNN_API(name)                          \
   EMU_API(name, dnn::EXECUTION_FAILED);        \
+  if (emuCall.unsupported()) return dnn::NOT_SUPPORTED; \
   dnn::Handle* h = dnn::handle(raw);           \
   if (h == nullptr) return dnn::NOT_INITIALIZED
 

@@ -120,6 +120,8 @@ Call::Call(const char* api) : guard_(mutex()), outer_(currentApi) {
   State& s = state();
   currentApi = api;
   s.counts[api]++;
+  unsupported_ = s.failIn < 0 && s.failApi == api;
+  if (unsupported_) say("refused, as a test wants it");
   if (s.failIn > 0 && (s.failApi == api || (s.failApi == "*" && !isCleanup(api)))) {
     if (--s.failIn == 0) {
       injected_ = true;

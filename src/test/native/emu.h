@@ -25,11 +25,14 @@ class Call {
   explicit Call(const char* api);
   ~Call();
   bool injected() const { return injected_; }
+  /// Whether a test wants cuDNN not to support it.
+  bool unsupported() const { return unsupported_; }
 
  private:
   std::lock_guard<std::recursive_mutex> guard_;
   const char* outer_;
   bool injected_ = false;
+  bool unsupported_ = false;
 };
 
 /// A piece of device memory that work will touch.

@@ -32,6 +32,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Networks in 16 bits and TF32 on the CUDA device against themselves in single precision. */
 class MixedPrecisionTest {
@@ -382,6 +383,32 @@ class MixedPrecisionTest {
     // bfloat16 has the exponents of F32 and needs no scale
     Trained bf16 = train(Precision.BF16, start, 1, 1e-4f);
     assertTrue(distance(bf16.moved(), new float[0]) > 0);
+  }
+
+  /** Whatever cuDNN refuses, other kernels do. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "cudnnGetBatchNormalizationForwardTrainingExWorkspaceSize",
+        "cudnnBatchNormalizationForwardTrainingEx",
+        "cudnnConvolutionBiasActivationForward"
+      })
+  void whatCudnnDoesNotSupportIsDoneOtherwise(String function) {
+    assumeTrue(TestCuda.emulated());
+    Model model = model("odd");
+    float[] logits = infer(Precision.FP16, model);
+    Trained expected = train(Precision.FP16, model, 3, 0.02f);
+    EmulatedCuda.fail(function, -1);
+    try {
+      float[] got = infer(Precision.FP16, model);
+      assertTrue(distance(logits, got) <= 0x1p-8 * distance(logits, new float[0]));
+      Trained trained = train(Precision.FP16, model, 3, 0.02f);
+      double length = distance(expected.moved(), new float[0]);
+      assertTrue(distance(expected.moved(), trained.moved()) <= 0.02 * length);
+      assertTrue(EmulatedCuda.count(function) > 0, "was asked");
+    } finally {
+      EmulatedCuda.reset();
+    }
   }
 
   @ParameterizedTest

@@ -44,11 +44,11 @@ final class CudaMoves {
 
   Kernel concat(List<Tensor> inputs, Tensor y) {
     Require.that(!inputs.isEmpty(), "nothing to concatenate");
-    Require.activation("y", y);
+    Require.layer("y", y);
     List<Kernel> parts = new ArrayList<>();
     long channel = 0;
     for (Tensor x : inputs) {
-      Require.activation("input", x);
+      Require.layer("input", x);
       Require.alike("inputs and y", x, y);
       boolean fits = x.shape().with(1, 1).equals(y.shape().with(1, 1));
       Require.that(fits, "inputs and y must agree but in channels", x, y);
@@ -62,8 +62,8 @@ final class CudaMoves {
   }
 
   Kernel sliceChannels(Tensor x, long from, Tensor y) {
-    Require.activation("x", x);
-    Require.activation("y", y);
+    Require.layer("x", x);
+    Require.layer("y", y);
     Require.alike("x and y", x, y);
     boolean fits =
         x.shape().with(1, 1).equals(y.shape().with(1, 1))
@@ -101,8 +101,8 @@ final class CudaMoves {
 
   private Launch.Builder shortcut(
       String name, Tensor from, Tensor to, int stride, long before, Tensor x, Tensor y) {
-    Require.activation("x", x);
-    Require.activation("y", y);
+    Require.layer("x", x);
+    Require.layer("y", y);
     Require.alike("x and y", x, y);
     Shape xs = x.shape();
     Shape ys = y.shape();
@@ -159,7 +159,7 @@ final class CudaMoves {
   Kernel imageInput(
       Tensor pixels, Optional<Tensor> crops, int padding, Tensor scale, Tensor shift, Tensor y) {
     Require.plain("pixels", pixels, DType.U8, 4);
-    Require.activation("y", y);
+    Require.layer("y", y);
     Require.sameShape("pixels and y", pixels, y);
     Require.that(padding >= 0, "padding must not be negative", padding);
     Require.type("scale", scale, DType.F32);

@@ -232,7 +232,7 @@ final class CudnnConvolutions {
         .residual()
         .ifPresent(
             r -> {
-              Require.activation("residual", r);
+              Require.layer("residual", r);
               Require.sameShape("residual and y", r, y);
               Require.alike("residual and y", r, y);
             });
@@ -424,9 +424,9 @@ final class CudnnConvolutions {
   }
 
   private static void check(ConvolutionSpec spec, Tensor x, Tensor w, Tensor y) {
-    Require.activation("x", x);
-    Require.activation("y", y);
-    Require.activation("w", w);
+    Require.layer("x", x);
+    Require.layer("y", y);
+    Require.layer("w", w);
     Require.alike("x and y", x, y);
     Require.alike("x and w", x, w);
     Shape xs = x.shape();

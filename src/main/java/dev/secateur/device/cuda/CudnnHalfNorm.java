@@ -20,7 +20,8 @@ import jcuda.jcudnn.cudnnTensorDescriptor;
 /**
  * Batch norm in training by cuDNN's semi-persistent kernels, with ReLU fused
  * (cudnnBatchNormalizationForwardTrainingEx). They take half precision in the order N, H, W, C, and
- * since cuDNN 8.2 any number of channels unless an addition is fused too.
+ * since cuDNN 8.2 any number of channels unless an addition is fused too. Where cuDNN says that it
+ * cannot, when asked for sizes or at a launch, other kernels run.
  */
 final class CudnnHalfNorm {
   private static final int MODE = cudnnBatchNormMode.CUDNN_BATCHNORM_SPATIAL_PERSISTENT;
@@ -36,8 +37,10 @@ final class CudnnHalfNorm {
 
   private record Sizes(long forward, long backward, long reserve) {}
 
-  /** Empty where cuDNN says that it cannot. */
-  Optional<TrainingKernels> training(NormTraining n) {
+  /**
+   * @param instead of cuDNN's, for the same operands
+   */
+  TrainingKernels training(NormTraining n, TrainingKernels instead) {
     context.enter();
     int ops =
         n.relu()
@@ -46,7 +49,9 @@ final class CudnnHalfNorm {
     cudnnTensorDescriptor xd = cudnn.tensor(n.x());
     cudnnTensorDescriptor cd = cudnn.channels(n.channels(), DType.F32);
     cudnnActivationDescriptor relu = cudnn.activation(cudnnActivationMode.CUDNN_ACTIVATION_RELU);
-    return sizes(ops, xd, cd, relu).map(s -> compile(n, ops, xd, cd, relu, s));
+    return sizes(ops, xd, cd, relu)
+        .map(s -> compile(n, ops, xd, cd, relu, s, instead))
+        .orElse(instead);
   }
 
   private Optional<Sizes> sizes(
@@ -80,7 +85,9 @@ final class CudnnHalfNorm {
       cudnnTensorDescriptor xd,
       cudnnTensorDescriptor cd,
       cudnnActivationDescriptor relu,
-      Sizes sizes) {
+      Sizes sizes,
+      TrainingKernels instead) {
+    boolean[] refused = new boolean[1]; // by the forward pass, whose statistics backward needs
     workspace.reserve(Math.max(sizes.forward(), sizes.backward()));
     Tensor mean = n.arena().floats(n.channels());
     Tensor inverse = n.arena().floats(n.channels());
@@ -108,8 +115,9 @@ final class CudnnHalfNorm {
                 mean,
                 inverse,
                 reserve),
-            () ->
-                Status.cudnn(
+            () -> {
+              if (!refused[0]) {
+                int status =
                     cudnnBatchNormalizationForwardTrainingEx(
                         cudnn.handle(),
                         MODE,
@@ -135,8 +143,15 @@ final class CudnnHalfNorm {
                         workspace.pointer(),
                         sizes.forward(),
                         kept,
-                        sizes.reserve()),
-                    "cudnnBatchNormalizationForwardTrainingEx"));
+                        sizes.reserve());
+                refused[0] = Status.cudnnCannot(status);
+                if (!refused[0]) {
+                  Status.cudnn(status, "cudnnBatchNormalizationForwardTrainingEx");
+                  return;
+                }
+              }
+              instead.forward().launch();
+            });
     DevicePointer pdy = CudaBuffer.pointer(n.dy());
     DevicePointer pdx = CudaBuffer.pointer(n.dx());
     DevicePointer scaleGradient = CudaBuffer.pointer(n.dgamma());
@@ -155,9 +170,13 @@ final class CudnnHalfNorm {
                 mean,
                 inverse,
                 reserve),
-            () ->
-                Status.cudnn(
-                    cudnnBatchNormalizationBackwardEx(
+            () -> {
+              if (refused[0]) {
+                instead.backward().launch();
+                return;
+              }
+              Status.cudnn(
+                  cudnnBatchNormalizationBackwardEx(
                         cudnn.handle(),
                         MODE,
                         ops,
@@ -188,7 +207,8 @@ final class CudnnHalfNorm {
                         sizes.backward(),
                         kept,
                         sizes.reserve()),
-                    "cudnnBatchNormalizationBackwardEx"));
+                    "cudnnBatchNormalizationBackwardEx");
+            });
     return new TrainingKernels(forward, backward);
   }
 }

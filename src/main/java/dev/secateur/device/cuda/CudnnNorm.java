@@ -8,7 +8,6 @@ import dev.secateur.device.TrainingKernels;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Tensor;
 import java.util.List;
-import java.util.Optional;
 import jcuda.jcudnn.cudnnBatchNormMode;
 import jcuda.jcudnn.cudnnTensorDescriptor;
 
@@ -61,8 +60,8 @@ final class CudnnNorm {
     check(x, n.dx());
     Require.that(n.rows() > 1, "batch norm needs more than one value per channel", x);
     if (Require.last(x)) {
-      Optional<TrainingKernels> fast = x.dtype() == DType.F16 ? half.training(n) : Optional.empty();
-      return fast.orElseGet(() -> own.training(n));
+      TrainingKernels ours = own.training(n);
+      return x.dtype() == DType.F16 ? half.training(n, ours) : ours;
     }
     Require.that(x.dtype() == DType.F32, "16-bit batch norm takes N, H, W, C", x);
     return single(n);
@@ -164,8 +163,8 @@ final class CudnnNorm {
   }
 
   private static void check(Tensor x, Tensor y, Tensor... vectors) {
-    Require.activation("x", x);
-    Require.activation("y", y);
+    Require.layer("x", x);
+    Require.layer("y", y);
     Require.sameShape("x and y", x, y);
     Require.alike("x and y", x, y);
     for (Tensor v : vectors) {

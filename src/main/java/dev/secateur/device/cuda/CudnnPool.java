@@ -113,8 +113,8 @@ final class CudnnPool {
   }
 
   private static void check(PoolSpec spec, Tensor x, Tensor y) {
-    Require.activation("x", x);
-    Require.activation("y", y);
+    Require.layer("x", x);
+    Require.layer("y", y);
     Require.alike("x and y", x, y);
     long p = spec.outHeight(x.shape().dim(2));
     long q = spec.outWidth(x.shape().dim(3));

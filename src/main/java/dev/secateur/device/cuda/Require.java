@@ -49,8 +49,14 @@ final class Require {
     that(known, name + " must be F32, F16 or BF16", t);
   }
 
-  /** An activation (N,C,H,W). */
+  /** An activation (N,C,H,W) of a kernel that takes single precision only. */
   static void activation(String name, Tensor t) {
+    type(name, t, DType.F32);
+    layer(name, t);
+  }
+
+  /** An activation (N,C,H,W) of any type that activations have. */
+  static void layer(String name, Tensor t) {
     real(name, t);
     that(t.shape().rank() == 4, name + " must be (N,C,H,W)", t);
   }

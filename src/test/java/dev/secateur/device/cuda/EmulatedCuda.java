@@ -55,7 +55,10 @@ public final class EmulatedCuda {
   /** Forgets counts, injected failures, the memory limit and illegal accesses. */
   public static native void reset();
 
-  /** The nth following call of a function fails, as out of memory or as a failed launch. */
+  /**
+   * The nth following call of a function fails, as out of memory or as a failed launch; with -1
+   * cuDNN does not support any.
+   */
   public static native void fail(String api, long nth);
 
   /** How much device memory there is. */
