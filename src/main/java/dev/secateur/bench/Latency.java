@@ -1,99 +1,106 @@
 package dev.secateur.bench;
 
-import dev.secateur.device.Device;
-import dev.secateur.nn.InferenceProgram;
-import dev.secateur.nn.Model;
-import dev.secateur.nn.Network;
-import dev.secateur.nn.Sgd;
-import dev.secateur.nn.TrainingProgram;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Optional;
-import java.util.function.Function;
 
-/** Milliseconds a batch of several networks on one device, measured in turn in one run. */
+/** Milliseconds a batch of several contenders, measured in turn in one run. */
 public final class Latency {
-  private static final long WARM_UP_NANOS = 300_000_000L;
+  private static final int WINDOW = 7;
+  private static final double STEADY = 0.05;
+  private static final long LEAST_NANOS = 300_000_000L;
+  private static final long MOST_NANOS = 5_000_000_000L;
+
+  /** Timed batches in a row; before them one that does not count wakes the engine's threads. */
+  private static final int IN_A_ROW = 5;
 
   private Latency() {}
 
   /**
-   * One network's time.
+   * One contender's times.
    *
-   * @param median milliseconds a batch
-   * @param low lower quartile
-   * @param high upper quartile
+   * @param milliseconds a batch, in the order of measurement
    */
-  public record Timing(double median, double low, double high) {}
+  public record Timing(double[] milliseconds) {
+    public double median() {
+      return quantile(0.5);
+    }
 
-  /** A compiled network and what it does with one batch. */
-  private record Program(Runnable run, Runnable close) {}
+    /** By nearest rank. */
+    public double quantile(double q) {
+      double[] sorted = milliseconds.clone();
+      Arrays.sort(sorted);
+      return sorted[(int) Math.min(sorted.length - 1, Math.floor(q * sorted.length))];
+    }
 
-  /**
-   * Random pixels, forward pass only. After a warm-up the networks take turns, a batch each, so
-   * that what disturbs the machine disturbs all of them.
-   *
-   * @param runs timed batches of each
-   */
-  public static List<Timing> measure(Device device, List<Model> models, int batch, int runs) {
-    return measure(device, models, runs, net -> inference(net, batch));
-  }
+    /**
+     * 95 % interval of the median: the order statistics n/2 -+ 0.98 sqrt(n), which hold whatever
+     * the distribution is.
+     */
+    public double[] interval() {
+      double[] sorted = milliseconds.clone();
+      Arrays.sort(sorted);
+      double half = 0.98 * Math.sqrt(sorted.length);
+      int low = (int) Math.max(0, Math.floor(sorted.length / 2.0 - half));
+      int high = (int) Math.min(sorted.length - 1, Math.ceil(sorted.length / 2.0 + half));
+      return new double[] {sorted[low], sorted[high]};
+    }
 
-  /** The same for whole training steps: forward, loss, backward, SGD with momentum. */
-  public static List<Timing> measureTraining(
-      Device device, List<Model> models, int batch, int runs) {
-    return measure(device, models, runs, net -> training(net, batch));
-  }
-
-  private static Program inference(Network net, int batch) {
-    InferenceProgram p = InferenceProgram.compile(net, batch, Optional.empty());
-    return new Program(p::run, p::close);
-  }
-
-  private static Program training(Network net, int batch) {
-    TrainingProgram p = TrainingProgram.compile(net, batch, new Sgd(0.9f, false, 1e-4f, 0), 0);
-    p.setLearningRate(1e-4f);
-    return new Program(p::step, p::close);
-  }
-
-  private static List<Timing> measure(
-      Device device, List<Model> models, int runs, Function<Network, Program> compiler) {
-    List<Network> nets = new ArrayList<>();
-    List<Program> programs = new ArrayList<>();
-    try {
-      for (Model m : models) {
-        nets.add(new Network(device, m));
-        programs.add(compiler.apply(nets.get(nets.size() - 1)));
+    /** How many times faster than the other, batch by batch: median and its 95 % interval. */
+    public double[] speedup(Timing base) {
+      double[] ratios = new double[milliseconds.length];
+      for (int i = 0; i < ratios.length; i++) {
+        ratios[i] = base.milliseconds[i] / milliseconds[i];
       }
-      for (Program p : programs) {
-        long start = System.nanoTime();
-        do {
-          time(device, p);
-        } while (System.nanoTime() - start < WARM_UP_NANOS);
-      }
-      double[][] all = new double[models.size()][runs];
-      for (int run = 0; run < runs; run++) {
-        for (int i = 0; i < all.length; i++) {
-          all[i][run] = time(device, programs.get(i));
-        }
-      }
-      return Arrays.stream(all).map(Latency::timing).toList();
-    } finally {
-      programs.forEach(p -> p.close().run());
-      nets.forEach(Network::close);
+      Timing t = new Timing(ratios);
+      double[] interval = t.interval();
+      return new double[] {t.median(), interval[0], interval[1]};
     }
   }
 
-  private static double time(Device device, Program p) {
-    long start = System.nanoTime();
-    p.run().run();
-    device.synchronize();
-    return (System.nanoTime() - start) / 1e6;
+  /**
+   * Warms each contender up until its times are steady, then lets them take turns, a few batches
+   * each, so that what disturbs the machine disturbs all of them.
+   *
+   * @param runs timed batches of each
+   */
+  public static List<Timing> measure(List<Contender> contenders, int runs) {
+    contenders.forEach(Latency::warmUp);
+    double[][] all = new double[contenders.size()][runs];
+    for (int run = 0; run < runs; run += IN_A_ROW) {
+      for (int i = 0; i < all.length; i++) {
+        contenders.get(i).run();
+        for (int j = run; j < Math.min(runs, run + IN_A_ROW); j++) {
+          all[i][j] = time(contenders.get(i));
+        }
+      }
+    }
+    return Arrays.stream(all).map(Timing::new).toList();
   }
 
-  private static Timing timing(double[] ms) {
-    Arrays.sort(ms);
-    return new Timing(ms[ms.length / 2], ms[ms.length / 4], ms[ms.length * 3 / 4]);
+  /** Until the medians of two windows in a row agree. */
+  private static void warmUp(Contender c) {
+    long start = System.nanoTime();
+    List<Double> times = new ArrayList<>();
+    boolean steady = false;
+    while (!steady && System.nanoTime() - start < MOST_NANOS) {
+      times.add(time(c));
+      int n = times.size();
+      if (n >= 2 * WINDOW && System.nanoTime() - start > LEAST_NANOS) {
+        double late = median(times.subList(n - WINDOW, n));
+        double early = median(times.subList(n - 2 * WINDOW, n - WINDOW));
+        steady = Math.abs(late - early) < STEADY * early;
+      }
+    }
+  }
+
+  private static double median(List<Double> values) {
+    return new Timing(values.stream().mapToDouble(v -> v).toArray()).median();
+  }
+
+  private static double time(Contender c) {
+    long start = System.nanoTime();
+    c.run();
+    return (System.nanoTime() - start) / 1e6;
   }
 }

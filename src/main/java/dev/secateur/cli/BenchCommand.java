@@ -1,13 +1,11 @@
 package dev.secateur.cli;
 
-import dev.secateur.bench.Latency;
+import dev.secateur.bench.Benchmark;
 import dev.secateur.data.DataSets;
 import dev.secateur.data.Dataset;
 import dev.secateur.data.Split;
 import dev.secateur.data.Unreadable;
 import dev.secateur.device.Device;
-import dev.secateur.nn.Cost;
-import dev.secateur.nn.Model;
 import dev.secateur.nn.Network;
 import dev.secateur.tensor.Shape;
 import dev.secateur.train.Evaluator;
@@ -21,16 +19,18 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
 
 @Command(
     name = "bench",
     description = "Times models in turn; the first is the one to compare with.")
 final class BenchCommand implements Callable<Integer> {
-  private static final double UNSTEADY = 0.3;
-
   @Mixin private Common common;
+  @Spec private CommandSpec spec;
 
   @Parameters(arity = "1..*", paramLabel = "MODEL", description = "model files (.sct)")
   private List<Path> files;
@@ -58,124 +58,118 @@ final class BenchCommand implements Callable<Integer> {
   private boolean train;
 
   @Option(
+      names = "--engine",
+      paramLabel = "NAME",
+      split = ",",
+      defaultValue = "secateur",
+      description = {
+        "secateur, onnxruntime (on the CPU, the same network as ONNX), or both;",
+        "default ${DEFAULT-VALUE}"
+      })
+  private List<Benchmark.Engine> engines;
+
+  @Option(
       names = "--data",
       paramLabel = "KIND:DIR",
       description = "also measure top-1 on this test split: " + DataSets.KINDS)
   private Optional<String> data;
 
-  /** {@code top1} is -1 where no data was given. */
-  private record Row(
-      String model,
-      double top1,
-      long parameters,
-      long macs,
-      int batch,
-      double milliseconds,
-      double lowerQuartile,
-      double upperQuartile,
-      double imagesPerSecond,
-      double speedup,
-      double macsRatio) {
-    /** Whether something else kept the machine busy: the middle half spreads too far. */
-    boolean unsteady() {
-      return upperQuartile - lowerQuartile > UNSTEADY * milliseconds;
-    }
-  }
-
   @Override
   public Integer call() throws IOException {
-    List<Model> models = new ArrayList<>();
+    if (train && engines.contains(Benchmark.Engine.ONNXRUNTIME)) {
+      throw new ParameterException(
+          spec.commandLine(), "--train --engine onnxruntime: ONNX Runtime does not train");
+    }
+    List<Benchmark.Entry> entries = new ArrayList<>();
     for (Path f : files) {
-      models.add(ModelFiles.open(f, Optional.empty(), Optional.empty()));
-    }
-    List<Row> rows = new ArrayList<>();
-    String description;
-    Optional<Dataset> test = Optional.empty();
-    if (data.isPresent()) {
-      Shape wanted = DataOptions.imageShape(models.get(0).graph());
-      Unreadable left = new Unreadable(false, common::warn);
-      test = Optional.of(DataSets.open(data.get(), Split.TEST, Optional.of(wanted), left));
-    }
-    try (Device device = common.openDevice()) {
-      description = device.description();
-      double[] top1 = new double[models.size()];
-      for (int i = 0; i < top1.length; i++) {
-        try (Network net = new Network(device, models.get(i))) {
-          top1[i] =
-              test.map(t -> Evaluator.evaluate(net, t, 128, common.progress()).top1()).orElse(-1.0);
-        }
-      }
-      for (int batch : batches) {
-        List<Latency.Timing> t =
-            train
-                ? Latency.measureTraining(device, models, batch, runs)
-                : Latency.measure(device, models, batch, runs);
-        double macs = Cost.of(models.get(0).graph()).macs();
-        for (int i = 0; i < t.size(); i++) {
-          double ms = t.get(i).median();
-          Cost cost = Cost.of(models.get(i).graph());
-          rows.add(
-              new Row(
-                  files.get(i).toString(),
-                  top1[i],
-                  cost.parameters(),
-                  cost.macs(),
-                  batch,
-                  ms,
-                  t.get(i).low(),
-                  t.get(i).high(),
-                  batch / ms * 1000,
-                  t.get(0).median() / ms,
-                  macs / cost.macs()));
-        }
-      }
+      entries.add(new Benchmark.Entry(f, ModelFiles.open(f, Optional.empty(), Optional.empty())));
     }
     Map<String, Object> json = new LinkedHashMap<>();
-    json.put("device", description);
+    List<Benchmark.Row> rows;
+    Map<String, Double> top1;
+    try (Device device = common.openDevice()) {
+      json.put("device", device.description());
+      json.put("versions", device.versions());
+      top1 = accuracies(device, entries);
+      rows = Benchmark.run(device, entries, engines, batches, runs, train);
+    }
     json.put("math", common.math());
+    json.put("training", train);
+    json.put("runs", runs);
+    json.put("top1", top1);
     json.put("rows", rows);
-    json.put("steady", rows.stream().noneMatch(Row::unsteady));
-    common.print(json, () -> description + ", " + common.math() + "\n" + text(rows));
-    if (rows.stream().anyMatch(Row::unsteady)) {
+    json.put("steady", rows.stream().noneMatch(Benchmark.Row::unsteady));
+    common.print(json, () -> json.get("device") + ", " + common.math() + "\n" + text(rows, top1));
+    if (rows.stream().anyMatch(Benchmark.Row::unsteady)) {
       common.warn(
           "quartiles are far apart (over "
-              + (int) (100 * UNSTEADY)
+              + (int) (100 * Benchmark.UNSTEADY)
               + " % of the median): other programs kept the machine busy, so do not rely on this");
     }
     return 0;
   }
 
-  private static String text(List<Row> rows) {
+  private Map<String, Double> accuracies(Device device, List<Benchmark.Entry> entries)
+      throws IOException {
+    Map<String, Double> out = new LinkedHashMap<>();
+    if (data.isPresent()) {
+      Shape wanted = DataOptions.imageShape(entries.get(0).model().graph());
+      Unreadable left = new Unreadable(false, common::warn);
+      Dataset test = DataSets.open(data.get(), Split.TEST, Optional.of(wanted), left);
+      for (Benchmark.Entry e : entries) {
+        try (Network net = new Network(device, e.model())) {
+          out.put(
+              e.file().toString(), Evaluator.evaluate(net, test, 128, common.progress()).top1());
+        }
+      }
+    }
+    return out;
+  }
+
+  private static String text(List<Benchmark.Row> rows, Map<String, Double> top1) {
+    boolean several = rows.stream().map(Benchmark.Row::engine).distinct().count() > 1;
     int width = Math.max(5, rows.stream().mapToInt(r -> r.model().length()).max().orElse(5));
     StringBuilder out = new StringBuilder();
     out.append(
         Text.format(
-            "%-" + width + "s %7s %11s %9s %6s %10s %17s %9s %8s %6s%n",
+            "%-" + width + "s %11s %7s %9s %9s %5s %9s %17s %9s %7s %11s %7s %9s%n",
             "model",
+            "engine",
             "top-1 %",
-            "parameters",
+            "params",
             "MACs",
             "batch",
             "ms median",
-            "quartiles",
+            "95 % interval",
             "images/s",
             "speedup",
-            "MACs"));
-    for (Row r : rows) {
+            "95 %",
+            "by MACs",
+            several ? "/secateur" : "MB"));
+    for (Benchmark.Row r : rows) {
       out.append(
           Text.format(
-              "%-" + width + "s %7s %11d %9s %6d %10.3f %8.3f-%8.3f %9.0f %7.2fx %5.2fx%n",
+              "%-"
+                  + width
+                  + "s %11s %7s %9s %9s %5d %9.3f %8.3f-%8.3f %9.0f %6.2fx %5.2f-%5.2f"
+                  + " %6.2fx %9s%n",
               r.model(),
-              r.top1() < 0 ? "" : Text.format("%.2f", r.top1()),
-              r.parameters(),
+              r.engine(),
+              top1.containsKey(r.model()) ? Text.format("%.2f", top1.get(r.model())) : "",
+              Text.count(r.parameters()),
               Text.count(r.macs()),
               r.batch(),
               r.milliseconds(),
-              r.lowerQuartile(),
-              r.upperQuartile(),
+              r.low95(),
+              r.high95(),
               r.imagesPerSecond(),
               r.speedup(),
-              r.macsRatio()));
+              r.speedupLow95(),
+              r.speedupHigh95(),
+              r.macsRatio(),
+              several
+                  ? Text.format("%.2fx", r.engineRatio())
+                  : Text.format("%.1f", r.deviceBytes() / 1e6)));
     }
     return out.toString();
   }

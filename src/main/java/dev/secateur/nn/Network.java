@@ -111,6 +111,11 @@ public final class Network implements AutoCloseable {
     return new Model(model.graph(), out, model.metadata());
   }
 
+  /** Bytes of device memory that the parameters hold. */
+  public long bytes() {
+    return arena.bytes();
+  }
+
   @Override
   public void close() {
     arena.close();

@@ -1,0 +1,78 @@
+package dev.secateur.bench;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.secateur.SecateurException;
+import dev.secateur.device.Device;
+import dev.secateur.device.cpu.CpuDevice;
+import dev.secateur.nn.Architectures;
+import dev.secateur.nn.Cost;
+import dev.secateur.nn.Model;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class BenchmarkTest {
+  @TempDir Path dir;
+
+  @Test
+  void theMedianAndItsIntervalAreOrderStatistics() {
+    double[] ms = new double[100];
+    Arrays.setAll(ms, i -> (i * 37) % 100); // 0..99 in another order
+    Latency.Timing t = new Latency.Timing(ms);
+    assertEquals(50, t.median());
+    assertEquals(25, t.quantile(0.25));
+    // ranks 50 -+ 9.8: the binomial's 95 %
+    assertArrayEquals(new double[] {40, 60}, t.interval());
+    assertEquals(0, ms[0], "the measured order stays");
+  }
+
+  @Test
+  void speedupIsTakenTurnByTurn() {
+    Latency.Timing slow = new Latency.Timing(new double[] {2, 40, 2, 4, 2});
+    Latency.Timing fast = new Latency.Timing(new double[] {1, 20, 1, 2, 1});
+    assertArrayEquals(new double[] {2, 2, 2}, fast.speedup(slow));
+  }
+
+  @Test
+  void everyNetworkIsMeasuredByEveryEngine() throws IOException {
+    Model small = Architectures.create("resnet8", 10, 3, 32, 1);
+    Model large = Architectures.create("resnet14", 10, 3, 32, 1);
+    List<Benchmark.Entry> entries =
+        List.of(
+            new Benchmark.Entry(Path.of("large.sct"), large),
+            new Benchmark.Entry(Path.of("small.sct"), small));
+    try (Device device = new CpuDevice()) {
+      List<Benchmark.Row> rows =
+          Benchmark.run(
+              device, entries, List.of(Benchmark.Engine.values()), List.of(1, 2), 7, false);
+      assertEquals(8, rows.size());
+      double ratio = (double) Cost.of(large.graph()).macs() / Cost.of(small.graph()).macs();
+      for (int i = 0; i < rows.size(); i++) {
+        Benchmark.Row r = rows.get(i);
+        assertEquals(i / 2 % 2 == 0 ? "large.sct" : "small.sct", r.model());
+        assertEquals(i % 2 == 0 ? "secateur" : "onnxruntime", r.engine());
+        assertEquals(i < 4 ? 1 : 2, r.batch());
+        assertEquals(i / 2 % 2 == 0 ? 1 : ratio, r.macsRatio());
+        assertTrue(r.low95() <= r.milliseconds() && r.milliseconds() <= r.high95(), r.toString());
+        assertTrue(r.low95() > 0 && r.imagesPerSecond() > 0, r.toString());
+        assertEquals(i % 2 == 1, r.deviceBytes() == -1, r.toString());
+      }
+    }
+  }
+
+  @Test
+  void aFileThatOnnxRuntimeRefusesIsNamed() throws IOException {
+    Path file = Files.writeString(dir.resolve("bad.onnx"), "nothing");
+    String message =
+        assertThrows(SecateurException.class, () -> new OnnxRuntimeContender(file, 1)).getMessage();
+    assertTrue(message.contains("bad.onnx") && message.lines().count() == 1, message);
+  }
+}
