@@ -6,6 +6,7 @@ import dev.secateur.data.Dataset;
 import dev.secateur.data.Split;
 import dev.secateur.data.Unreadable;
 import dev.secateur.device.Device;
+import dev.secateur.io.onnx.OnnxOptions;
 import dev.secateur.nn.Cost;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Network;
@@ -32,7 +33,9 @@ final class BenchCommand implements Callable<Integer> {
 
   @Mixin private Common common;
 
-  @Parameters(arity = "1..*", paramLabel = "MODEL", description = "model files (.sct)")
+  @Mixin private OnnxArguments onnx;
+
+  @Parameters(arity = "1..*", paramLabel = "MODEL", description = "model files (.sct, .onnx)")
   private List<Path> files;
 
   @Option(
@@ -86,7 +89,8 @@ final class BenchCommand implements Callable<Integer> {
   public Integer call() throws IOException {
     List<Model> models = new ArrayList<>();
     for (Path f : files) {
-      models.add(ModelFiles.open(f, Optional.empty(), Optional.empty()));
+      OnnxOptions options = ModelFiles.isOnnx(f) ? onnx.options() : OnnxOptions.DEFAULT;
+      models.add(ModelFiles.open(f, Optional.empty(), Optional.empty(), options, common));
     }
     List<Row> rows = new ArrayList<>();
     String description;

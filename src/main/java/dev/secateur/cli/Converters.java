@@ -1,6 +1,7 @@
 package dev.secateur.cli;
 
 import dev.secateur.device.PoolSpec;
+import dev.secateur.io.onnx.OnnxOptions;
 import java.util.regex.Pattern;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
@@ -68,6 +69,35 @@ final class Converters {
     @Override
     public Integer convert(String value) {
       return whole(value, 0);
+    }
+  }
+
+  /** A finite number. */
+  static final class Real implements ITypeConverter<Float> {
+    @Override
+    public Float convert(String value) {
+      return (float) number(value, v -> Float.isFinite((float) v), "a number");
+    }
+  }
+
+  /** A finite number above 0, as a float. */
+  static final class PositiveReal implements ITypeConverter<Float> {
+    @Override
+    public Float convert(String value) {
+      return (float)
+          number(value, v -> (float) v > 0 && Float.isFinite((float) v), "a number greater than 0");
+    }
+  }
+
+  /** H,W in pixels. */
+  static final class ImageSize implements ITypeConverter<OnnxOptions.Size> {
+    @Override
+    public OnnxOptions.Size convert(String value) {
+      String[] words = value.split(",", -1);
+      if (words.length != 2) {
+        throw new TypeConversionException("'" + value + "': expected H,W, such as 224,224");
+      }
+      return new OnnxOptions.Size(whole(words[0], 1), whole(words[1], 1));
     }
   }
 

@@ -13,7 +13,7 @@ import picocli.CommandLine.Option;
 
 @Command(
     name = "import",
-    description = "Writes a PyTorch state dict or safetensors file as a native model file.")
+    description = "Writes an ONNX, PyTorch or safetensors file as a native model file.")
 final class ImportCommand implements Callable<Integer> {
   @Mixin private Common common;
   @Mixin private ModelArgument model;
@@ -27,7 +27,7 @@ final class ImportCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    Model m = model.open();
+    Model m = model.open(common);
     Models.save(m, output);
     long parameters = Cost.of(m.graph()).parameters();
     common.print(

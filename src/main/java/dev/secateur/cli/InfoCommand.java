@@ -26,7 +26,7 @@ final class InfoCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    Model m = model.open();
+    Model m = model.open(common);
     Graph graph = m.graph();
     List<String> prunable = Prunable.convolutions(graph);
     Map<String, Shape> shapes = ParameterShapes.of(graph);

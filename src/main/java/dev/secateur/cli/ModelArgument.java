@@ -4,6 +4,7 @@ import dev.secateur.nn.Model;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Optional;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -12,7 +13,7 @@ final class ModelArgument {
   @Parameters(
       index = "0",
       paramLabel = "MODEL",
-      description = "model file: .sct, or a PyTorch state dict")
+      description = "model file: .sct, .onnx, or a PyTorch state dict")
   private Path file;
 
   @Option(
@@ -28,11 +29,13 @@ final class ModelArgument {
       description = "classes of a PyTorch state dict; default as in the file")
   private Optional<Integer> classes;
 
+  @Mixin private OnnxArguments onnx;
+
   Path file() {
     return file;
   }
 
-  Model open() throws IOException {
-    return ModelFiles.open(file, architecture, classes);
+  Model open(Common common) throws IOException {
+    return ModelFiles.open(file, architecture, classes, onnx.options(), common);
   }
 }

@@ -94,7 +94,7 @@ final class PruneCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    Model m = model.open();
+    Model m = model.open(common);
     DataOptions data = scoring.data();
     Dataset train = data.open(Split.TRAIN, m.graph(), common);
     boolean limited = targetMacs.isPresent() || maxDrop.isPresent();

@@ -30,7 +30,7 @@ final class ScoreCommand implements Callable<Integer> {
   public Integer call() throws IOException {
     Scores scores;
     try (Device device = common.openDevice();
-        Network net = new Network(device, model.open())) {
+        Network net = new Network(device, model.open(common))) {
       scores = scoring.score(net, common);
     }
     if (output.isPresent()) {

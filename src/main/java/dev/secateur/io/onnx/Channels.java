@@ -217,6 +217,9 @@ final class Channels {
       if (k < 0 || at.layout() == View.Layout.FLAT) {
         throw new IllegalArgumentException("takes some images of the batch");
       }
+      if (p.step() < 1) {
+        throw new IllegalArgumentException("mirrors the image");
+      }
       long used = p.step() == 1 ? p.length() : dims[p.axis()] - p.start();
       if ((used + p.step() - 1) / p.step() != p.length()) {
         throw new IllegalArgumentException("takes every " + p.step() + " of a part of the image");

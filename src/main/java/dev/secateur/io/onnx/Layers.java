@@ -343,6 +343,17 @@ final class Layers {
       }
       more[i] = (int) Math.max(0, steps * w.strides[i] - padded);
     }
+    boolean bare = Arrays.stream(w.pads).allMatch(p -> p == 0) && more[0] + more[1] == 0;
+    if (!max && bare && g.op(x) instanceof Op.Pad p && p.value() == 0 && inside(p, w.kernel)) {
+      int[] pads = {p.top(), p.left(), p.bottom(), p.right()};
+      s.put(
+          g.add(
+              s.name(),
+              new Op.Pool(spec(PoolSpec.Kind.AVERAGE_INCLUDE_PADDING, w, pads)),
+              List.of(g.input(x))),
+          View.Layout.NCHW);
+      return;
+    }
     boolean padding = Arrays.stream(w.pads).anyMatch(p -> p > 0);
     boolean counted = padding && a.flag("count_include_pad");
     PoolSpec.Kind kind = PoolSpec.Kind.MAX;
@@ -361,23 +372,24 @@ final class Layers {
       p = new int[4];
       kind = PoolSpec.Kind.AVERAGE;
     }
-    PoolSpec spec =
-        new PoolSpec(
-            kind,
-            w.kernel[0],
-            w.kernel[1],
-            w.strides[0],
-            w.strides[1],
-            p[0],
-            p[1],
-            p[2] + more[0],
-            p[3] + more[1]);
+    PoolSpec spec = spec(kind, w, new int[] {p[0], p[1], p[2] + more[0], p[3] + more[1]});
     for (int i = 0; i < 2; i++) {
       if (p[i] >= w.kernel[i] || p[2 + i] >= w.kernel[i]) {
         throw new IllegalArgumentException("pads by a whole window or more");
       }
     }
     s.put(g.add(s.name(), new Op.Pool(spec), List.of(x)), View.Layout.NCHW);
+  }
+
+  private static PoolSpec spec(PoolSpec.Kind kind, Window w, int[] p) {
+    return new PoolSpec(
+        kind, w.kernel[0], w.kernel[1], w.strides[0], w.strides[1], p[0], p[1], p[2], p[3]);
+  }
+
+  private static boolean inside(Op.Pad p, int[] kernel) {
+    return lowest(p) >= 0
+        && Math.max(p.top(), p.bottom()) < kernel[0]
+        && Math.max(p.left(), p.right()) < kernel[1];
   }
 
   static void globalPool(Step s, PoolSpec.Kind kind) {

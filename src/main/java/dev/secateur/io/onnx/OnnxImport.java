@@ -127,8 +127,8 @@ public final class OnnxImport {
       throw refuse("input " + Text.name(input.getName()) + " has a batch of " + batch);
     }
     float unit = pixels() ? 1 : 255;
-    float[] mean = perChannel(options.mean(), image.channels(), 0, unit, "--mean");
-    float[] std = perChannel(options.std(), image.channels(), 1, unit, "--std");
+    float[] mean = perChannel(options.mean(), image.channels(), 0, unit, MEAN);
+    float[] std = perChannel(options.std(), image.channels(), 1, unit, STD);
     Translator t = new Translator(file, initializers, uses, opset, batch, output.getName());
     t.input(input.getName(), image, mean, std);
     for (NodeProto n : nodes) {
@@ -161,12 +161,18 @@ public final class OnnxImport {
     }
   }
 
+  /**
+   * The file's own metadata and ours. The source stays the first file of a line of imports and
+   * exports.
+   */
   private Map<String, String> metadata(Translator t, String input, float[] mean, float[] std) {
     Map<String, String> m = new LinkedHashMap<>();
     file.model().getMetadataPropsList().forEach(p -> m.put(p.getKey(), p.getValue()));
-    m.put("source", path.getFileName().toString());
-    m.put("source.sha256", file.sha256());
-    m.remove(HEAD);
+    if (!file.model().getProducerName().equals("secateur") || !m.containsKey("source.sha256")) {
+      m.put("source", path.getFileName().toString());
+      m.put("source.sha256", file.sha256());
+    }
+    m.keySet().removeAll(List.of(INPUT, OUTPUT, MEAN, STD, HEAD));
     if (!pixels()) {
       m.put(INPUT, input);
       m.put(OUTPUT, t.output());
@@ -192,20 +198,47 @@ public final class OnnxImport {
   }
 
   private float[] perChannel(
-      List<Float> given, int channels, float otherwise, float unit, String option) {
+      List<Float> given, int channels, float otherwise, float unit, String key) {
     float[] out = new float[channels];
-    Arrays.fill(out, otherwise);
+    Arrays.fill(out, otherwise * unit);
+    Optional<float[]> told = given.isEmpty() ? told(key, channels) : Optional.empty();
+    if (told.isPresent()) {
+      return told.get();
+    }
     if (!given.isEmpty() && given.size() != 1 && given.size() != channels) {
       throw refuse(
-          option + " has " + given.size() + " numbers; the input has " + channels + " channels");
+          (key.equals(MEAN) ? "--mean has " : "--std has ")
+              + given.size()
+              + " numbers; the input has "
+              + channels
+              + " channels");
     }
-    for (int i = 0; i < channels; i++) {
-      if (!given.isEmpty()) {
-        out[i] = given.get(given.size() == 1 ? 0 : i);
-      }
-      out[i] *= unit;
+    for (int i = 0; i < channels && !given.isEmpty(); i++) {
+      out[i] = given.get(given.size() == 1 ? 0 : i) * unit;
     }
     return out;
+  }
+
+  /** What an earlier import was told, in a file that we exported. */
+  private Optional<float[]> told(String key, int channels) {
+    if (!file.model().getProducerName().equals("secateur")) {
+      return Optional.empty();
+    }
+    String[] words =
+        file.model().getMetadataPropsList().stream()
+            .filter(p -> p.getKey().equals(key))
+            .findFirst()
+            .map(p -> p.getValue().split(","))
+            .orElse(new String[0]);
+    float[] out = new float[channels];
+    try {
+      for (int i = 0; i < words.length && i < channels; i++) {
+        out[i] = Float.parseFloat(words[i]);
+      }
+    } catch (NumberFormatException e) {
+      return Optional.empty();
+    }
+    return words.length == channels ? Optional.of(out) : Optional.empty();
   }
 
   // ---- what there is ---------------------------------------------------------------------------

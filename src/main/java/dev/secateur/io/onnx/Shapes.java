@@ -12,7 +12,7 @@ final class Shapes {
 
   private Shapes() {}
 
-  /** A strided part of one axis: elements start, start + step, ... */
+  /** A strided part of one axis: elements start, start + step, ...; the step may be negative. */
   record Slice(int axis, long start, long length, long step) {}
 
   /** An axis, or an index, that may count from the end. */
@@ -189,19 +189,24 @@ final class Shapes {
     for (int i = 0; i < starts.length; i++) {
       int k = axis(axes.isPresent() ? axes.get()[i] : i, dims.length);
       long step = steps.isPresent() ? steps.get()[i] : 1;
-      if (step < 1) {
+      if (step == 0 || step == Long.MIN_VALUE) {
         throw new IllegalArgumentException("a step of " + step);
       }
-      long start = clamp(starts[i], dims[k]);
-      long end = clamp(ends[i], dims[k]);
-      long length = end <= start ? 0 : (end - start - 1) / step + 1;
+      long size = dims[k];
+      long start = clamp(starts[i], size, step < 0 ? size - 1 : size);
+      long end = clamp(ends[i], size, step < 0 ? size - 1 : size);
+      if (step < 0 && ends[i] < -size) {
+        end = -1;
+      }
+      long span = step < 0 ? start - end : end - start;
+      long length = span <= 0 ? 0 : (span - 1) / Math.abs(step) + 1;
       out.add(new Slice(k, start, length, step));
     }
     return out;
   }
 
-  private static long clamp(long at, long size) {
+  private static long clamp(long at, long size, long last) {
     long from = at < 0 ? Math.max(at, -size) + size : at;
-    return Math.min(from, size);
+    return Math.min(from, last);
   }
 }

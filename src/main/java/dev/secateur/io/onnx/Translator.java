@@ -225,6 +225,10 @@ final class Translator {
     if (all) {
       return node;
     }
+    if (builder.op(node) instanceof Op.SelectChannels before) {
+      int[] first = java.util.Arrays.stream(channels).map(before.channels()::get).toArray();
+      return select(builder.input(node), first);
+    }
     List<Integer> list = java.util.Arrays.stream(channels).boxed().toList();
     return builder.add(node + ".select", new Op.SelectChannels(list), List.of(node));
   }
