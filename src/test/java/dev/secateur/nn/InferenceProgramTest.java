@@ -226,7 +226,7 @@ class InferenceProgramTest {
       } else if (op instanceof Op.Pool pool) {
         return ReferenceLayers.pool(pool.spec(), in.get(0), xs);
       } else if (op instanceof Op.GlobalPool g) {
-        return ReferenceLayers.pool(InferenceProgram.window(g, xs), in.get(0), xs);
+        return ReferenceLayers.pool(g.window(xs), in.get(0), xs);
       } else if (op instanceof Op.Shortcut s) {
         return ReferenceLayers.shortcut(in.get(0), xs, s.stride(), s.before(), ys);
       } else if (op instanceof Op.Flatten || op instanceof Op.Identity) {

@@ -11,6 +11,7 @@ import dev.secateur.device.HostBuffer;
 import dev.secateur.device.Kernel;
 import dev.secateur.device.PoolSpec;
 import dev.secateur.device.TrainingKernels;
+import dev.secateur.device.VisionKernels;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Tensor;
 import java.util.ArrayDeque;
@@ -181,6 +182,11 @@ public final class CudaDevice implements Device {
   }
 
   @Override
+  public VisionKernels vision() {
+    throw new UnsupportedOperationException("not yet");
+  }
+
+  @Override
   public Kernel convolution(
       ConvolutionSpec spec, Tensor x, Tensor w, Epilogue epilogue, Tensor y, boolean frozen) {
     context.enter();
@@ -309,11 +315,6 @@ public final class CudaDevice implements Device {
   @Override
   public Kernel linearBackwardWeights(Tensor x, Tensor dy, Tensor dw) {
     return matrix.gemm(true, false, 1, dy, x, 0, dw);
-  }
-
-  @Override
-  public Kernel softmax(Tensor x, Tensor y) {
-    return reductions.softmax(x, y);
   }
 
   @Override
