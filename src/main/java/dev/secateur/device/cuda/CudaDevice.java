@@ -46,6 +46,7 @@ public final class CudaDevice implements Device {
   private final CudnnConvolutions convolutions;
   private final CudnnNorm norms;
   private final CudnnPool pools;
+  private final CudaVision vision;
   private boolean closed;
 
   private CudaDevice(int ordinal) {
@@ -71,6 +72,7 @@ public final class CudaDevice implements Device {
       convolutions = new CudnnConvolutions(context, cudnn, workspace, pointwise, moves);
       norms = new CudnnNorm(context, cudnn, workspace, pointwise);
       pools = new CudnnPool(context, cudnn, kernels);
+      vision = new CudaVision(kernels, pointwise);
     } catch (RuntimeException e) {
       closers.forEach(Runnable::run);
       throw e;
@@ -183,7 +185,7 @@ public final class CudaDevice implements Device {
 
   @Override
   public VisionKernels vision() {
-    throw new UnsupportedOperationException("not yet");
+    return vision;
   }
 
   @Override
