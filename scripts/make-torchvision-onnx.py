@@ -97,7 +97,7 @@ class Functions(nn.Module):
         x = x * torch.sigmoid(x) + f.hardsigmoid(x) + f.elu(x, 0.7)
         x = x * f.relu6(x + 3) / 6
         x = (s.b(x) * s.scale - 0.25) / 1.5
-        x = torch.tanh(x) * 0.5 * x * (1 + torch.erf(x / math.sqrt(2)))
+        x = torch.tanh(x) * (x * 0.5 * (1 + torch.erf(x / math.sqrt(2))))
         y = s.c(x[:, 2:6]) + s.c(torch.chunk(x, 2, 1)[1])
         y = torch.clamp(y, -0.8, 1.2)
         y = torch.cat([y.mean((2, 3)), y.amax((2, 3))], 1)
