@@ -1,6 +1,7 @@
 package dev.secateur.cli;
 
 import dev.secateur.device.PoolSpec;
+import dev.secateur.prune.Constraints.LayerRate;
 import java.util.regex.Pattern;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
@@ -68,6 +69,33 @@ final class Converters {
     @Override
     public Integer convert(String value) {
       return whole(value, 0);
+    }
+  }
+
+  /** A rate from 0 to 1, for all layers or for those of a pattern: 0.7, layer2.*=0.5. */
+  static final class RateOfLayers implements ITypeConverter<LayerRate> {
+    @Override
+    public LayerRate convert(String value) {
+      int at = value.lastIndexOf('=');
+      String rate = value.substring(at + 1);
+      return new LayerRate(
+          at < 0 ? "*" : value.substring(0, at),
+          number(rate, v -> v >= 0 && v <= 1, "a number from 0 to 1, or LAYER=number"));
+    }
+  }
+
+  /** A part below 1, or an amount with k, M or G behind it for thousands and so on. */
+  static final class Amount implements ITypeConverter<Double> {
+    @Override
+    public Double convert(String value) {
+      int power = value.isEmpty() ? 0 : "kMG".indexOf(value.charAt(value.length() - 1)) + 1;
+      String digits = power == 0 ? value : value.substring(0, value.length() - 1);
+      double n =
+          number(
+              digits,
+              v -> v > 0 && Double.isFinite(v),
+              "a part such as 0.5, or an amount such as 500k, 2M or 1.5G");
+      return n * Math.pow(1000, power);
     }
   }
 

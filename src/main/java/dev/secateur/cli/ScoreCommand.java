@@ -18,6 +18,7 @@ import picocli.CommandLine.Option;
 final class ScoreCommand implements Callable<Integer> {
   @Mixin private Common common;
   @Mixin private ModelArgument model;
+  @Mixin private ScopeOption scope;
   @Mixin private ScoringOptions scoring;
 
   @Option(
@@ -31,7 +32,7 @@ final class ScoreCommand implements Callable<Integer> {
     Scores scores;
     try (Device device = common.openDevice();
         Network net = new Network(device, model.open())) {
-      scores = scoring.score(net, common);
+      scores = scoring.score(net, scope.units(net.graph()).layers(), common);
     }
     if (output.isPresent()) {
       byte[] json = Json.MAPPER.writeValueAsString(scores).getBytes(StandardCharsets.UTF_8);

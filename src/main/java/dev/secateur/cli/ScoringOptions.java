@@ -8,6 +8,7 @@ import dev.secateur.nn.Network;
 import dev.secateur.prune.Scorer;
 import dev.secateur.prune.Scores;
 import java.io.IOException;
+import java.util.List;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
@@ -60,9 +61,9 @@ final class ScoringOptions {
     return samples;
   }
 
-  Scores score(Network net, Common common) throws IOException {
+  Scores score(Network net, List<String> layers, Common common) throws IOException {
     Dataset train = DataSets.spread(data.open(Split.TRAIN, net.graph(), common), samples);
     return Scorer.score(
-        net, train, components, pool(), samples, data.batchSize(), common.progress());
+        net, layers, train, components, pool(), samples, data.batchSize(), common.progress());
   }
 }

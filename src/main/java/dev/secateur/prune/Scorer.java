@@ -28,11 +28,13 @@ public final class Scorer {
   private Scorer() {}
 
   /**
+   * @param layers convolutions to score, such as {@link Units#layers}
    * @param data training images; the first {@code samples} are used
    * @param kind how a channel becomes one number
    */
   public static Scores score(
       Network net,
+      List<String> layers,
       Dataset data,
       int components,
       PoolSpec.Kind kind,
@@ -40,7 +42,6 @@ public final class Scorer {
       int batch,
       ProgressListener progress) {
     Device device = net.device();
-    List<String> layers = Prunable.convolutions(net.graph());
     if (layers.isEmpty()) {
       throw new SecateurException("the network has no convolution that can be pruned");
     }
