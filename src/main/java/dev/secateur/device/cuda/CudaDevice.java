@@ -11,6 +11,7 @@ import dev.secateur.device.HostBuffer;
 import dev.secateur.device.Kernel;
 import dev.secateur.device.PoolSpec;
 import dev.secateur.device.TrainingKernels;
+import dev.secateur.device.VisionKernels;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Tensor;
 import java.util.ArrayDeque;
@@ -45,6 +46,7 @@ public final class CudaDevice implements Device {
   private final CudnnConvolutions convolutions;
   private final CudnnNorm norms;
   private final CudnnPool pools;
+  private final CudaVision vision;
   private boolean closed;
 
   private CudaDevice(int ordinal) {
@@ -70,6 +72,7 @@ public final class CudaDevice implements Device {
       convolutions = new CudnnConvolutions(context, cudnn, workspace, pointwise, moves);
       norms = new CudnnNorm(context, cudnn, workspace, pointwise);
       pools = new CudnnPool(context, cudnn, kernels);
+      vision = new CudaVision(kernels, pointwise);
     } catch (RuntimeException e) {
       closers.forEach(Runnable::run);
       throw e;
@@ -178,6 +181,11 @@ public final class CudaDevice implements Device {
   @Override
   public void synchronize() {
     context.synchronize();
+  }
+
+  @Override
+  public VisionKernels vision() {
+    return vision;
   }
 
   @Override
@@ -309,11 +317,6 @@ public final class CudaDevice implements Device {
   @Override
   public Kernel linearBackwardWeights(Tensor x, Tensor dy, Tensor dw) {
     return matrix.gemm(true, false, 1, dy, x, 0, dw);
-  }
-
-  @Override
-  public Kernel softmax(Tensor x, Tensor y) {
-    return reductions.softmax(x, y);
   }
 
   @Override
