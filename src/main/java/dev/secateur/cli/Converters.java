@@ -1,6 +1,8 @@
 package dev.secateur.cli;
 
 import dev.secateur.device.PoolSpec;
+import dev.secateur.prune.criterion.Criteria;
+import java.util.Iterator;
 import java.util.regex.Pattern;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
@@ -68,6 +70,26 @@ final class Converters {
     @Override
     public Integer convert(String value) {
       return whole(value, 0);
+    }
+  }
+
+  /** The name of a criterion. */
+  static final class CriterionName implements ITypeConverter<String> {
+    @Override
+    public String convert(String value) {
+      if (!Criteria.names().contains(value)) {
+        throw new TypeConversionException(
+            "'" + value + "': expected one of " + String.join(", ", Criteria.names()));
+      }
+      return value;
+    }
+  }
+
+  /** All of them, for the help and for completion. */
+  static final class CriterionNames implements Iterable<String> {
+    @Override
+    public Iterator<String> iterator() {
+      return Criteria.names().iterator();
     }
   }
 

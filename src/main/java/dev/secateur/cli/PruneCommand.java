@@ -26,7 +26,7 @@ import picocli.CommandLine.Option;
 @Command(
     name = "prune",
     description = {
-      "Removes the filters of lowest VIP over all layers and fine-tunes, again and again.",
+      "Removes the filters of lowest score over all layers and fine-tunes, again and again.",
       "Writes a run directory: iter-NN/model.sct, summary.csv, run.json, and the result model.sct."
     })
 final class PruneCommand implements Callable<Integer> {
@@ -109,7 +109,7 @@ final class PruneCommand implements Callable<Integer> {
             targetMacs,
             maxDrop,
             holdOut,
-            scoring.components(),
+            scoring.criterion(common),
             scoring.pool(),
             scoring.samples(),
             data.batchSize(),
@@ -165,7 +165,8 @@ final class PruneCommand implements Callable<Integer> {
     o.targetMacs().ifPresent(t -> c.put("targetMacs", t));
     o.maxDrop().ifPresent(d -> c.put("maxDrop", d));
     c.put("holdOut", o.holdOut());
-    c.put("components", o.components());
+    c.put("criterion", o.criterion().name());
+    c.put("components", scoring.components());
     c.put("pool", o.pool().name());
     c.put("samples", o.samples());
     c.put("batchSize", o.scoringBatch());

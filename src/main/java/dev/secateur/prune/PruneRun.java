@@ -127,20 +127,21 @@ public final class PruneRun {
     if (number == 0) {
       Evaluation e = evaluate(model);
       done.add(metrics(0, model.graph(), Map.of(), e.top1(), e, List.of()));
-      run.save(0, model, done.get(0), new Scores(Map.of()));
+      run.save(0, model, done.get(0), new Scores(options.criterion().name(), Map.of()));
       return model;
     }
     Scores scores;
     try (Network net = new Network(device, model)) {
       scores =
           Scorer.score(
+              options.criterion(),
               net,
-              data.train(),
-              options.components(),
-              options.pool(),
-              options.samples(),
-              options.scoringBatch(),
-              progress);
+              new ScoringData(
+                  data.train(),
+                  options.samples(),
+                  options.scoringBatch(),
+                  options.pool(),
+                  progress));
     }
     Map<String, int[]> removed = Selection.lowest(scores, options.rate());
     if (removed.isEmpty()) {

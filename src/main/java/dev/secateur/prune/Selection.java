@@ -26,7 +26,7 @@ public final class Selection {
     }
     List<Filter> all = new ArrayList<>();
     int layer = 0;
-    for (Map.Entry<String, float[]> e : scores.vip().entrySet()) {
+    for (Map.Entry<String, float[]> e : scores.byFilter().entrySet()) {
       for (int i = 0; i < e.getValue().length; i++) {
         all.add(new Filter(e.getValue()[i], layer, e.getKey(), i));
       }
@@ -41,7 +41,7 @@ public final class Selection {
     int taken = 0;
     for (Filter f : all) {
       List<Integer> of = chosen.computeIfAbsent(f.name(), n -> new ArrayList<>());
-      if (taken < wanted && of.size() + 1 < scores.vip().get(f.name()).length) {
+      if (taken < wanted && of.size() + 1 < scores.byFilter().get(f.name()).length) {
         of.add(f.index());
         taken++;
       }
@@ -57,7 +57,7 @@ public final class Selection {
               + " can go when every layer keeps one");
     }
     Map<String, int[]> out = new LinkedHashMap<>();
-    for (String name : scores.vip().keySet()) {
+    for (String name : scores.byFilter().keySet()) {
       List<Integer> of = chosen.getOrDefault(name, List.of());
       if (!of.isEmpty()) {
         out.put(name, of.stream().mapToInt(i -> i).sorted().toArray());

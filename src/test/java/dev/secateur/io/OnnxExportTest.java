@@ -64,7 +64,7 @@ class OnnxExportTest {
       scores.put(c, s);
     }
     try (Device device = new CpuDevice()) {
-      same(Surgery.remove(device, model, Selection.lowest(new Scores(scores), 0.3)));
+      same(Surgery.remove(device, model, Selection.lowest(new Scores("", scores), 0.3)));
     }
   }
 

@@ -56,7 +56,7 @@ class SurgeryTest {
           scores.put(c, s);
         }
         double rate = 0.1 + 0.2 * set;
-        Map<String, int[]> removed = Selection.lowest(new Scores(scores), Math.min(rate, 0.9));
+        Map<String, int[]> removed = Selection.lowest(new Scores("", scores), Math.min(rate, 0.9));
         Model pruned = Surgery.remove(device, model, removed);
         removed.forEach(
             (c, filters) ->
@@ -86,11 +86,11 @@ class SurgeryTest {
     Map<String, float[]> s = new LinkedHashMap<>();
     s.put("a", new float[] {0, 0, 0});
     s.put("b", new float[] {1, 0, 1, 1, 1, 1, 1});
-    Map<String, int[]> removed = Selection.lowest(new Scores(s), 0.5);
+    Map<String, int[]> removed = Selection.lowest(new Scores("", s), 0.5);
     assertArrayEquals(new int[] {0, 1}, removed.get("a"));
     assertArrayEquals(new int[] {0, 1, 2}, removed.get("b"));
-    assertThrows(SecateurException.class, () -> Selection.lowest(new Scores(s), 0.95));
-    assertThrows(SecateurException.class, () -> Selection.lowest(new Scores(s), 1));
+    assertThrows(SecateurException.class, () -> Selection.lowest(new Scores("", s), 0.95));
+    assertThrows(SecateurException.class, () -> Selection.lowest(new Scores("", s), 1));
   }
 
   @Test
