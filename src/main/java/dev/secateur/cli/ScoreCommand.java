@@ -44,7 +44,7 @@ final class ScoreCommand implements Callable<Integer> {
 
   private static String text(Scores scores) {
     StringBuilder out = new StringBuilder();
-    out.append(Text.format("%-28s %7s %8s %8s %8s%n", "layer", "filters", "min", "mean", "max"));
+    out.append(Text.format("%-28s %7s %10s %10s %10s%n", "layer", "filters", "min", "mean", "max"));
     scores
         .byFilter()
         .forEach(
@@ -59,7 +59,7 @@ final class ScoreCommand implements Callable<Integer> {
               }
               out.append(
                   Text.format(
-                      "%-28s %7d %8.4f %8.4f %8.4f%n",
+                      "%-28s %7d %10.4g %10.4g %10.4g%n",
                       layer, of.length, min, sum / of.length, max));
             });
     return out.toString();
