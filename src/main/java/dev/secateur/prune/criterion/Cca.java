@@ -21,12 +21,16 @@ final class Cca {
   private Cca() {}
 
   static float[] scores(CrossProducts sums) {
-    return scores(Moments.of(sums), Moments.correlations(sums), RIDGE);
+    return scores(sums, RIDGE);
   }
 
-  static float[] scores(Moments m, double[] correlations, double ridge) {
+  /**
+   * @param ridge added to the features' variances of 1
+   */
+  static float[] scores(CrossProducts sums, double ridge) {
+    Moments m = Moments.of(sums);
     int p = m.features();
-    double[] a = correlations.clone();
+    double[] a = Moments.correlations(sums);
     for (int j = 0; j < p; j++) {
       a[j * p + j] = 1 + ridge; // also for features that do not vary: their scores become 0
     }

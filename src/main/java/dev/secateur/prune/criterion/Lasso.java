@@ -23,6 +23,13 @@ final class Lasso {
   private Lasso() {}
 
   static float[] scores(CrossProducts sums) {
+    return scores(sums, PART);
+  }
+
+  /**
+   * @param part of the smallest α that leaves no feature
+   */
+  static float[] scores(CrossProducts sums, double part) {
     Moments m = Moments.of(sums);
     double[] xx = Moments.correlations(sums);
     int p = m.features();
@@ -36,7 +43,7 @@ final class Lasso {
     if (largest == 0) {
       throw new SecateurException("criterion lasso: no feature varies with the labels");
     }
-    double alpha = PART * largest;
+    double alpha = part * largest;
     double[] step = new double[q];
     double change = Double.MAX_VALUE;
     for (int sweep = 0; sweep < SWEEPS && change > 1e-8 * largest; sweep++) {
