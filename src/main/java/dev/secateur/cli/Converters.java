@@ -2,6 +2,8 @@ package dev.secateur.cli;
 
 import dev.secateur.device.PoolSpec;
 import dev.secateur.prune.Constraints.LayerRate;
+import dev.secateur.prune.criterion.Criteria;
+import java.util.Iterator;
 import java.util.regex.Pattern;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
@@ -96,6 +98,26 @@ final class Converters {
               v -> v > 0 && Double.isFinite(v),
               "a part such as 0.5, or an amount such as 500k, 2M or 1.5G");
       return n * Math.pow(1000, power);
+    }
+  }
+
+  /** The name of a criterion. */
+  static final class CriterionName implements ITypeConverter<String> {
+    @Override
+    public String convert(String value) {
+      if (!Criteria.names().contains(value)) {
+        throw new TypeConversionException(
+            "'" + value + "': expected one of " + String.join(", ", Criteria.names()));
+      }
+      return value;
+    }
+  }
+
+  /** All of them, for the help and for completion. */
+  static final class CriterionNames implements Iterable<String> {
+    @Override
+    public Iterator<String> iterator() {
+      return Criteria.names().iterator();
     }
   }
 

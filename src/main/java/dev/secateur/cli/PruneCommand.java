@@ -30,7 +30,7 @@ import picocli.CommandLine.Option;
 @Command(
     name = "prune",
     description = {
-      "Removes the filters of lowest VIP over all layers and fine-tunes, again and again.",
+      "Removes the filters of lowest score over all layers and fine-tunes, again and again.",
       "Writes a run directory: iter-NN/model.sct, summary.csv, run.json, and the result model.sct."
     })
 final class PruneCommand implements Callable<Integer> {
@@ -142,7 +142,7 @@ final class PruneCommand implements Callable<Integer> {
             targets,
             maxDrop,
             holdOut,
-            scoring.components(),
+            scoring.criterion(common),
             scoring.pool(),
             scoring.samples(),
             data.batchSize(),
@@ -208,7 +208,10 @@ final class PruneCommand implements Callable<Integer> {
     targetSize.ifPresent(t -> c.put("targetSize", t));
     o.maxDrop().ifPresent(d -> c.put("maxDrop", d));
     c.put("holdOut", o.holdOut());
-    c.put("components", o.components());
+    if (!o.criterion().name().equals("pls-vip")) {
+      c.put("criterion", o.criterion().name());
+    }
+    c.put("components", scoring.components());
     c.put("pool", o.pool().name());
     c.put("samples", o.samples());
     c.put("batchSize", o.scoringBatch());

@@ -18,7 +18,7 @@ import java.util.Optional;
  * @param maxDrop end once the held-out top-1 is more than so many points below the original's; the
  *     last iteration that is not becomes the result
  * @param holdOut part of the training images that decides, unseen by scoring and fine-tuning
- * @param components of PLS
+ * @param criterion what says which filters go
  * @param pool how a channel becomes one number
  * @param samples training images to score on
  * @param scoringBatch images at once while scoring and evaluating
@@ -35,7 +35,7 @@ public record PruneOptions(
     List<Target> targets,
     Optional<Double> maxDrop,
     double holdOut,
-    int components,
+    Criterion criterion,
     PoolSpec.Kind pool,
     int samples,
     int scoringBatch,

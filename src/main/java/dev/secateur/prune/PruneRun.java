@@ -161,7 +161,7 @@ public final class PruneRun {
     if (number == 0) {
       Evaluation e = evaluate(model);
       done.add(metrics(0, model.graph(), Map.of(), e.top1(), e, List.of()));
-      run.save(0, model, done.get(0), new Scores(Map.of()));
+      run.save(0, model, done.get(0), new Scores(options.criterion().name(), Map.of()));
       return model;
     }
     Units units = Units.of(model.graph(), options.scope(), options.constraints()::keeps);
@@ -169,14 +169,15 @@ public final class PruneRun {
     try (Network net = new Network(device, model)) {
       scores =
           Scorer.score(
+              options.criterion(),
               net,
               units.layers(),
-              data.train(),
-              options.components(),
-              options.pool(),
-              options.samples(),
-              options.scoringBatch(),
-              progress);
+              new ScoringData(
+                  data.train(),
+                  options.samples(),
+                  options.scoringBatch(),
+                  options.pool(),
+                  progress));
     }
     Map<String, int[]> removed = select(original, units, scores);
     Model smaller = Surgery.remove(device, model, removed);

@@ -212,7 +212,7 @@ public final class Units {
 
   /** One score a unit. */
   double[] scores(Scores scores, GroupScore kind) {
-    List<float[]> byLayer = layers.stream().map(scores.vip()::get).toList();
+    List<float[]> byLayer = layers.stream().map(scores.byFilter()::get).toList();
     double[] out = new double[size()];
     for (int u = 0; u < out.length; u++) {
       float[] own = new float[weight(u)];
