@@ -40,7 +40,7 @@ record Attributes(OnnxMl.NodeProto node) {
     }
     for (int i = 0; i < count; i++) {
       long v = given.length == 0 ? otherwise : given[i];
-      if (v < least || v > 1 << 24) {
+      if (given.length > 0 && (v < least || v > 1 << 24)) {
         throw new IllegalArgumentException(name + " is " + v + "; expected at least " + least);
       }
       out[i] = (int) v;

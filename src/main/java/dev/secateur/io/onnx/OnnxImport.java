@@ -321,7 +321,8 @@ public final class OnnxImport {
       String advice =
           ADVICE.getOrDefault(
               first.getOpType(),
-              "try onnxsim, an export with constant folding, or leave this part of the network out");
+              "try onnxsim, an export with constant folding, or leave this part of the network"
+                  + " out");
       throw refuse(
           "node "
               + describe(first, Text::name)
@@ -377,7 +378,7 @@ public final class OnnxImport {
     long c = dims.get(1).getDimValue();
     long h = dims.get(2).getDimValue();
     long w = dims.get(3).getDimValue();
-    if (c > 4 && w >= 1 && w <= 4) {
+    if (c >= 16 && (w == 1 || w == 3)) {
       throw refuse(shape + ", channels last; export with (N,C,H,W) (tf2onnx: --inputs-as-nchw)");
     }
     if (c < 1) {

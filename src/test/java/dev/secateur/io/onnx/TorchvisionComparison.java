@@ -28,8 +28,9 @@ import java.util.stream.Stream;
 
 /**
  * Networks in a folder of ONNX files: each is imported, compared with ONNX Runtime, pruned with
- * --scope all by the L1 norm of its filters, exported, and compared again. Prints a Markdown table;
- * one that fails stands there with its reason. See scripts/compare-torchvision.
+ * --scope all by the L1 norm of its filters (divided by the layer's mean), exported, and compared
+ * again. Prints a Markdown table; one that fails stands there with its reason. See
+ * scripts/compare-torchvision.
  */
 final class TorchvisionComparison {
   private static final double RATE = 0.3;
@@ -113,7 +114,14 @@ final class TorchvisionComparison {
       int window = byInput ? each / (int) w.shape().dim(1) : each;
       for (int i = 0; i < w.data().length; i++) {
         int filter = byInput ? i / window % norm.length : i / each;
-        norm[filter] += Math.abs(w.data()[i]) * norm.length / w.data().length;
+        norm[filter] += Math.abs(w.data()[i]);
+      }
+      float sum = 0; // layers are made comparable: each has a mean of 1
+      for (float v : norm) {
+        sum += v;
+      }
+      for (int i = 0; i < norm.length; i++) {
+        norm[i] *= norm.length / sum;
       }
       out.put(n.name(), norm);
     }
