@@ -3,29 +3,6 @@
    blocks stride over the rows. */
 #include "common.h"
 
-/* Row-wise softmax of (rows, classes). */
-extern "C" __global__ void secateur_softmax(const float *x, float *y, long long rows,
-                                            long long classes) {
-  __shared__ double sums[256];
-  __shared__ float maxima[256];
-  for (long long row = blockIdx.x; row < rows; row += gridDim.x) {
-    const float *in = x + row * classes;
-    float largest = in[0];
-    for (long long k = threadIdx.x; k < classes; k += blockDim.x) {
-      largest = common_larger(largest, in[k]);
-    }
-    largest = common_max(largest, maxima);
-    double total = 0.0;
-    for (long long k = threadIdx.x; k < classes; k += blockDim.x) {
-      total += (double)expf(in[k] - largest);
-    }
-    float inverse = (float)(1.0 / common_sum(total, sums));
-    for (long long k = threadIdx.x; k < classes; k += blockDim.x) {
-      y[row * classes + k] = expf(in[k] - largest) * inverse;
-    }
-  }
-}
-
 /* Loss of each row and how many classes rank before its label (ties: the lower class first, NaN
    before all, as in PyTorch), and with gradient not null the gradient of the mean loss. Rows whose
    label is below 0 do not count; a label of classes or more gives NaN. */

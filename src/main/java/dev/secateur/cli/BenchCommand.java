@@ -6,6 +6,7 @@ import dev.secateur.data.Dataset;
 import dev.secateur.data.Split;
 import dev.secateur.data.Unreadable;
 import dev.secateur.device.Device;
+import dev.secateur.io.onnx.OnnxOptions;
 import dev.secateur.nn.Network;
 import dev.secateur.tensor.Shape;
 import dev.secateur.train.Evaluator;
@@ -32,7 +33,9 @@ final class BenchCommand implements Callable<Integer> {
   @Mixin private Common common;
   @Spec private CommandSpec spec;
 
-  @Parameters(arity = "1..*", paramLabel = "MODEL", description = "model files (.sct)")
+  @Mixin private OnnxArguments onnx;
+
+  @Parameters(arity = "1..*", paramLabel = "MODEL", description = "model files (.sct, .onnx)")
   private List<Path> files;
 
   @Option(
@@ -82,7 +85,10 @@ final class BenchCommand implements Callable<Integer> {
     }
     List<Benchmark.Entry> entries = new ArrayList<>();
     for (Path f : files) {
-      entries.add(new Benchmark.Entry(f, ModelFiles.open(f, Optional.empty(), Optional.empty())));
+      OnnxOptions options = ModelFiles.isOnnx(f) ? onnx.options() : OnnxOptions.DEFAULT;
+      entries.add(
+          new Benchmark.Entry(
+              f, ModelFiles.open(f, Optional.empty(), Optional.empty(), options, common)));
     }
     Map<String, Object> json = new LinkedHashMap<>();
     List<Benchmark.Row> rows;

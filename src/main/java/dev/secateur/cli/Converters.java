@@ -2,6 +2,10 @@ package dev.secateur.cli;
 
 import dev.secateur.device.PoolSpec;
 import dev.secateur.device.Precision;
+import dev.secateur.io.onnx.OnnxOptions;
+import dev.secateur.prune.Constraints.LayerRate;
+import dev.secateur.prune.criterion.Criteria;
+import java.util.Iterator;
 import java.util.regex.Pattern;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
@@ -84,6 +88,82 @@ final class Converters {
     @Override
     public Integer convert(String value) {
       return whole(value, 0);
+    }
+  }
+
+  /** A finite number. */
+  static final class Real implements ITypeConverter<Float> {
+    @Override
+    public Float convert(String value) {
+      return (float) number(value, v -> Float.isFinite((float) v), "a number");
+    }
+  }
+
+  /** A finite number above 0, as a float. */
+  static final class PositiveReal implements ITypeConverter<Float> {
+    @Override
+    public Float convert(String value) {
+      return (float)
+          number(value, v -> (float) v > 0 && Float.isFinite((float) v), "a number greater than 0");
+    }
+  }
+
+  /** H,W in pixels. */
+  static final class ImageSize implements ITypeConverter<OnnxOptions.Size> {
+    @Override
+    public OnnxOptions.Size convert(String value) {
+      String[] words = value.split(",", -1);
+      if (words.length != 2) {
+        throw new TypeConversionException("'" + value + "': expected H,W, such as 224,224");
+      }
+      return new OnnxOptions.Size(whole(words[0], 1), whole(words[1], 1));
+    }
+  }
+
+  /** A rate from 0 to 1, for all layers or for those of a pattern: 0.7, layer2.*=0.5. */
+  static final class RateOfLayers implements ITypeConverter<LayerRate> {
+    @Override
+    public LayerRate convert(String value) {
+      int at = value.lastIndexOf('=');
+      String rate = value.substring(at + 1);
+      return new LayerRate(
+          at < 0 ? "*" : value.substring(0, at),
+          number(rate, v -> v >= 0 && v <= 1, "a number from 0 to 1, or LAYER=number"));
+    }
+  }
+
+  /** A part below 1, or an amount with k, M or G behind it for thousands and so on. */
+  static final class Amount implements ITypeConverter<Double> {
+    @Override
+    public Double convert(String value) {
+      int power = value.isEmpty() ? 0 : "kMG".indexOf(value.charAt(value.length() - 1)) + 1;
+      String digits = power == 0 ? value : value.substring(0, value.length() - 1);
+      double n =
+          number(
+              digits,
+              v -> v > 0 && Double.isFinite(v),
+              "a part such as 0.5, or an amount such as 500k, 2M or 1.5G");
+      return n * Math.pow(1000, power);
+    }
+  }
+
+  /** The name of a criterion. */
+  static final class CriterionName implements ITypeConverter<String> {
+    @Override
+    public String convert(String value) {
+      if (!Criteria.names().contains(value)) {
+        throw new TypeConversionException(
+            "'" + value + "': expected one of " + String.join(", ", Criteria.names()));
+      }
+      return value;
+    }
+  }
+
+  /** All of them, for the help and for completion. */
+  static final class CriterionNames implements Iterable<String> {
+    @Override
+    public Iterator<String> iterator() {
+      return Criteria.names().iterator();
     }
   }
 

@@ -30,7 +30,7 @@ final class EvalCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    Model m = model.open();
+    Model m = model.open(common);
     Dataset images = data.open(split, m.graph(), common);
     Evaluation e;
     try (Device device = common.openDevice();

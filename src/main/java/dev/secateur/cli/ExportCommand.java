@@ -4,6 +4,7 @@ import dev.secateur.io.Models;
 import dev.secateur.nn.Model;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -23,7 +24,10 @@ final class ExportCommand implements Callable<Integer> {
       names = {"-o", "--output"},
       required = true,
       paramLabel = "FILE",
-      description = "FILE.onnx (input: raw pixels 0..255, NCHW) or FILE.safetensors (parameters)")
+      description = {
+        "FILE.onnx: NCHW input as the ONNX file had it that the model came from, else raw pixels",
+        "0..255; or FILE.safetensors: parameters, with FILE.channels.json beside it"
+      })
   private Path output;
 
   @Override
@@ -34,13 +38,14 @@ final class ExportCommand implements Callable<Integer> {
       throw new ParameterException(
           spec.commandLine(), "-o " + output + ": expected a name ending in .onnx or .safetensors");
     }
-    Model m = model.open();
+    Model m = model.open(common);
+    Map<String, String> json = new LinkedHashMap<>(Map.of("output", output.toString()));
     if (onnx) {
       Models.exportOnnx(m, output);
     } else {
-      Models.exportSafetensors(m, output);
+      json.put("channels", Models.exportSafetensors(m, output).toString());
     }
-    common.print(Map.of("output", output.toString()), () -> "written to " + output);
+    common.print(json, () -> "written to " + String.join(" and ", json.values()));
     return 0;
   }
 }

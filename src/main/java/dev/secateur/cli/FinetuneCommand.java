@@ -33,7 +33,7 @@ final class FinetuneCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    Model m = model.open();
+    Model m = model.open(common);
     Training.run(
         common,
         m,

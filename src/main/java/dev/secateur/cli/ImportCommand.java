@@ -24,7 +24,7 @@ import picocli.CommandLine.Option;
 
 @Command(
     name = "import",
-    description = "Writes a PyTorch state dict, safetensors or Keras file as a native model file.")
+    description = "Writes an ONNX, PyTorch, Keras or safetensors file as a native model file.")
 final class ImportCommand implements Callable<Integer> {
   @Mixin private Common common;
   @Mixin private ModelArgument model;
@@ -47,7 +47,7 @@ final class ImportCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    Model m = model.open();
+    Model m = model.open(common);
     if (meanImage.isPresent()) {
       m = centred(m, meanImage.get());
     }

@@ -5,7 +5,7 @@ import dev.secateur.nn.Graph;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Node;
 import dev.secateur.nn.ParameterShapes;
-import dev.secateur.prune.Prunable;
+import dev.secateur.prune.Units;
 import dev.secateur.tensor.Shape;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -16,19 +16,22 @@ import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
-@Command(name = "info", description = "Lists layers, shapes, parameters and MACs.")
+@Command(
+    name = "info",
+    description = "Lists layers, shapes, parameters, MACs, and which channels hang together.")
 final class InfoCommand implements Callable<Integer> {
   @Mixin private Common common;
   @Mixin private ModelArgument model;
+  @Mixin private ScopeOption scope;
 
   private record Layer(
       String name, String type, String output, long parameters, long macs, boolean prunable) {}
 
   @Override
   public Integer call() throws IOException {
-    Model m = model.open();
+    Model m = model.open(common);
     Graph graph = m.graph();
-    List<String> prunable = Prunable.convolutions(graph);
+    Units units = scope.units(graph);
     Map<String, Shape> shapes = ParameterShapes.of(graph);
     List<Layer> layers = new ArrayList<>();
     for (Node n : graph.nodes()) {
@@ -46,7 +49,7 @@ final class InfoCommand implements Callable<Integer> {
               shape.substring(shape.indexOf('x') + 1),
               parameters,
               Cost.macs(graph, n),
-              prunable.contains(n.name())));
+              units.layers().contains(n.name())));
     }
     Cost cost = Cost.of(graph);
     Map<String, Object> json = new LinkedHashMap<>();
@@ -54,11 +57,13 @@ final class InfoCommand implements Callable<Integer> {
     json.put("macs", cost.macs());
     json.put("metadata", m.metadata());
     json.put("layers", layers);
-    common.print(json, () -> text(layers, cost, m));
+    json.put("scope", scope.scope());
+    json.put("groups", units.groups());
+    common.print(json, () -> text(layers, units.groups(), cost, m));
     return 0;
   }
 
-  private static String text(List<Layer> layers, Cost cost, Model m) {
+  private static String text(List<Layer> layers, List<Units.Group> groups, Cost cost, Model m) {
     int width = Math.max(5, layers.stream().mapToInt(l -> l.name().length()).max().orElse(5));
     String row = "%-" + width + "s  %-11s  %12s  %11s  %9s  %s%n";
     StringBuilder out = new StringBuilder();
@@ -74,6 +79,16 @@ final class InfoCommand implements Callable<Integer> {
               l.macs() == 0 ? "" : Text.count(l.macs()),
               l.prunable() ? "yes" : ""));
     }
+    out.append(Text.format("%n%5s  %5s  %7s  layers%n", "group", "units", "filters"));
+    for (int g = 0; g < groups.size(); g++) {
+      Units.Group group = groups.get(g);
+      String by = group.coupledBy().isEmpty() ? "" : "  (by " + brief(group.coupledBy()) + ")";
+      out.append(
+          Text.format(
+              "%5d  %5d  %7d  %s%s%n",
+              g + 1, group.units(), group.filters(), brief(group.layers()), by));
+    }
+    out.append('\n');
     m.metadata().forEach((k, v) -> out.append(k).append(": ").append(v).append('\n'));
     out.append(
         Text.format(
@@ -83,5 +98,12 @@ final class InfoCommand implements Callable<Integer> {
             cost.macs(),
             Text.count(cost.macs())));
     return out.toString();
+  }
+
+  /** Few names in full, of many the first ones. */
+  private static String brief(List<String> names) {
+    int shown = names.size() <= 4 ? names.size() : 3;
+    String more = shown < names.size() ? ", ... " + (names.size() - shown) + " more" : "";
+    return String.join(", ", names.subList(0, shown)) + more;
   }
 }

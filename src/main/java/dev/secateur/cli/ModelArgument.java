@@ -4,6 +4,7 @@ import dev.secateur.nn.Model;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Optional;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -13,7 +14,7 @@ final class ModelArgument {
       index = "0",
       paramLabel = "MODEL",
       description =
-          "model file: .sct, a PyTorch state dict, or Keras (.json with .h5 beside it, or .h5)")
+          "model file: .sct, .onnx, a PyTorch state dict, or Keras (.json and .h5 beside it, .h5)")
   private Path file;
 
   @Option(
@@ -29,11 +30,13 @@ final class ModelArgument {
       description = "classes of a PyTorch state dict; default as in the file")
   private Optional<Integer> classes;
 
+  @Mixin private OnnxArguments onnx;
+
   Path file() {
     return file;
   }
 
-  Model open() throws IOException {
-    return ModelFiles.open(file, architecture, classes);
+  Model open(Common common) throws IOException {
+    return ModelFiles.open(file, architecture, classes, onnx.options(), common);
   }
 }

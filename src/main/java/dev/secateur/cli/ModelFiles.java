@@ -2,6 +2,7 @@ package dev.secateur.cli;
 
 import dev.secateur.SecateurException;
 import dev.secateur.io.Models;
+import dev.secateur.io.onnx.OnnxOptions;
 import dev.secateur.nn.Architectures;
 import dev.secateur.nn.Model;
 import java.io.IOException;
@@ -18,15 +19,28 @@ final class ModelFiles {
 
   /**
    * @param architecture needed for a PyTorch state dict, which holds no structure
+   * @param onnx needed for some ONNX files, of no use for others
    * @throws SecateurException when the file needs an architecture and none is given
    */
-  static Model open(Path file, Optional<String> architecture, Optional<Integer> classes)
+  static Model open(
+      Path file,
+      Optional<String> architecture,
+      Optional<Integer> classes,
+      OnnxOptions onnx,
+      Common common)
       throws IOException {
     if (!Files.exists(file)) {
       throw new NoSuchFileException(file.toString());
     }
     if (Files.isDirectory(file)) {
       throw new SecateurException(file + " is a directory; expected a model file");
+    }
+    if (isOnnx(file)) {
+      return Models.importOnnx(file, onnx, common::warn);
+    }
+    if (!onnx.equals(OnnxOptions.DEFAULT)) {
+      throw new SecateurException(
+          file + " is no .onnx file; --mean, --std, --input-size and --output-name are for those");
     }
     String name = file.getFileName().toString().toLowerCase(Locale.ROOT);
     if (name.endsWith(".json") || name.endsWith(".h5") || name.endsWith(".hdf5")) {
@@ -42,6 +56,10 @@ final class ModelFiles {
               + String.join(", ", Architectures.names()));
     }
     return Models.load(file);
+  }
+
+  static boolean isOnnx(Path file) {
+    return file.getFileName().toString().toLowerCase(Locale.ROOT).endsWith(".onnx");
   }
 
   private static boolean isPyTorch(Path file) throws IOException {

@@ -6,13 +6,17 @@ import dev.secateur.data.Split;
 import dev.secateur.device.Device;
 import dev.secateur.io.Json;
 import dev.secateur.nn.Model;
+import dev.secateur.prune.Constraints;
 import dev.secateur.prune.IterationMetrics;
 import dev.secateur.prune.PruneOptions;
 import dev.secateur.prune.PruneRun;
+import dev.secateur.prune.Scope;
+import dev.secateur.prune.Target;
 import dev.secateur.train.TrainingOptions;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -26,38 +30,59 @@ import picocli.CommandLine.Option;
 @Command(
     name = "prune",
     description = {
-      "Removes the filters of lowest VIP over all layers and fine-tunes, again and again.",
+      "Removes the filters of lowest score over all layers and fine-tunes, again and again.",
       "Writes a run directory: iter-NN/model.sct, summary.csv, run.json, and the result model.sct."
     })
 final class PruneCommand implements Callable<Integer> {
   private static final int WITHOUT_LIMIT = 1000;
+  private static final double USUAL_RATE = 0.1;
 
   @Mixin private Common common;
   @Mixin private ModelArgument model;
   @Mixin private ScoringOptions scoring;
+  @Mixin private SelectionOptions selection;
   @Mixin private LearningOptions learning;
 
   @Option(
       names = "--rate",
       paramLabel = "R",
-      defaultValue = "0.1",
       converter = Converters.OpenFraction.class,
-      description = "part of the remaining prunable filters to remove each time; default 0.1")
-  private double rate;
+      description = {
+        "part of the remaining prunable filters to remove each time; default 0.1, or with a",
+        "target and --iterations 1 as much as reaches it"
+      })
+  private Optional<Double> rate;
 
   @Option(
       names = "--iterations",
       paramLabel = "N",
       converter = Converters.Count.class,
-      description = "at most so many; default 1, or no limit with --target-macs or --max-drop")
+      description = "at most so many; default 1, or no limit with a target or --max-drop")
   private Optional<Integer> iterations;
 
   @Option(
       names = "--target-macs",
-      paramLabel = "F",
-      converter = Converters.OpenFraction.class,
-      description = "stop once the MACs are at most this part of the original's, such as 0.5")
+      paramLabel = "F|N",
+      converter = Converters.Amount.class,
+      description = {
+        "stop once the MACs are at most this part of the original's, such as 0.5, or so many,",
+        "such as 20M; with several targets, once all are reached"
+      })
   private Optional<Double> targetMacs;
+
+  @Option(
+      names = "--target-params",
+      paramLabel = "F|N",
+      converter = Converters.Amount.class,
+      description = "likewise for parameters, such as 0.5 or 100k")
+  private Optional<Double> targetParameters;
+
+  @Option(
+      names = "--target-size",
+      paramLabel = "F|BYTES",
+      converter = Converters.Amount.class,
+      description = "likewise for the parameters' bytes, such as 0.5 or 500k")
+  private Optional<Double> targetSize;
 
   @Option(
       names = "--max-drop",
@@ -94,22 +119,30 @@ final class PruneCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    Model m = model.open();
+    Model m = model.open(common);
     DataOptions data = scoring.data();
     Dataset train = data.open(Split.TRAIN, m.graph(), common);
-    boolean limited = targetMacs.isPresent() || maxDrop.isPresent();
+    List<Target> targets = new ArrayList<>();
+    targetMacs.ifPresent(v -> targets.add(new Target(Target.Kind.MACS, v)));
+    targetParameters.ifPresent(v -> targets.add(new Target(Target.Kind.PARAMETERS, v)));
+    targetSize.ifPresent(v -> targets.add(new Target(Target.Kind.BYTES, v)));
+    boolean limited = !targets.isEmpty() || maxDrop.isPresent();
+    boolean oneStep = !targets.isEmpty() && iterations.equals(Optional.of(1));
     Optional<TrainingOptions> fineTuning =
         epochs == 0
             ? Optional.empty()
             : Optional.of(learning.options(epochs, 0.01, data.batchSize(), common.seed()));
     PruneOptions options =
         new PruneOptions(
-            rate,
+            selection.scope(),
+            selection.groupScore(),
+            selection.constraints(m.graph()),
+            rate.or(() -> oneStep ? Optional.empty() : Optional.of(USUAL_RATE)),
             iterations.orElse(limited ? WITHOUT_LIMIT : 1),
-            targetMacs,
+            targets,
             maxDrop,
             holdOut,
-            scoring.components(),
+            scoring.criterion(common),
             scoring.pool(),
             scoring.samples(),
             data.batchSize(),
@@ -142,7 +175,7 @@ final class PruneCommand implements Callable<Integer> {
             table(result.iterations())
                 + Text.format(
                     "stopped by --%s; iteration %d: parameters %s, MACs %s, written to %s",
-                    result.stoppedBy(),
+                    result.stoppedBy().replace(",", " and --"),
                     result.chosen(),
                     Text.change(first.parameters(), chosen.parameters()),
                     Text.change(first.macs(), chosen.macs()),
@@ -161,12 +194,25 @@ final class PruneCommand implements Callable<Integer> {
     c.put("device", device);
     c.put("math", common.math());
     c.put("secateur", Main.Version.text());
-    c.put("rate", o.rate());
+    // what has its usual value is left out, so that runs from before it was there go on
+    if (o.scope() != Scope.PAPER) {
+      c.put("scope", o.scope().name());
+      c.put("groupScore", o.groupScore().name());
+    }
+    if (!o.constraints().equals(Constraints.NONE)) {
+      c.set("constraints", Json.MAPPER.valueToTree(o.constraints()));
+    }
+    o.rate().ifPresent(r -> c.put("rate", r));
     c.put("iterations", o.iterations());
-    o.targetMacs().ifPresent(t -> c.put("targetMacs", t));
+    targetMacs.ifPresent(t -> c.put("targetMacs", t));
+    targetParameters.ifPresent(t -> c.put("targetParameters", t));
+    targetSize.ifPresent(t -> c.put("targetSize", t));
     o.maxDrop().ifPresent(d -> c.put("maxDrop", d));
     c.put("holdOut", o.holdOut());
-    c.put("components", o.components());
+    if (!o.criterion().name().equals("pls-vip")) {
+      c.put("criterion", o.criterion().name());
+    }
+    c.put("components", scoring.components());
     c.put("pool", o.pool().name());
     c.put("samples", o.samples());
     c.put("batchSize", o.scoringBatch());

@@ -14,24 +14,26 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-@Command(name = "score", description = "Scores every prunable filter by PLS and VIP.")
+@Command(name = "score", description = "Scores every prunable filter.")
 final class ScoreCommand implements Callable<Integer> {
   @Mixin private Common common;
   @Mixin private ModelArgument model;
+  @Mixin private ScopeOption scope;
   @Mixin private ScoringOptions scoring;
 
   @Option(
       names = {"-o", "--output"},
       paramLabel = "FILE",
-      description = "also write the scores as JSON: layer, then VIP by filter")
+      description =
+          "also write the scores as JSON: the criterion, then by layer each filter's score")
   private Optional<Path> output;
 
   @Override
   public Integer call() throws IOException {
     Scores scores;
     try (Device device = common.openDevice();
-        Network net = new Network(device, model.open())) {
-      scores = scoring.score(net, common);
+        Network net = new Network(device, model.open(common))) {
+      scores = scoring.score(net, scope.units(net.graph()).layers(), common);
     }
     if (output.isPresent()) {
       byte[] json = Json.MAPPER.writeValueAsString(scores).getBytes(StandardCharsets.UTF_8);
@@ -43,23 +45,23 @@ final class ScoreCommand implements Callable<Integer> {
 
   private static String text(Scores scores) {
     StringBuilder out = new StringBuilder();
-    out.append(Text.format("%-28s %7s %8s %8s %8s%n", "layer", "filters", "min", "mean", "max"));
+    out.append(Text.format("%-28s %7s %10s %10s %10s%n", "layer", "filters", "min", "mean", "max"));
     scores
-        .vip()
+        .byFilter()
         .forEach(
-            (layer, vip) -> {
+            (layer, of) -> {
               double min = Double.MAX_VALUE;
-              double max = 0;
+              double max = -Double.MAX_VALUE;
               double sum = 0;
-              for (float v : vip) {
+              for (float v : of) {
                 min = Math.min(min, v);
                 max = Math.max(max, v);
                 sum += v;
               }
               out.append(
                   Text.format(
-                      "%-28s %7d %8.4f %8.4f %8.4f%n",
-                      layer, vip.length, min, sum / vip.length, max));
+                      "%-28s %7d %10.4g %10.4g %10.4g%n",
+                      layer, of.length, min, sum / of.length, max));
             });
     return out.toString();
   }

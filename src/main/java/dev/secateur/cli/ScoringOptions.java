@@ -5,9 +5,13 @@ import dev.secateur.data.Dataset;
 import dev.secateur.data.Split;
 import dev.secateur.device.PoolSpec;
 import dev.secateur.nn.Network;
+import dev.secateur.prune.Criterion;
 import dev.secateur.prune.Scorer;
 import dev.secateur.prune.Scores;
+import dev.secateur.prune.ScoringData;
+import dev.secateur.prune.criterion.Criteria;
 import java.io.IOException;
+import java.util.List;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
@@ -20,6 +24,18 @@ final class ScoringOptions {
   }
 
   @Mixin private DataOptions data;
+
+  @Option(
+      names = "--criterion",
+      paramLabel = "NAME",
+      defaultValue = "pls-vip",
+      converter = Converters.CriterionName.class,
+      completionCandidates = Converters.CriterionNames.class,
+      description = {
+        "what a filter is worth; default ${DEFAULT-VALUE}; one of",
+        "${COMPLETION-CANDIDATES}"
+      })
+  private String criterion;
 
   @Option(
       names = "--components",
@@ -60,9 +76,16 @@ final class ScoringOptions {
     return samples;
   }
 
-  Scores score(Network net, Common common) throws IOException {
+  Criterion criterion(Common common) {
+    return Criteria.named(criterion, new Criteria.Settings(components, common.seed()));
+  }
+
+  Scores score(Network net, List<String> layers, Common common) throws IOException {
     Dataset train = DataSets.spread(data.open(Split.TRAIN, net.graph(), common), samples);
     return Scorer.score(
-        net, train, components, pool(), samples, data.batchSize(), common.progress());
+        criterion(common),
+        net,
+        layers,
+        new ScoringData(train, samples, data.batchSize(), pool(), common.progress()));
   }
 }

@@ -74,6 +74,9 @@ public interface Device extends AutoCloseable {
 
   void synchronize();
 
+  /** Layers of networks beyond plain chains of convolutions. */
+  VisionKernels vision();
+
   // ---- layers ----------------------------------------------------------------------------------
 
   /**
@@ -168,9 +171,6 @@ public interface Device extends AutoCloseable {
    * @param dw F32
    */
   Kernel linearBackwardWeights(Tensor x, Tensor dy, Tensor dw);
-
-  /** Row-wise softmax of (N,K). */
-  Kernel softmax(Tensor x, Tensor y);
 
   /**
    * Softmax cross-entropy of logits (N,K) with labels I32 (N); a label below 0 marks a row that

@@ -24,4 +24,19 @@ public record ResizeSpec(int height, int width, Mode mode, Coordinates coordinat
     /** i (input - 1) / (output - 1). */
     ALIGN_CORNERS
   }
+
+  /**
+   * Where the pixels of an axis come from, in whole numbers, so that nothing is rounded: output
+   * pixel i lies at (step i + offset) / divisor, moved to the border where that is outside.
+   */
+  public record Axis(long step, long offset, long divisor) {}
+
+  /** The axis of an input length and an output length. */
+  public Axis axis(long in, long out) {
+    return switch (coordinates) {
+      case ASYMMETRIC -> new Axis(in, 0, out);
+      case HALF_PIXEL -> new Axis(2 * in, in - out, 2 * out);
+      case ALIGN_CORNERS -> out == 1 ? new Axis(0, 0, 1) : new Axis(in - 1, 0, out - 1);
+    };
+  }
 }

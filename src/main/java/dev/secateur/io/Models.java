@@ -1,9 +1,10 @@
 package dev.secateur.io;
 
-import ai.onnx.proto.OnnxMl;
 import dev.secateur.SecateurException;
 import dev.secateur.io.keras.KerasImport;
 import dev.secateur.io.onnx.OnnxExport;
+import dev.secateur.io.onnx.OnnxImport;
+import dev.secateur.io.onnx.OnnxOptions;
 import dev.secateur.io.pytorch.StateDict;
 import dev.secateur.nn.Architectures;
 import dev.secateur.nn.Model;
@@ -11,6 +12,7 @@ import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Shape;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -18,6 +20,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Consumer;
 import java.util.regex.Pattern;
 
 /** Reads models from files. */
@@ -134,6 +137,17 @@ public final class Models {
   }
 
   /**
+   * An ONNX file; see {@link OnnxImport}.
+   *
+   * @param warnings told, in one line each, what was left out
+   * @throws SecateurException for a file that is no network we know, in one line
+   */
+  public static Model importOnnx(Path file, OnnxOptions options, Consumer<String> warnings)
+      throws IOException {
+    return OnnxImport.read(file, options, warnings);
+  }
+
+  /**
    * A native model file.
    *
    * @throws SecateurException for anything else, naming the file and what is wrong
@@ -149,12 +163,22 @@ public final class Models {
 
   /** Writes an ONNX file, opset 17; see {@link OnnxExport}. */
   public static void exportOnnx(Model model, Path file) {
-    OnnxMl.ModelProto proto = OnnxExport.export(model);
-    AtomicFile.write(file, proto::writeTo);
+    OnnxExport.write(model, file);
   }
 
-  /** Writes the parameters alone under their PyTorch names, as plain safetensors (F32). */
-  public static void exportSafetensors(Model model, Path file) {
+  /**
+   * Writes the parameters alone under their PyTorch names, as plain safetensors (F32), and beside
+   * them NAME.channels.json: what each layer is and how many channels it has, to build the smaller
+   * network by.
+   *
+   * @return the JSON file
+   */
+  public static Path exportSafetensors(Model model, Path file) {
+    String name = file.getFileName().toString().replaceFirst("\\.safetensors$", "");
+    Path beside = file.resolveSibling(name + ".channels.json");
     AtomicFile.write(file, out -> NativeFormat.writeParameters(model, out));
+    byte[] json = ChannelCounts.json(model.graph()).getBytes(StandardCharsets.UTF_8);
+    AtomicFile.write(beside, out -> out.write(json));
+    return beside;
   }
 }

@@ -5,7 +5,6 @@ import dev.secateur.device.Arena;
 import dev.secateur.device.Device;
 import dev.secateur.device.Epilogue;
 import dev.secateur.device.Kernel;
-import dev.secateur.device.PoolSpec;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Shape;
@@ -43,6 +42,7 @@ public final class InferenceProgram implements AutoCloseable {
   private final Map<String, Tensor> values = new HashMap<>();
   private final Map<String, SlabPool.Slab> slabs = new HashMap<>();
   private final SlabPool pool;
+  private final ForwardKernels forward;
   private final Map<String, Integer> readsLeft = new HashMap<>();
   private final Tensor output;
 
@@ -57,6 +57,7 @@ public final class InferenceProgram implements AutoCloseable {
     this.batch = batch;
     this.arena = device.newArena();
     this.pool = new SlabPool(arena);
+    this.forward = new ForwardKernels(device, arena, this::snapshot);
     Shape in = graph.shape(graph.input().name()).with(0, batch);
     this.pixels = arena.allocate(in, DType.U8, Layout.PLAIN);
     Map<String, Long> columns = new HashMap<>();
@@ -208,12 +209,26 @@ public final class InferenceProgram implements AutoCloseable {
     return logits ? DType.F32 : device.activationType();
   }
 
-  private Tensor take(Node n, Layout layout) {
+  private Tensor take(Node n) {
+    long elements = graph.shape(n.name()).with(0, batch).elements();
+    slabs.put(n.name(), pool.take(elements * typeOf(graph, n, device).bytes()));
+    return in(slabs.get(n.name()), n);
+  }
+
+  /** The memory of a node's first input, if nothing else reads it. */
+  private Tensor takeOver(Node n) {
+    String source = n.inputs().get(0);
+    if (readsLeft.get(source) > 1 || !slabs.containsKey(source)) {
+      return take(n);
+    }
+    slabs.put(n.name(), slabs.remove(source));
+    return in(slabs.get(n.name()), n);
+  }
+
+  private Tensor in(SlabPool.Slab slab, Node n) {
     Shape shape = graph.shape(n.name()).with(0, batch);
-    DType type = typeOf(graph, n, device);
-    SlabPool.Slab slab = pool.take(shape.elements() * type.bytes());
-    slabs.put(n.name(), slab);
-    return slab.as(shape, type, layout);
+    Layout layout = shape.rank() == 4 ? device.activationLayout() : Layout.PLAIN;
+    return slab.as(shape, typeOf(graph, n, device), layout);
   }
 
   /** The network's result in F32. */
@@ -236,7 +251,6 @@ public final class InferenceProgram implements AutoCloseable {
 
   private void emit(Node n) {
     List<String> reads = reads(n);
-    Layout layout = graph.shape(n.name()).rank() == 4 ? device.activationLayout() : Layout.PLAIN;
     Fused f = fusedAt.get(n.name());
     if (f == null && isView(graph, n)) {
       Tensor x = values.get(n.inputs().get(0));
@@ -260,7 +274,7 @@ public final class InferenceProgram implements AutoCloseable {
       readsLeft.merge(source, -1, Integer::sum);
       return;
     }
-    Tensor y = take(n, layout);
+    Tensor y = f == null && ForwardKernels.worksInPlace(n.op()) ? takeOver(n) : take(n);
     values.put(n.name(), y);
     List<Tensor> x = reads.stream().map(values::get).toList();
     if (f != null && f.first().op() instanceof Op.Convolution c) {
@@ -270,16 +284,19 @@ public final class InferenceProgram implements AutoCloseable {
       Op.BatchNorm bn = (Op.BatchNorm) f.first().op();
       kernels.add(
           device.batchNormInference(
-              x.get(0),
+              forward.image(x.get(0)),
               snapshot(name + ".weight"),
               snapshot(name + ".bias"),
               snapshot(name + ".running_mean"),
               snapshot(name + ".running_var"),
               bn.eps(),
               f.activation(),
-              y));
+              forward.image(y)));
+    } else if (n.op() instanceof Op.Input) {
+      InputScale s = InputScale.of(net, arena);
+      kernels.add(device.imageInput(pixels, Optional.empty(), 0, s.scale(), s.shift(), y));
     } else {
-      plain(n, x, y);
+      kernels.add(forward.of(n, x, y));
     }
     reads.forEach(this::release);
   }
@@ -345,41 +362,5 @@ public final class InferenceProgram implements AutoCloseable {
     Tensor copy = arena.allocate(t.shape(), type, Layout.PLAIN);
     device.upload(device.downloadFloats(t), copy);
     return copy;
-  }
-
-  private void plain(Node n, List<Tensor> x, Tensor y) {
-    String name = n.name();
-    Op op = n.op();
-    if (op instanceof Op.Input) {
-      InputScale s = InputScale.of(net, arena);
-      kernels.add(device.imageInput(pixels, Optional.empty(), 0, s.scale(), s.shift(), y));
-    } else if (op instanceof Op.Activate a) {
-      kernels.add(device.activation(a.activation(), x.get(0), y));
-    } else if (op instanceof Op.Pool p) {
-      kernels.add(device.pool(p.spec(), x.get(0), y));
-    } else if (op instanceof Op.GlobalPool g) {
-      kernels.add(device.pool(window(g, x.get(0).shape()), x.get(0), y));
-    } else if (op instanceof Op.Add) {
-      kernels.add(device.add(x.get(0), x.get(1), Activation.NONE, y));
-    } else if (op instanceof Op.Concat) {
-      kernels.add(device.concat(x, y));
-    } else if (op instanceof Op.Shortcut s) {
-      kernels.add(device.shortcut(x.get(0), s.stride(), s.before(), y));
-    } else if (op instanceof Op.Flatten) {
-      Tensor nchw =
-          new Tensor(y.buffer(), y.byteOffset(), x.get(0).shape(), y.dtype(), Layout.PLAIN);
-      kernels.add(device.copy(x.get(0), nchw));
-    } else if (op instanceof Op.Linear l) {
-      Epilogue e = l.bias() ? Epilogue.bias(snapshot(name + ".bias", y.dtype())) : Epilogue.NONE;
-      Tensor w = snapshot(name + ".weight", device.activationType());
-      kernels.add(device.linear(x.get(0), w, e, y));
-    } else {
-      throw new IllegalStateException("no code for " + op);
-    }
-  }
-
-  /** Global pooling as a window over the whole of x. */
-  static PoolSpec window(Op.GlobalPool g, Shape x) {
-    return new PoolSpec(g.kind(), x.size(2), x.size(3), 1, 1, 0, 0, 0, 0);
   }
 }

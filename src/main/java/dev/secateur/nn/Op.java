@@ -5,6 +5,7 @@ import dev.secateur.device.ConvolutionSpec;
 import dev.secateur.device.ElementwiseSpec;
 import dev.secateur.device.PoolSpec;
 import dev.secateur.device.ResizeSpec;
+import dev.secateur.tensor.Shape;
 import java.util.List;
 
 /** What a {@link Node} computes. Structure only: numbers live in {@link Model#parameters}. */
@@ -36,7 +37,12 @@ public sealed interface Op {
   record Pool(PoolSpec spec) implements Op {}
 
   /** Pooling over all of H and W to (N,C,1,1). */
-  record GlobalPool(PoolSpec.Kind kind) implements Op {}
+  record GlobalPool(PoolSpec.Kind kind) implements Op {
+    /** The same as a window over the whole of an input. */
+    PoolSpec window(Shape x) {
+      return new PoolSpec(kind, x.size(2), x.size(3), 1, 1, 0, 0, 0, 0);
+    }
+  }
 
   /** Element-wise sum of two inputs. */
   record Add() implements Op {}

@@ -6,8 +6,8 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
-/** Output shapes of all nodes for one image. */
-final class ShapeInference {
+/** Output shapes of nodes for one image. */
+public final class ShapeInference {
   private ShapeInference() {}
 
   static Map<String, Shape> infer(List<Node> nodes) {
@@ -24,7 +24,12 @@ final class ShapeInference {
     return shapes;
   }
 
-  static Shape output(Op op, List<Shape> in) {
+  /**
+   * The shape of an operation's output.
+   *
+   * @throws IllegalArgumentException when the inputs do not fit
+   */
+  public static Shape output(Op op, List<Shape> in) {
     if (op instanceof Op.Input i) {
       return Shape.of(1, i.channels(), i.height(), i.width());
     }

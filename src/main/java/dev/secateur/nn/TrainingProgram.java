@@ -458,7 +458,7 @@ public final class TrainingProgram implements AutoCloseable {
     } else if (op instanceof Op.Pool p) {
       pool(n, p.spec(), dy);
     } else if (op instanceof Op.GlobalPool p) {
-      pool(n, InferenceProgram.window(p, x.shape()), dy);
+      pool(n, p.window(x.shape()), dy);
     } else if (op instanceof Op.Concat) {
       List<Tensor> parts = n.inputs().stream().map(values::get).toList();
       forward.put(name, device.concat(parts, y));

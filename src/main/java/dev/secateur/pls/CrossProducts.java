@@ -206,6 +206,24 @@ public final class CrossProducts implements AutoCloseable {
     return k;
   }
 
+  /** XᵀX as a matrix of its own, F64 (features, features), X shifted but not centred. */
+  Tensor product(Arena into) {
+    Tensor out = into.doubles(features, features);
+    if (folding) {
+      device.copy(folded, out).launch();
+      return out;
+    }
+    try (Arena scratch = device.newArena()) {
+      Tensor part = scratch.floats(features, features);
+      for (Tensor x : chunks) {
+        device.syrk(1, x, 0, part).launch();
+        device.accumulate(part, out).launch();
+      }
+      device.synchronize();
+    }
+    return out;
+  }
+
   /** Bytes of device memory held. */
   public long bytes() {
     return arena.bytes();
@@ -226,6 +244,11 @@ public final class CrossProducts implements AutoCloseable {
   /** F64 (1). */
   Tensor samples() {
     return n;
+  }
+
+  /** What has been taken from each row of X, F32 (features). */
+  Tensor shift() {
+    return shift;
   }
 
   /** ΣX, F64 (features). */

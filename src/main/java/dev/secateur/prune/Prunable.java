@@ -5,32 +5,59 @@ import dev.secateur.nn.Node;
 import dev.secateur.nn.Op;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 
 /**
  * The convolutions that may lose filters, as the paper chooses them: in ResNets those inside blocks
  * whose channels are not added to a shortcut, in VGG all but the last.
  */
-public final class Prunable {
+final class Prunable {
   private Prunable() {}
 
   /** Names in the graph's order. */
-  public static List<String> convolutions(Graph graph) {
+  static List<String> convolutions(Graph graph) {
     List<String> out = new ArrayList<>();
     boolean residual = graph.nodes().stream().anyMatch(n -> n.op() instanceof Op.Add);
     String last = "";
     for (Node n : graph.nodes()) {
       if (n.op() instanceof Op.Convolution c) {
         last = n.name();
+        List<Node> readers = new ArrayList<>();
+        boolean free = collect(graph, n, readers) && !readers.isEmpty();
         // in a residual network channels with several readers are a block's input, not its inside
-        Optional<Reach> reach =
-            Reach.of(graph, n).filter(r -> !residual || r.readers().size() == 1);
-        if (c.spec().groups() == 1 && reach.isPresent()) {
+        if (c.spec().groups() == 1 && free && (!residual || readers.size() == 1)) {
           out.add(n.name());
         }
       }
     }
     out.remove(last);
     return out;
+  }
+
+  /**
+   * Convolutions (one group) and linear layers whose input channels these are; false where the
+   * channels meet something else that could couple them with others (an add, a concat).
+   */
+  private static boolean collect(Graph graph, Node from, List<Node> readers) {
+    for (Node n : graph.consumers(from.name())) {
+      Op op = n.op();
+      if (Coupling.producer(n) && Coupling.groups(op) == 1) {
+        readers.add(n);
+      } else if (op instanceof Op.BatchNorm
+          || op instanceof Op.Activate
+          || op instanceof Op.Elementwise
+          || op instanceof Op.Pool
+          || op instanceof Op.GlobalPool
+          || op instanceof Op.Pad
+          || op instanceof Op.Resize
+          || op instanceof Op.Flatten
+          || op instanceof Op.Identity) {
+        if (!collect(graph, n, readers)) {
+          return false;
+        }
+      } else {
+        return false;
+      }
+    }
+    return from != graph.output();
   }
 }

@@ -2,18 +2,23 @@ package dev.secateur.prune;
 
 import dev.secateur.device.PoolSpec;
 import dev.secateur.train.TrainingOptions;
+import java.util.List;
 import java.util.Optional;
 
 /**
  * How a run prunes. It ends at the first rule that holds.
  *
- * @param rate part of the remaining prunable filters that goes in each iteration
+ * @param scope which filters may go
+ * @param groupScore how the scores of filters that go together become one
+ * @param constraints what every selection respects; its rates refer to the original network
+ * @param rate part of the remaining prunable filters that goes in each iteration; empty: one
+ *     iteration removes as many as reach the targets
  * @param iterations at most so many
- * @param targetMacs end once the MACs are at most this part of the original's
+ * @param targets end once all are reached; empty: no such rule
  * @param maxDrop end once the held-out top-1 is more than so many points below the original's; the
  *     last iteration that is not becomes the result
  * @param holdOut part of the training images that decides, unseen by scoring and fine-tuning
- * @param components of PLS
+ * @param criterion what says which filters go
  * @param pool how a channel becomes one number
  * @param samples training images to score on
  * @param scoringBatch images at once while scoring and evaluating
@@ -22,12 +27,15 @@ import java.util.Optional;
  * @param seed of the hold-out
  */
 public record PruneOptions(
-    double rate,
+    Scope scope,
+    GroupScore groupScore,
+    Constraints constraints,
+    Optional<Double> rate,
     int iterations,
-    Optional<Double> targetMacs,
+    List<Target> targets,
     Optional<Double> maxDrop,
     double holdOut,
-    int components,
+    Criterion criterion,
     PoolSpec.Kind pool,
     int samples,
     int scoringBatch,

@@ -11,6 +11,7 @@ import dev.secateur.nn.Cost;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Network;
+import dev.secateur.nn.Node;
 import dev.secateur.train.EpochMetrics;
 import dev.secateur.train.Evaluation;
 import dev.secateur.train.Evaluator;
@@ -21,8 +22,10 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 
 /**
  * The main job: score, remove, fine-tune, again and again (paper, algorithm 1). Scoring and
@@ -52,7 +55,7 @@ public final class PruneRun {
    * What came of a run.
    *
    * @param chosen the iteration that {@code model.sct} is
-   * @param stoppedBy iterations, target-macs or max-drop
+   * @param stoppedBy iterations, max-drop, or the targets' options, separated by commas
    */
   public record Result(List<IterationMetrics> iterations, int chosen, String stoppedBy) {}
 
@@ -63,7 +66,8 @@ public final class PruneRun {
    * @param config what identifies the run, kept in run.json
    * @param resume go on with a run that is there
    * @param listener told each iteration, also those of an earlier start
-   * @throws SecateurException for data that does not fit, a rate that cannot be, a directory in use
+   * @throws SecateurException for data that does not fit, a rate or target that cannot be, a
+   *     pattern without layers, a directory in use
    */
   public static Result prune(
       Device device,
@@ -76,9 +80,38 @@ public final class PruneRun {
       ProgressListener progress,
       Consumer<IterationMetrics> listener)
       throws IOException {
+    checkPossible(model.graph(), options);
     RunDirectory run = RunDirectory.open(directory, config, resume);
     HoldOut parts = HoldOut.of(train, options.holdOut(), options.seed());
     return new PruneRun(device, options, parts, progress, listener).run(model, run, directory);
+  }
+
+  /** Says before the first batch what could only be found out after many. */
+  private static void checkPossible(Graph graph, PruneOptions options) {
+    Constraints constraints = options.constraints();
+    constraints.check(
+        graph.nodes().stream().filter(n -> Units.filters(n.op())).map(Node::name).toList());
+    Units units = Units.of(graph, options.scope(), constraints::keeps);
+    Selection selection = Selection.unscored(units, constraints, graph);
+    Graph least = Surgery.shrink(graph, selection.all());
+    for (Target t : options.targets()) {
+      if (!t.reached(graph, least)) {
+        throw new SecateurException(t.unreachable(graph, least));
+      }
+    }
+    double lost =
+        units.filters() * (1 - Math.pow(1 - options.rate().orElse(1.0), options.iterations()));
+    if (selection.urgent() > lost) {
+      throw new SecateurException(
+          String.format(
+              Locale.ROOT,
+              "--min-rate asks for %d of %d filters, but %d iterations of rate %s remove %.0f",
+              selection.urgent(),
+              units.filters(),
+              options.iterations(),
+              options.rate().orElseThrow(),
+              lost));
+    }
   }
 
   private Result run(Model original, RunDirectory run, Path directory) throws IOException {
@@ -89,7 +122,7 @@ public final class PruneRun {
     }
     Model model = done.isEmpty() ? original : run.model(done.size() - 1);
     while (true) {
-      String reason = done.isEmpty() ? "" : stop(done);
+      String reason = done.isEmpty() ? "" : stop(done, original.graph(), model.graph());
       if (!reason.isEmpty()) {
         int last = done.size() - 1;
         int chosen = reason.equals("max-drop") ? last - 1 : last;
@@ -103,54 +136,50 @@ public final class PruneRun {
         run.writeRun(json);
         return new Result(done, chosen, reason);
       }
-      model = iterate(model, done, run);
+      model = iterate(original.graph(), model, done, run);
       run.writeSummary(done);
       listener.accept(done.get(done.size() - 1));
     }
   }
 
-  private String stop(List<IterationMetrics> done) {
+  private String stop(List<IterationMetrics> done, Graph original, Graph now) {
     IterationMetrics first = done.get(0);
     IterationMetrics last = done.get(done.size() - 1);
     if (options.maxDrop().filter(d -> first.accuracy() - last.accuracy() > d).isPresent()) {
       return "max-drop";
     }
-    if (options.targetMacs().filter(t -> last.macs() <= t * first.macs()).isPresent()) {
-      return "target-macs";
+    List<Target> targets = options.targets();
+    if (!targets.isEmpty() && Target.reached(targets, original, now)) {
+      return targets.stream().map(Target::option).collect(Collectors.joining(","));
     }
     return last.iteration() >= options.iterations() ? "iterations" : "";
   }
 
-  private Model iterate(Model model, List<IterationMetrics> done, RunDirectory run)
+  private Model iterate(Graph original, Model model, List<IterationMetrics> done, RunDirectory run)
       throws IOException {
     int number = done.size();
     if (number == 0) {
       Evaluation e = evaluate(model);
       done.add(metrics(0, model.graph(), Map.of(), e.top1(), e, List.of()));
-      run.save(0, model, done.get(0), new Scores(Map.of()));
+      run.save(0, model, done.get(0), new Scores(options.criterion().name(), Map.of()));
       return model;
     }
+    Units units = Units.of(model.graph(), options.scope(), options.constraints()::keeps);
     Scores scores;
     try (Network net = new Network(device, model)) {
       scores =
           Scorer.score(
+              options.criterion(),
               net,
-              data.train(),
-              options.components(),
-              options.pool(),
-              options.samples(),
-              options.scoringBatch(),
-              progress);
+              units.layers(),
+              new ScoringData(
+                  data.train(),
+                  options.samples(),
+                  options.scoringBatch(),
+                  options.pool(),
+                  progress));
     }
-    Map<String, int[]> removed = Selection.lowest(scores, options.rate());
-    if (removed.isEmpty()) {
-      throw new SecateurException(
-          "rate "
-              + options.rate()
-              + " removes no filter of the "
-              + filters(model.graph())
-              + " left");
-    }
+    Map<String, int[]> removed = select(original, units, scores);
     Model smaller = Surgery.remove(device, model, removed);
     double afterPruning = evaluate(smaller).top1();
     List<EpochMetrics> epochs = List.of();
@@ -169,13 +198,42 @@ public final class PruneRun {
     return smaller;
   }
 
+  private Map<String, int[]> select(Graph original, Units units, Scores scores) {
+    Selection selection =
+        new Selection(units, scores, options.groupScore(), options.constraints(), original);
+    List<Target> targets = options.targets();
+    Map<String, int[]> removed = Map.of();
+    if (options.rate().isPresent()
+        && (targets.isEmpty() || selection.allows(options.rate().get()))) {
+      removed = selection.lowest(options.rate().get());
+    }
+    if (removed.isEmpty() && !targets.isEmpty()) {
+      // no rate, or it is too much or too little for what is left: the last step
+      removed =
+          selection
+              .until(g -> Target.reached(targets, original, g))
+              .orElseThrow(() -> new SecateurException("the targets are out of reach"));
+    }
+    if (removed.isEmpty()) {
+      int multiple = options.constraints().roundTo();
+      throw new SecateurException(
+          "rate "
+              + options.rate().orElseThrow()
+              + " removes no filter of the "
+              + units.filters()
+              + " left"
+              + (multiple > 1 ? " when those kept are multiples of " + multiple : ""));
+    }
+    return removed;
+  }
+
   private Evaluation evaluate(Model model) {
     try (Network net = new Network(device, model)) {
       return Evaluator.evaluate(net, data.held(), options.scoringBatch(), progress);
     }
   }
 
-  private static IterationMetrics metrics(
+  private IterationMetrics metrics(
       int number,
       Graph graph,
       Map<String, int[]> removed,
@@ -185,7 +243,7 @@ public final class PruneRun {
     Cost cost = Cost.of(graph);
     return new IterationMetrics(
         number,
-        filters(graph),
+        Units.of(graph, options.scope(), options.constraints()::keeps).filters(),
         cost.parameters(),
         cost.macs(),
         removed,
@@ -193,9 +251,5 @@ public final class PruneRun {
         e.top1(),
         e.loss(),
         epochs);
-  }
-
-  private static long filters(Graph graph) {
-    return Prunable.convolutions(graph).stream().mapToLong(c -> graph.shape(c).dim(1)).sum();
   }
 }

@@ -13,8 +13,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.Comparator;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
 import java.util.stream.Stream;
 
 /**
@@ -50,21 +52,22 @@ final class RunDirectory {
         throw new SecateurException(file + ": is damaged", e);
       }
       JsonNode now = Json.MAPPER.readTree(config.toString());
-      now.fieldNames()
-          .forEachRemaining(
-              key -> {
-                if (!now.get(key).equals(earlier.path(key))) {
-                  throw new SecateurException(
-                      file
-                          + ": "
-                          + key
-                          + " was "
-                          + earlier.path(key)
-                          + ", now it is "
-                          + now.get(key)
-                          + "; --resume goes on with the same settings only");
-                }
-              });
+      Set<String> keys = new LinkedHashSet<>();
+      now.fieldNames().forEachRemaining(keys::add);
+      earlier.fieldNames().forEachRemaining(keys::add);
+      for (String key : keys) {
+        if (!now.path(key).equals(earlier.path(key))) {
+          throw new SecateurException(
+              file
+                  + ": "
+                  + key
+                  + " was "
+                  + (earlier.has(key) ? earlier.get(key) : "not given")
+                  + ", now it is "
+                  + (now.has(key) ? now.get(key) : "not given")
+                  + "; --resume goes on with the same settings only");
+        }
+      }
     } else {
       if (Files.exists(dir) && !Files.isDirectory(dir)) {
         throw new SecateurException(dir + " is a file; -o expects a directory");

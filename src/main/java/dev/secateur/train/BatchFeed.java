@@ -165,6 +165,13 @@ public final class BatchFeed implements AutoCloseable {
     return rows;
   }
 
+  /** The labels that {@link #next} uploaded last, by row; below 0 in a row that does not count. */
+  public int[] labels() {
+    int[] out = new int[batch];
+    slots[(turn + SLOTS - 1) % SLOTS].labels().bytes().asIntBuffer().get(out);
+    return out;
+  }
+
   /**
    * Moves rows from the end to where an image could not be read, and returns how many there are.
    * Rows that became free have label -1 and repeat other rows' pixels, because batch norm sees

@@ -149,7 +149,7 @@ interface ArgumentConformance extends Conformance {
     Tensor labels = ints(new int[3], 3);
     Tensor metrics = doubles(4);
     Optional<Tensor> none = Optional.empty();
-    assertRefused("softmax", () -> d.softmax(logits, plain(4, 3)));
+    assertRefused("softmax", () -> d.vision().softmax(logits, plain(4, 3)));
     assertRefused("labels", () -> d.crossEntropy(logits, ints(new int[2], 2), 0, metrics, none));
     assertRefused("label type", () -> d.crossEntropy(logits, plain(3), 0, metrics, none));
     assertRefused("metrics", () -> d.crossEntropy(logits, labels, 0, doubles(3), none));

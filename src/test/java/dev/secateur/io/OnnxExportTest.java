@@ -15,10 +15,13 @@ import dev.secateur.nn.Model;
 import dev.secateur.nn.Node;
 import dev.secateur.nn.Op;
 import dev.secateur.nn.ParameterShapes;
-import dev.secateur.prune.Prunable;
+import dev.secateur.prune.Constraints;
+import dev.secateur.prune.GroupScore;
+import dev.secateur.prune.Scope;
 import dev.secateur.prune.Scores;
 import dev.secateur.prune.Selection;
 import dev.secateur.prune.Surgery;
+import dev.secateur.prune.Units;
 import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Shape;
 import java.io.IOException;
@@ -56,7 +59,8 @@ class OnnxExportTest {
     same(model);
     SplittableRandom random = new SplittableRandom(2);
     Map<String, float[]> scores = new LinkedHashMap<>();
-    for (String c : Prunable.convolutions(model.graph())) {
+    Units units = Units.of(model.graph(), Scope.PAPER);
+    for (String c : units.layers()) {
       float[] s = new float[model.graph().shape(c).size(1)];
       for (int i = 0; i < s.length; i++) {
         s[i] = random.nextFloat();
@@ -64,7 +68,10 @@ class OnnxExportTest {
       scores.put(c, s);
     }
     try (Device device = new CpuDevice()) {
-      same(Surgery.remove(device, model, Selection.lowest(new Scores(scores), 0.3)));
+      Selection selection =
+          new Selection(
+              units, new Scores("", scores), GroupScore.MEAN, Constraints.NONE, model.graph());
+      same(Surgery.remove(device, model, selection.lowest(0.3)));
     }
   }
 

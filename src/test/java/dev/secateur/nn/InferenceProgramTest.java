@@ -4,15 +4,13 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.secateur.conformance.ReferenceLayers;
-import dev.secateur.device.Activation;
 import dev.secateur.device.Device;
 import dev.secateur.device.HostBuffer;
 import dev.secateur.device.PoolSpec;
 import dev.secateur.device.cpu.CpuDevice;
+import dev.secateur.device.cuda.TestCuda;
 import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Shape;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -21,6 +19,7 @@ import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Whole networks on the device against an unfused double-precision interpreter in plain Java. */
 class InferenceProgramTest {
@@ -36,10 +35,29 @@ class InferenceProgramTest {
   })
   void logitsEqualTheReference(String name, int channels, int size, int batch) {
     Model model = randomised(Architectures.create(name, 10, channels, size, 7), 11);
-    byte[] pixels = pixels(batch * channels * size * size);
+    checkEqualsReference(new CpuDevice(), model, batch);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 3})
+  void everyOpEqualsTheReference(int batch) {
+    checkEqualsReference(new CpuDevice(), vision(), batch);
+  }
+
+  @Test
+  void everyOpEqualsTheReferenceOnCuda() {
+    checkEqualsReference(TestCuda.open(), vision(), 2);
+  }
+
+  private static Model vision() {
+    return randomised(VisionGraph.model(5), 6);
+  }
+
+  private static void checkEqualsReference(Device opened, Model model, int batch) {
+    byte[] pixels = pixels(batch * (int) model.graph().shape("input").elements());
     double[] expected =
-        new Reference(model, batch, pixels).run().get(model.graph().output().name());
-    try (Device device = new CpuDevice();
+        new ReferenceNetwork(model, batch, pixels).run().get(model.graph().output().name());
+    try (Device device = opened;
         Network net = new Network(device, model);
         InferenceProgram program = InferenceProgram.compile(net, batch, Optional.empty())) {
       upload(device, program, pixels);
@@ -63,7 +81,7 @@ class InferenceProgramTest {
     Model model = randomised(Architectures.create("resnet8", 10, 3, 32, 3), 5);
     int batch = 3;
     byte[] pixels = pixels(batch * 3 * 32 * 32);
-    Map<String, double[]> values = new Reference(model, batch, pixels).run();
+    Map<String, double[]> values = new ReferenceNetwork(model, batch, pixels).run();
     List<String> taps = List.of("layer1.0.conv1", "layer2.0.conv1", "layer3.0.conv1");
     try (Device device = new CpuDevice();
         Network net = new Network(device, model);
@@ -165,82 +183,6 @@ class InferenceProgramTest {
       host.bytes().put(0, pixels);
       device.upload(host, program.pixels());
       host.awaitRead();
-    }
-  }
-
-  /** One node after another, NCHW, double precision. */
-  private record Reference(Model model, int batch, byte[] pixels) {
-    Map<String, double[]> run() {
-      Map<String, double[]> values = new HashMap<>();
-      for (Node n : model.graph().nodes()) {
-        List<double[]> in = n.inputs().stream().map(values::get).toList();
-        values.put(n.name(), node(n, in));
-      }
-      return values;
-    }
-
-    private double[] p(String name) {
-      float[] data = model.parameters().get(name).data();
-      double[] out = new double[data.length];
-      for (int i = 0; i < out.length; i++) {
-        out[i] = data[i];
-      }
-      return out;
-    }
-
-    private Shape shape(String name) {
-      return model.graph().shape(name).with(0, batch);
-    }
-
-    private double[] node(Node n, List<double[]> in) {
-      Op op = n.op();
-      Shape ys = shape(n.name());
-      Shape xs = n.inputs().isEmpty() ? ys : shape(n.inputs().get(0));
-      if (op instanceof Op.Input i) {
-        double[] y = new double[(int) ys.elements()];
-        double[] mean = p(n.name() + ".mean");
-        double[] std = p(n.name() + ".std");
-        int plane = i.height() * i.width();
-        for (int k = 0; k < y.length; k++) {
-          int c = k / plane % i.channels();
-          y[k] = ((pixels[k] & 255) - mean[c]) / std[c];
-        }
-        return y;
-      } else if (op instanceof Op.Convolution c) {
-        Shape ws = model.parameters().get(n.name() + ".weight").shape();
-        double[] w = p(n.name() + ".weight");
-        return biased(n, c.bias(), ys, ReferenceLayers.convolution(c.spec(), in.get(0), xs, w, ws));
-      } else if (op instanceof Op.BatchNorm b) {
-        return ReferenceLayers.batchNorm(
-            in.get(0),
-            xs,
-            p(n.name() + ".weight"),
-            p(n.name() + ".bias"),
-            p(n.name() + ".running_mean"),
-            p(n.name() + ".running_var"),
-            b.eps());
-      } else if (op instanceof Op.Activate a) {
-        return ReferenceLayers.activation(a.activation(), in.get(0));
-      } else if (op instanceof Op.Add) {
-        return ReferenceLayers.add(in.get(0), in.get(1));
-      } else if (op instanceof Op.Pool pool) {
-        return ReferenceLayers.pool(pool.spec(), in.get(0), xs);
-      } else if (op instanceof Op.GlobalPool g) {
-        return ReferenceLayers.pool(InferenceProgram.window(g, xs), in.get(0), xs);
-      } else if (op instanceof Op.Shortcut s) {
-        return ReferenceLayers.shortcut(in.get(0), xs, s.stride(), s.before(), ys);
-      } else if (op instanceof Op.Flatten || op instanceof Op.Identity) {
-        return in.get(0);
-      } else if (op instanceof Op.Linear l) {
-        double[] product = ReferenceLayers.linear(in.get(0), p(n.name() + ".weight"), xs.size(1));
-        return biased(n, l.bias(), ys, product);
-      }
-      throw new AssertionError("no reference for " + op);
-    }
-
-    private double[] biased(Node n, boolean bias, Shape ys, double[] y) {
-      Optional<double[]> b = bias ? Optional.of(p(n.name() + ".bias")) : Optional.empty();
-      return ReferenceLayers.epilogue(y, ys, b, Optional.empty(), Activation.NONE);
     }
   }
 }

@@ -17,6 +17,7 @@ import dev.secateur.nn.Model;
 import dev.secateur.nn.Network;
 import dev.secateur.nn.Sgd;
 import dev.secateur.nn.TrainingProgram;
+import dev.secateur.prune.criterion.Criteria;
 import dev.secateur.train.Augmentation;
 import dev.secateur.train.BatchFeed;
 import dev.secateur.train.ProgressListener;
@@ -70,8 +71,17 @@ class CudaAndCpuTest {
   private static Scores score(Device device, Model model, Dataset data) {
     try (Network net = new Network(device, model)) {
       return Scorer.score(
-          net, data, 2, PoolSpec.Kind.MAX, data.size(), BATCH, ProgressListener.none());
+          Criteria.named("pls-vip", new Criteria.Settings(2, 1)),
+          net,
+          Units.of(net.graph(), Scope.PAPER).layers(),
+          new ScoringData(data, data.size(), BATCH, PoolSpec.Kind.MAX, ProgressListener.none()));
     }
+  }
+
+  private static Map<String, int[]> lowest(Model model, Scores scores) {
+    Units units = Units.of(model.graph(), Scope.PAPER);
+    return new Selection(units, scores, GroupScore.MEAN, Constraints.NONE, model.graph())
+        .lowest(0.3);
   }
 
   @ParameterizedTest
@@ -87,10 +97,12 @@ class CudaAndCpuTest {
     try (Device cuda = TestCuda.open()) {
       got = score(cuda, model, data);
     }
-    assertEquals(expected.vip().keySet(), got.vip().keySet());
-    expected.vip().forEach((name, vip) -> assertArrayEquals(vip, got.vip().get(name), 1e-3f, name));
-    Map<String, int[]> chosen = Selection.lowest(expected, 0.3);
-    Map<String, int[]> other = Selection.lowest(got, 0.3);
+    assertEquals(expected.byFilter().keySet(), got.byFilter().keySet());
+    expected
+        .byFilter()
+        .forEach((name, vip) -> assertArrayEquals(vip, got.byFilter().get(name), 1e-3f, name));
+    Map<String, int[]> chosen = lowest(model, expected);
+    Map<String, int[]> other = lowest(model, got);
     assertEquals(chosen.keySet(), other.keySet());
     chosen.forEach((name, filters) -> assertArrayEquals(filters, other.get(name), name));
   }

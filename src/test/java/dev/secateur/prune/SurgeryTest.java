@@ -6,24 +6,23 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.secateur.SecateurException;
+import dev.secateur.device.ConvolutionSpec;
 import dev.secateur.device.Device;
-import dev.secateur.device.HostBuffer;
 import dev.secateur.device.cpu.CpuDevice;
 import dev.secateur.io.AtomicFile;
 import dev.secateur.io.Models;
 import dev.secateur.nn.Architectures;
-import dev.secateur.nn.InferenceProgram;
+import dev.secateur.nn.Graph;
 import dev.secateur.nn.Model;
-import dev.secateur.nn.Network;
 import dev.secateur.nn.Node;
-import dev.secateur.tensor.HostTensor;
+import dev.secateur.nn.Op;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -43,31 +42,19 @@ class SurgeryTest {
     "resnet50, 1"
   })
   void thePrunedNetworkEqualsTheZeroedOne(String name, int sets) throws IOException {
-    Model model = positiveNorms(Architectures.create(name, 10, 3, 32, 1));
+    Model model = Zeroed.shifted(Architectures.create(name, 10, 3, 32, 1));
     SplittableRandom random = new SplittableRandom(5);
     try (Device device = new CpuDevice()) {
       for (int set = 0; set < sets; set++) {
-        Map<String, float[]> scores = new LinkedHashMap<>();
-        for (String c : Prunable.convolutions(model.graph())) {
-          float[] s = new float[model.graph().shape(c).size(1)];
-          for (int i = 0; i < s.length; i++) {
-            s[i] = random.nextFloat();
-          }
-          scores.put(c, s);
-        }
-        double rate = 0.1 + 0.2 * set;
-        Map<String, int[]> removed = Selection.lowest(new Scores(scores), Math.min(rate, 0.9));
+        double rate = Math.min(0.1 + 0.2 * set, 0.9);
+        Map<String, int[]> removed = Zeroed.random(model.graph(), Scope.PAPER, random).lowest(rate);
         Model pruned = Surgery.remove(device, model, removed);
         removed.forEach(
             (c, filters) ->
                 assertEquals(
                     model.graph().shape(c).dim(1) - filters.length,
                     pruned.parameters().get(c + ".weight").shape().dim(0)));
-        float[] want = logits(device, zeroed(model, removed));
-        float[] got = logits(device, pruned);
-        for (int i = 0; i < want.length; i++) {
-          assertEquals(want[i], got[i], 1e-4 * (1 + Math.abs(want[i])));
-        }
+        Zeroed.assertEqual(device, model, removed, pruned);
       }
     }
   }
@@ -76,30 +63,42 @@ class SurgeryTest {
   void resnetsOfferTheFirstConvolutionsOfTheirBlocksAndVggAllButTheLast() {
     assertEquals(
         "[layer1.0.conv1, layer2.0.conv1, layer3.0.conv1]",
-        Prunable.convolutions(Architectures.graph("resnet8", 10, 3, 32)).toString());
-    assertEquals(32, Prunable.convolutions(Architectures.graph("resnet50", 10, 3, 224)).size());
-    assertEquals(7, Prunable.convolutions(Architectures.graph("vgg11", 10, 3, 224)).size());
+        paper(Architectures.graph("resnet8", 10, 3, 32)).toString());
+    assertEquals(32, paper(Architectures.graph("resnet50", 10, 3, 224)).size());
+    assertEquals(7, paper(Architectures.graph("vgg11", 10, 3, 224)).size());
   }
 
   @Test
   void tiesAreBrokenSoThatTheCountIsExactAndEveryLayerKeepsAFilter() {
+    Node[] nodes = {
+      new Node("input", new Op.Input(1, 4, 4), List.of()),
+      new Node("a", new Op.Convolution(3, 1, 1, ConvolutionSpec.of(1, 0), false), List.of("input")),
+      new Node("b", new Op.Convolution(7, 1, 1, ConvolutionSpec.of(1, 0), false), List.of("a")),
+      new Node("c", new Op.Convolution(2, 1, 1, ConvolutionSpec.of(1, 0), false), List.of("b"))
+    };
+    Graph graph = new Graph(List.of(nodes));
     Map<String, float[]> s = new LinkedHashMap<>();
     s.put("a", new float[] {0, 0, 0});
     s.put("b", new float[] {1, 0, 1, 1, 1, 1, 1});
-    Map<String, int[]> removed = Selection.lowest(new Scores(s), 0.5);
-    assertArrayEquals(new int[] {0, 1}, removed.get("a"));
-    assertArrayEquals(new int[] {0, 1, 2}, removed.get("b"));
-    assertThrows(SecateurException.class, () -> Selection.lowest(new Scores(s), 0.95));
-    assertThrows(SecateurException.class, () -> Selection.lowest(new Scores(s), 1));
+    for (Scope scope : Scope.values()) {
+      Units units = Units.of(graph, scope);
+      Scores scores = new Scores("", s);
+      Selection of = new Selection(units, scores, GroupScore.MEAN, Constraints.NONE, graph);
+      Map<String, int[]> removed = of.lowest(0.5);
+      assertArrayEquals(new int[] {0, 1}, removed.get("a"));
+      assertArrayEquals(new int[] {0, 1, 2}, removed.get("b"));
+      assertThrows(SecateurException.class, () -> of.lowest(0.95));
+      assertThrows(SecateurException.class, () -> of.lowest(1));
+    }
   }
 
   @Test
   void modelFilesGiveBackTheSameLogitsAndSurviveAFailedWrite(@TempDir Path dir) throws IOException {
-    Model model = positiveNorms(Architectures.create("resnet8", 10, 3, 32, 1));
+    Model model = Zeroed.shifted(Architectures.create("resnet8", 10, 3, 32, 1));
     Path file = dir.resolve("m.sct");
     Models.save(model, file);
     try (Device device = new CpuDevice()) {
-      assertArrayEquals(logits(device, model), logits(device, Models.load(file)));
+      assertArrayEquals(Zeroed.logits(device, model), Zeroed.logits(device, Models.load(file)));
     }
     byte[] whole = Files.readAllBytes(file);
     assertThrows(
@@ -122,64 +121,7 @@ class SurgeryTest {
     }
   }
 
-  private static Model positiveNorms(Model m) {
-    SplittableRandom random = new SplittableRandom(8);
-    return changed(
-        m,
-        (name, d) -> {
-          if (name.endsWith(".bias") || name.endsWith("running_mean")) {
-            for (int i = 0; i < d.length; i++) {
-              d[i] = (float) random.nextDouble(-0.3, 0.3);
-            }
-          }
-        });
-  }
-
-  private static Model zeroed(Model m, Map<String, int[]> removed) {
-    Map<String, int[]> vectors = new LinkedHashMap<>();
-    for (Map.Entry<String, int[]> e : removed.entrySet()) {
-      Node n = m.graph().node(e.getKey());
-      vectors.put(n.name() + ".weight", e.getValue());
-      vectors.put(n.name() + ".bias", e.getValue());
-      for (Node norm : Reach.of(m.graph(), n).orElseThrow().norms()) {
-        vectors.put(norm.name() + ".weight", e.getValue());
-        vectors.put(norm.name() + ".bias", e.getValue());
-      }
-    }
-    return changed(
-        m,
-        (name, d) -> {
-          int[] filters = vectors.getOrDefault(name, new int[0]);
-          int each = d.length / m.parameters().get(name).shape().size(0);
-          for (int f : filters) {
-            Arrays.fill(d, f * each, (f + 1) * each, 0);
-          }
-        });
-  }
-
-  private static Model changed(Model m, java.util.function.BiConsumer<String, float[]> change) {
-    Map<String, HostTensor> out = new LinkedHashMap<>();
-    m.parameters()
-        .forEach(
-            (name, t) -> {
-              float[] d = t.data().clone();
-              change.accept(name, d);
-              out.put(name, new HostTensor(t.shape(), d));
-            });
-    return new Model(m.graph(), out, m.metadata());
-  }
-
-  private static float[] logits(Device device, Model model) {
-    try (Network net = new Network(device, model);
-        InferenceProgram program = InferenceProgram.compile(net, 2, Optional.empty());
-        HostBuffer host = device.hostBuffer(program.pixels().bytes())) {
-      SplittableRandom random = new SplittableRandom(4);
-      for (int i = 0; i < program.pixels().bytes(); i++) {
-        host.bytes().put(i, (byte) random.nextInt(256));
-      }
-      device.upload(host, program.pixels());
-      program.run();
-      return device.downloadFloats(program.output());
-    }
+  private static List<String> paper(Graph graph) {
+    return Units.of(graph, Scope.PAPER).layers();
   }
 }

@@ -54,4 +54,23 @@ final class Check {
     floats(what, t);
     shape(what, t, n);
   }
+
+  /** A float activation (N,C,H,W), channels last, or (N,C). */
+  static void channelsInnermost(String what, Tensor t) {
+    if (t.shape().rank() == 2) {
+      plain(what, t);
+    } else {
+      activation(what, t);
+    }
+  }
+
+  /** Floats of one shape, element by element in one order. */
+  static void sameOrder(String what, Tensor a, Tensor b) {
+    floats(what, a);
+    floats(what, b);
+    sameShape(what, a, b);
+    that(
+        a.layout() == b.layout() || Desc.of(a).equals(Desc.of(b)),
+        what + ": layouts of " + a + " and " + b + " differ");
+  }
 }

@@ -85,8 +85,8 @@ final class CpuBatchNorm {
     this.runningVariance = CpuViews.floats(runningVariance);
     this.dgamma = CpuViews.floats(dgamma);
     this.dbeta = CpuViews.floats(dbeta);
-    Tensor[] all = {x, gamma, beta, runningMean, runningVariance, y, dy, dx, dgamma, dbeta};
-    used = Arrays.stream(all).map(t -> (CpuBuffer) t.buffer()).distinct().toArray(CpuBuffer[]::new);
+    used =
+        CpuBuffer.distinct(x, gamma, beta, runningMean, runningVariance, y, dy, dx, dgamma, dbeta);
     this.momentum = momentum;
     this.eps = eps;
     this.relu = relu;
@@ -124,9 +124,7 @@ final class CpuBatchNorm {
     Parallel.Body writes = forward ? this::normalise : this::gradient;
     long work = (long) pixels * channels;
     return () -> {
-      for (CpuBuffer u : used) {
-        u.requireOpen();
-      }
+      CpuBuffer.requireOpen(used);
       if (forward) {
         for (int i = 0; i < period; i++) {
           a[i] = x.get(i % channels); // the first pixel: near enough to the mean to subtract it

@@ -5,6 +5,7 @@ import dev.secateur.tensor.Tensor;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
+import java.util.Arrays;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.DoublePointer;
 import org.bytedeco.javacpp.FloatPointer;
@@ -47,6 +48,20 @@ final class CpuBuffer implements Buffer {
   void requireOpen() {
     if (allocation.isNull()) {
       throw new IllegalStateException("the arena of a tensor is closed");
+    }
+  }
+
+  /** The buffers in which tensors lie. */
+  static CpuBuffer[] distinct(Tensor... tensors) {
+    return Arrays.stream(tensors)
+        .map(t -> (CpuBuffer) t.buffer())
+        .distinct()
+        .toArray(CpuBuffer[]::new);
+  }
+
+  static void requireOpen(CpuBuffer[] buffers) {
+    for (CpuBuffer b : buffers) {
+      b.requireOpen();
     }
   }
 

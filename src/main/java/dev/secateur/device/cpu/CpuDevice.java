@@ -9,6 +9,7 @@ import dev.secateur.device.HostBuffer;
 import dev.secateur.device.Kernel;
 import dev.secateur.device.PoolSpec;
 import dev.secateur.device.TrainingKernels;
+import dev.secateur.device.VisionKernels;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Tensor;
 import java.util.HashSet;
@@ -42,6 +43,7 @@ public final class CpuDevice implements Device {
   private final LinearKernels linears = new LinearKernels(dnnl);
   private final CopyKernels copies = new CopyKernels(dnnl);
   private final CpuMath math = new CpuMath();
+  private final CpuVision vision = new CpuVision(dnnl);
 
   @Override
   public String name() {
@@ -102,6 +104,11 @@ public final class CpuDevice implements Device {
 
   @Override
   public void synchronize() {}
+
+  @Override
+  public VisionKernels vision() {
+    return vision;
+  }
 
   @Override
   public Kernel convolution(
@@ -229,11 +236,6 @@ public final class CpuDevice implements Device {
   @Override
   public Kernel linearBackwardWeights(Tensor x, Tensor dy, Tensor dw) {
     return linears.backwardWeights(x, dy, dw);
-  }
-
-  @Override
-  public Kernel softmax(Tensor x, Tensor y) {
-    return pointwise.softmax(x, y);
   }
 
   @Override

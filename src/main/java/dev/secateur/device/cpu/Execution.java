@@ -31,9 +31,7 @@ final class Execution implements Kernel {
 
   @Override
   public void launch() {
-    for (CpuBuffer b : buffers) {
-      b.requireOpen();
-    }
+    CpuBuffer.requireOpen(buffers);
     Dnnl.check(
         dnnl_primitive_execute(primitive.handle(), Dnnl.stream(), memories.size(), arguments),
         "execution");

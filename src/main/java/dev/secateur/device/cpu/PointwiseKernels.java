@@ -7,7 +7,7 @@ import dev.secateur.device.Kernel;
 import dev.secateur.tensor.Tensor;
 import java.util.List;
 
-/** Activations, additions and softmax. */
+/** Activations and additions. */
 final class PointwiseKernels {
   private static final float RELU6_TOP = 6f;
   private final Dnnl dnnl;
@@ -17,7 +17,7 @@ final class PointwiseKernels {
   }
 
   Kernel activation(Activation activation, Tensor x, Tensor y) {
-    sameOrder("activation", x, y);
+    Check.sameOrder("activation", x, y);
     Desc d = Desc.flat(x);
     NativeMemory src = dnnl.memory(d, x);
     NativeMemory dst = dnnl.memory(d, y);
@@ -31,8 +31,8 @@ final class PointwiseKernels {
   }
 
   Kernel activationBackward(Activation activation, Tensor y, Tensor dy, Tensor dx) {
-    sameOrder("gradient of an activation", y, dy);
-    sameOrder("gradient of an activation", y, dx);
+    Check.sameOrder("gradient of an activation", y, dy);
+    Check.sameOrder("gradient of an activation", y, dx);
     if (activation == Activation.NONE) {
       return activation(activation, dy, dx);
     }
@@ -60,8 +60,8 @@ final class PointwiseKernels {
   }
 
   Kernel add(Tensor a, Tensor b, Activation activation, Tensor y) {
-    sameOrder("addition", a, b);
-    sameOrder("addition", a, y);
+    Check.sameOrder("addition", a, b);
+    Check.sameOrder("addition", a, y);
     if (sameMemory(b, y)) {
       return add(b, a, activation, y, Desc.flat(y)); // oneDNN works in place of the first only
     }
@@ -85,31 +85,6 @@ final class PointwiseKernels {
     return new Execution.Builder(p)
         .arg(DNNL_ARG_SRC_0, dnnl.memory(d, a))
         .arg(DNNL_ARG_SRC_1, dnnl.memory(d, b))
-        .arg(DNNL_ARG_DST, dnnl.memory(d, y))
-        .build();
-  }
-
-  Kernel softmax(Tensor x, Tensor y) {
-    Check.plain("softmax input", x);
-    Check.plain("softmax output", y);
-    Check.rank("softmax input", x, 2);
-    Check.sameShape("softmax", x, y);
-    Desc d = Desc.of(x);
-    Primitive p =
-        dnnl.primitive(
-            List.of("softmax", d),
-            (pd, a) ->
-                dnnl_softmax_forward_primitive_desc_create(
-                    pd,
-                    Dnnl.engine(),
-                    dnnl_forward_inference,
-                    dnnl_softmax_accurate,
-                    dnnl.md(d),
-                    dnnl.md(d),
-                    1,
-                    a));
-    return new Execution.Builder(p)
-        .arg(DNNL_ARG_SRC, dnnl.memory(d, x))
         .arg(DNNL_ARG_DST, dnnl.memory(d, y))
         .build();
   }
@@ -138,15 +113,6 @@ final class PointwiseKernels {
 
   private static float beta(Activation activation) {
     return activation == Activation.RELU6 ? RELU6_TOP : 0f;
-  }
-
-  private static void sameOrder(String what, Tensor a, Tensor b) {
-    Check.floats(what, a);
-    Check.floats(what, b);
-    Check.sameShape(what, a, b);
-    Check.that(
-        a.layout() == b.layout() || Desc.of(a).equals(Desc.of(b)),
-        what + ": layouts of " + a + " and " + b + " differ");
   }
 
   private static boolean sameMemory(Tensor a, Tensor b) {

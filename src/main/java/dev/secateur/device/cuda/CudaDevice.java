@@ -14,6 +14,7 @@ import dev.secateur.device.PoolSpec;
 import dev.secateur.device.Precision;
 import dev.secateur.device.TrainingKernels;
 import dev.secateur.tensor.DType;
+import dev.secateur.device.VisionKernels;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Tensor;
 import java.util.ArrayDeque;
@@ -49,6 +50,7 @@ public final class CudaDevice implements Device {
   private final CudnnNorm norms;
   private final CudnnPool pools;
   private final MixedPrecision mixed;
+  private final CudaVision vision;
   private boolean closed;
 
   private CudaDevice(int ordinal, Precision precision) {
@@ -81,6 +83,7 @@ public final class CudaDevice implements Device {
               pointwise,
               activationType(),
               (values, arena) -> CudaMixedPrecision.ints(copies, values, arena));
+      vision = new CudaVision(kernels, pointwise);
     } catch (RuntimeException e) {
       closers.forEach(Runnable::run);
       throw e;
@@ -208,6 +211,11 @@ public final class CudaDevice implements Device {
   @Override
   public void synchronize() {
     context.synchronize();
+  }
+
+  @Override
+  public VisionKernels vision() {
+    return vision;
   }
 
   @Override
@@ -341,11 +349,6 @@ public final class CudaDevice implements Device {
   public Kernel linearBackwardWeights(Tensor x, Tensor dy, Tensor dw) {
     Require.type("dw", dw, DType.F32);
     return matrix.product(true, false, dy, x, dw);
-  }
-
-  @Override
-  public Kernel softmax(Tensor x, Tensor y) {
-    return reductions.softmax(x, y);
   }
 
   @Override

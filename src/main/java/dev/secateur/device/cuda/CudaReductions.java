@@ -67,15 +67,6 @@ final class CudaReductions {
     Require.that(rank == 4 || t.layout() == Layout.PLAIN, name + " must be PLAIN", t);
   }
 
-  Kernel softmax(Tensor x, Tensor y) {
-    Require.plain("x", x, DType.F32, 2);
-    Require.plain("y", y, DType.F32, 2);
-    Require.sameShape("x and y", x, y);
-    long rows = x.shape().dim(0);
-    long classes = x.shape().dim(1);
-    return kernels.launch("softmax").arg(x).arg(y).arg(rows).arg(classes).rows(rows, classes);
-  }
-
   Kernel crossEntropy(
       Tensor logits, Tensor labels, float smoothing, Tensor metrics, Optional<Tensor> dlogits) {
     Require.plain("logits", logits, DType.F32, 2);

@@ -1,11 +1,14 @@
 package dev.secateur.io.onnx;
 
 import ai.onnx.proto.OnnxMl;
+import ai.onnx.proto.OnnxMl.TensorProto;
 import com.google.protobuf.ByteString;
 import dev.secateur.SecateurException;
-import dev.secateur.device.Activation;
 import dev.secateur.device.ConvolutionSpec;
+import dev.secateur.device.ElementwiseSpec;
 import dev.secateur.device.PoolSpec;
+import dev.secateur.device.ResizeSpec;
+import dev.secateur.io.AtomicFile;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Node;
@@ -14,54 +17,139 @@ import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Shape;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 
 /**
- * A model as ONNX, opset 17. Input {@code input}, float (N,C,H,W), raw pixels from 0 to 255: the
- * normalisation is inside. Output {@code logits} (N, classes). N is dynamic. Nodes and initializers
- * keep their names.
+ * A model as ONNX, opset 17; N is dynamic, nodes and initializers keep their names, metadata_props
+ * are the model's metadata.
+ *
+ * <p>A model of our own: input {@code input}, float (N,C,H,W), raw pixels from 0 to 255: the
+ * normalisation is inside. Output {@code logits} (N, classes). A model that was read from ONNX: the
+ * names of input and output that it came with, and values normalised as it expected them.
  */
 public final class OnnxExport {
   private static final long LIMIT = 2_000_000_000L;
+
   private final Model model;
   private final Graph graph;
   private final OnnxMl.GraphProto.Builder out = OnnxMl.GraphProto.newBuilder();
+  private final Map<String, String> values = new HashMap<>();
+  private final Set<String> taken = new HashSet<>();
+  private final String input;
+  private final String output;
 
-  private OnnxExport(Model model) {
+  /** Where parameters lie outside of the file: its name, and what it holds so far. */
+  private final Optional<String> dataFile;
+
+  private final List<HostTensor> data = new ArrayList<>();
+  private long dataBytes;
+
+  private OnnxExport(Model model, Optional<String> dataFile) {
     this.model = model;
     this.graph = model.graph();
+    this.dataFile = dataFile;
+    Map<String, String> metadata = model.metadata();
+    input = metadata.getOrDefault(OnnxImport.INPUT, "input");
+    output = metadata.getOrDefault(OnnxImport.OUTPUT, "logits");
+    taken.addAll(model.parameters().keySet());
+    taken.add(input);
+    taken.add(output);
+    if (imported()) {
+      graph.nodes().forEach(n -> values.put(n.name(), n == graph.output() ? "" : free(n.name())));
+      values.put(graph.output().name(), head().isPresent() ? free(output) : output);
+    } else {
+      // as files of ours always were: the graph's input has a name of its own
+      graph.nodes().forEach(n -> values.put(n.name(), n.name()));
+      values.put("input", "input.normalised");
+    }
+  }
+
+  private boolean imported() {
+    return model.metadata().containsKey(OnnxImport.INPUT);
+  }
+
+  private Optional<String> head() {
+    return Optional.ofNullable(model.metadata().get(OnnxImport.HEAD));
+  }
+
+  private String free(String wanted) {
+    String name = wanted;
+    while (!taken.add(name)) {
+      name += "_";
+    }
+    return name;
   }
 
   /**
    * @throws SecateurException for a model of more than 2 GB, which one ONNX file cannot hold
    */
   public static OnnxMl.ModelProto export(Model model) {
-    long bytes = model.parameters().values().stream().mapToLong(t -> 4L * t.data().length).sum();
-    if (bytes > LIMIT) {
-      throw new SecateurException("the model has " + bytes + " bytes; ONNX holds at most 2 GB");
+    if (bytes(model) > LIMIT) {
+      throw new SecateurException("the model has " + bytes(model) + " bytes; at most 2 GB fit");
     }
-    return new OnnxExport(model).build();
+    return new OnnxExport(model, Optional.empty()).build();
+  }
+
+  private static long bytes(Model model) {
+    return model.parameters().values().stream().mapToLong(t -> 4L * t.data().length).sum();
+  }
+
+  /** Writes FILE; parameters of more than 2 GB go to FILE.data beside it. */
+  public static void write(Model model, Path file) {
+    write(model, file, LIMIT);
+  }
+
+  static void write(Model model, Path file, long limit) {
+    boolean beside = bytes(model) > limit;
+    String name = file.getFileName() + ".data";
+    OnnxExport e = new OnnxExport(model, beside ? Optional.of(name) : Optional.empty());
+    OnnxMl.ModelProto proto = e.build();
+    if (beside) {
+      AtomicFile.write(
+          file.resolveSibling(name),
+          to -> {
+            for (HostTensor t : e.data) {
+              to.write(littleEndian(t.data()));
+            }
+          });
+    }
+    AtomicFile.write(file, proto::writeTo);
   }
 
   private OnnxMl.ModelProto build() {
     out.setName(model.metadata().getOrDefault("architecture", "secateur"));
     graph.nodes().forEach(this::emit);
-    add("Identity", "logits", List.of(graph.output().name()), "logits");
-    out.addInput(value("input", graph.shape(graph.input().name())));
-    out.addOutput(value("logits", graph.shape(graph.output().name())));
+    String last = values.get(graph.output().name());
+    if (head().isPresent()) {
+      add(head().get(), free("head"), List.of(last), output).addAttribute(integer("axis", 1));
+    } else if (!last.equals(output)) {
+      add("Identity", output, List.of(last), output);
+    }
+    out.addInput(value(input, graph.shape(graph.input().name())));
+    out.addOutput(value(output, graph.shape(graph.output().name())));
+    String version =
+        Optional.ofNullable(OnnxExport.class.getPackage().getImplementationVersion())
+            .orElse("development");
     OnnxMl.ModelProto.Builder m =
         OnnxMl.ModelProto.newBuilder()
             .setIrVersion(8)
             .setProducerName("secateur")
+            .setProducerVersion(version)
             .addOpsetImport(OnnxMl.OperatorSetIdProto.newBuilder().setDomain("").setVersion(17))
             .setGraph(out);
-    model
-        .metadata()
-        .forEach(
-            (k, v) ->
-                m.addMetadataProps(
-                    OnnxMl.StringStringEntryProto.newBuilder().setKey(k).setValue(v)));
+    Map<String, String> metadata = new java.util.LinkedHashMap<>(model.metadata());
+    metadata.put(OnnxImport.PIXELS, imported() ? "values" : "pixels");
+    metadata.forEach(
+        (k, v) ->
+            m.addMetadataProps(OnnxMl.StringStringEntryProto.newBuilder().setKey(k).setValue(v)));
     return m.build();
   }
 
@@ -77,7 +165,7 @@ public final class OnnxExport {
             OnnxMl.TypeProto.newBuilder()
                 .setTensorType(
                     OnnxMl.TypeProto.Tensor.newBuilder()
-                        .setElemType(OnnxMl.TensorProto.DataType.FLOAT_VALUE)
+                        .setElemType(TensorProto.DataType.FLOAT_VALUE)
                         .setShape(dims)))
         .build();
   }
@@ -85,34 +173,43 @@ public final class OnnxExport {
   private void emit(Node n) {
     Op op = n.op();
     String name = n.name();
-    List<String> in = n.inputs();
+    List<String> in = n.inputs().stream().map(values::get).toList();
+    String y = values.get(name);
     if (op instanceof Op.Input) {
       input(name);
     } else if (op instanceof Op.Convolution c) {
-      ConvolutionSpec s = c.spec();
-      add("Conv", name, with(in, parameter(name + ".weight"), c.bias() ? name + ".bias" : ""), name)
-          .addAttribute(ints("kernel_shape", c.kernelH(), c.kernelW()))
-          .addAttribute(ints("strides", s.strideH(), s.strideW()))
-          .addAttribute(ints("dilations", s.dilationH(), s.dilationW()))
-          .addAttribute(ints("pads", s.padTop(), s.padLeft(), s.padBottom(), s.padRight()))
-          .addAttribute(integer("group", s.groups()));
+      add("Conv", name, with(in, name, c.bias()), y)
+          .addAllAttribute(convolution(c.kernelH(), c.kernelW(), c.spec()));
+    } else if (op instanceof Op.TransposedConvolution c) {
+      add("ConvTranspose", name, with(in, name, c.bias()), y)
+          .addAllAttribute(convolution(c.kernelH(), c.kernelW(), c.spec()))
+          .addAttribute(ints("output_padding", c.extraH(), c.extraW()));
     } else if (op instanceof Op.BatchNorm b) {
       List<String> all = new ArrayList<>(in);
       for (String part : List.of(".weight", ".bias", ".running_mean", ".running_var")) {
         all.add(parameter(name + part));
       }
-      add("BatchNormalization", name, all, name)
-          .addAttribute(
-              OnnxMl.AttributeProto.newBuilder()
-                  .setName("epsilon")
-                  .setType(OnnxMl.AttributeProto.AttributeType.FLOAT)
-                  .setF(b.eps()));
+      OnnxMl.NodeProto.Builder node =
+          add("BatchNormalization", name, all, y).addAttribute(number("epsilon", b.eps()));
+      if (Math.abs(b.momentum() - 0.1f) > 1e-6f) {
+        node.addAttribute(number("momentum", 1 - b.momentum()));
+      }
+    } else if (op instanceof Op.LayerNorm l) {
+      layerNorm(n, l, in.get(0), y);
     } else if (op instanceof Op.Activate a) {
-      activation(name, in, a.activation());
+      switch (a.activation()) {
+        case NONE -> add("Identity", name, in, y);
+        case RELU -> add("Relu", name, in, y);
+        case RELU6 -> clip(name, in.get(0), 0, 6, y);
+      }
+    } else if (op instanceof Op.Elementwise e) {
+      elementwise(name, e.spec(), in.get(0), y);
+    } else if (op instanceof Op.Softmax) {
+      add("Softmax", name, in, y).addAttribute(integer("axis", 1));
     } else if (op instanceof Op.Pool p) {
       PoolSpec s = p.spec();
       OnnxMl.NodeProto.Builder node =
-          add(s.kind() == PoolSpec.Kind.MAX ? "MaxPool" : "AveragePool", name, in, name)
+          add(s.kind() == PoolSpec.Kind.MAX ? "MaxPool" : "AveragePool", name, in, y)
               .addAttribute(ints("kernel_shape", s.kernelH(), s.kernelW()))
               .addAttribute(ints("strides", s.strideH(), s.strideW()))
               .addAttribute(ints("pads", s.padTop(), s.padLeft(), s.padBottom(), s.padRight()));
@@ -121,33 +218,140 @@ public final class OnnxExport {
       }
     } else if (op instanceof Op.GlobalPool g) {
       boolean max = g.kind() == PoolSpec.Kind.MAX;
-      add(max ? "GlobalMaxPool" : "GlobalAveragePool", name, in, name);
+      add(max ? "GlobalMaxPool" : "GlobalAveragePool", name, in, y);
     } else if (op instanceof Op.Add) {
-      add("Add", name, in, name);
+      add("Add", name, in, y);
+    } else if (op instanceof Op.Multiply) {
+      add("Mul", name, in, y);
     } else if (op instanceof Op.Concat) {
-      add("Concat", name, in, name).addAttribute(integer("axis", 1));
+      add("Concat", name, in, y).addAttribute(integer("axis", 1));
+    } else if (op instanceof Op.SelectChannels s) {
+      String which = part(name, "channels");
+      longs(which, s.channels().stream().mapToLong(Integer::longValue).toArray());
+      add("Gather", name, List.of(in.get(0), which), y).addAttribute(integer("axis", 1));
+    } else if (op instanceof Op.Pad p) {
+      String pads = part(name, "pads");
+      longs(pads, 0, 0, p.top(), p.left(), 0, 0, p.bottom(), p.right());
+      add("Pad", name, List.of(in.get(0), pads, scalar(name, "value", p.value())), y);
+    } else if (op instanceof Op.Resize r) {
+      resize(name, r.spec(), in.get(0), y);
     } else if (op instanceof Op.Shortcut s) {
-      longs(name + ".starts", 0, 0);
-      longs(name + ".ends", Long.MAX_VALUE, Long.MAX_VALUE);
-      longs(name + ".axes", 2, 3);
-      longs(name + ".steps", s.stride(), s.stride());
-      longs(name + ".pads", 0, s.before(), 0, 0, 0, s.after(), 0, 0);
-      List<String> slice = new ArrayList<>(in);
-      for (String part : List.of(".starts", ".ends", ".axes", ".steps")) {
-        slice.add(name + part);
-      }
-      add("Slice", name + ".slice", slice, name + ".slice");
-      add("Pad", name, List.of(name + ".slice", name + ".pads"), name);
+      shortcut(name, s, in.get(0), y);
     } else if (op instanceof Op.Flatten) {
-      add("Flatten", name, in, name).addAttribute(integer("axis", 1));
+      add("Flatten", name, in, y).addAttribute(integer("axis", 1));
     } else if (op instanceof Op.Linear l) {
-      add("Gemm", name, with(in, parameter(name + ".weight"), l.bias() ? name + ".bias" : ""), name)
-          .addAttribute(integer("transB", 1));
+      add("Gemm", name, with(in, name, l.bias()), y).addAttribute(integer("transB", 1));
     } else if (op instanceof Op.Identity) {
-      add("Identity", name, in, name);
+      add("Identity", name, in, y);
     } else {
       throw new IllegalStateException("no ONNX for " + op);
     }
+  }
+
+  private static List<OnnxMl.AttributeProto> convolution(int h, int w, ConvolutionSpec s) {
+    return List.of(
+        ints("kernel_shape", h, w).build(),
+        ints("strides", s.strideH(), s.strideW()).build(),
+        ints("dilations", s.dilationH(), s.dilationW()).build(),
+        ints("pads", s.padTop(), s.padLeft(), s.padBottom(), s.padRight()).build(),
+        integer("group", s.groups()).build());
+  }
+
+  private void layerNorm(Node n, Op.LayerNorm l, String x, String y) {
+    String name = n.name();
+    boolean image = graph.shape(name).rank() == 4;
+    String from = image ? part(name, "nhwc") : x;
+    String to = image ? part(name, "normalised") : y;
+    if (image) {
+      add("Transpose", from, List.of(x), from).addAttribute(ints("perm", 0, 2, 3, 1));
+    }
+    add("LayerNormalization", name, with(List.of(from), name, true), to)
+        .addAttribute(integer("axis", -1))
+        .addAttribute(number("epsilon", l.eps()));
+    if (image) {
+      add("Transpose", part(name, "nchw"), List.of(to), y).addAttribute(ints("perm", 0, 3, 1, 2));
+    }
+  }
+
+  private void elementwise(String name, ElementwiseSpec s, String x, String y) {
+    List<String> in = List.of(x);
+    switch (s.kind()) {
+      case LEAKY_RELU -> add("LeakyRelu", name, in, y).addAttribute(number("alpha", s.alpha()));
+      case ELU -> add("Elu", name, in, y).addAttribute(number("alpha", s.alpha()));
+      case CLIP -> clip(name, x, s.alpha(), s.beta(), y);
+      case SIGMOID -> add("Sigmoid", name, in, y);
+      case HARD_SIGMOID ->
+          add("HardSigmoid", name, in, y)
+              .addAttribute(number("alpha", s.alpha()))
+              .addAttribute(number("beta", s.beta()));
+      case HARD_SWISH -> add("HardSwish", name, in, y);
+      case TANH -> add("Tanh", name, in, y);
+      case SILU -> {
+        String gate = part(name, "sigmoid");
+        add("Sigmoid", gate, in, gate);
+        add("Mul", name, List.of(x, gate), y);
+      }
+      case GELU -> {
+        String scaled = part(name, "scaled");
+        String erf = part(name, "erf");
+        String plus = part(name, "plus");
+        String product = part(name, "product");
+        add("Mul", scaled, List.of(x, scalar(name, "rsqrt2", (float) Math.sqrt(0.5))), scaled);
+        add("Erf", erf, List.of(scaled), erf);
+        add("Add", plus, List.of(erf, scalar(name, "one", 1)), plus);
+        add("Mul", product, List.of(x, plus), product);
+        add("Mul", name, List.of(product, scalar(name, "half", 0.5f)), y);
+      }
+    }
+  }
+
+  private void clip(String name, String x, float low, float high, String y) {
+    add("Clip", name, List.of(x, scalar(name, "min", low), scalar(name, "max", high)), y);
+  }
+
+  /** By sizes, not scales, which would be rounded; the batch is taken from the input. */
+  private void resize(String name, ResizeSpec s, String x, String y) {
+    String shape = part(name, "shape");
+    String images = part(name, "images");
+    String sizes = part(name, "sizes");
+    String range = part(name, "range");
+    String end = part(name, "end");
+    String size = part(name, "size");
+    longs(range, 0);
+    longs(end, 2);
+    longs(size, s.height(), s.width());
+    add("Shape", shape, List.of(x), shape);
+    add("Slice", images, List.of(shape, range, end), images);
+    add("Concat", sizes, List.of(images, size), sizes).addAttribute(integer("axis", 0));
+    OnnxMl.NodeProto.Builder node = add("Resize", name, List.of(x, "", "", sizes), y);
+    boolean nearest = s.mode() == ResizeSpec.Mode.NEAREST;
+    node.addAttribute(text("mode", nearest ? "nearest" : "linear"));
+    node.addAttribute(
+        text(
+            "coordinate_transformation_mode",
+            switch (s.coordinates()) {
+              case ASYMMETRIC -> "asymmetric";
+              case HALF_PIXEL -> "half_pixel";
+              case ALIGN_CORNERS -> "align_corners";
+            }));
+    if (nearest) {
+      node.addAttribute(text("nearest_mode", "floor"));
+    }
+  }
+
+  private void shortcut(String name, Op.Shortcut s, String x, String y) {
+    longs(part(name, "starts"), 0, 0);
+    longs(part(name, "ends"), Long.MAX_VALUE, Long.MAX_VALUE);
+    longs(part(name, "axes"), 2, 3);
+    longs(part(name, "steps"), s.stride(), s.stride());
+    longs(part(name, "pads"), 0, s.before(), 0, 0, 0, s.after(), 0, 0);
+    List<String> slice = new ArrayList<>(List.of(x));
+    for (String p : List.of("starts", "ends", "axes", "steps")) {
+      slice.add(part(name, p));
+    }
+    String sliced = part(name, "slice");
+    add("Slice", sliced, slice, sliced);
+    add("Pad", name, List.of(sliced, part(name, "pads")), y);
   }
 
   private void input(String name) {
@@ -155,31 +359,68 @@ public final class OnnxExport {
     HostTensor std = model.parameters().get(name + ".std");
     Shape shape = mean.shape();
     Shape wide = shape.rank() == 1 ? Shape.of(shape.dim(0), 1, 1) : shape;
-    floats(name + ".mean", new HostTensor(wide, mean.data()));
-    floats(name + ".std", new HostTensor(wide, std.data()));
-    // the graph's input has a name of its own
-    String centred = name + ".centred";
-    add("Sub", centred, List.of("input", name + ".mean"), centred);
-    add("Div", name + ".normalised", List.of(centred, name + ".std"), rename(name));
-  }
-
-  private void activation(String name, List<String> in, Activation a) {
-    switch (a) {
-      case NONE -> add("Identity", name, in, name);
-      case RELU -> add("Relu", name, in, name);
-      case RELU6 -> {
-        floats(name + ".min", new HostTensor(Shape.of(), new float[] {0}));
-        floats(name + ".max", new HostTensor(Shape.of(), new float[] {6}));
-        add("Clip", name, List.of(in.get(0), name + ".min", name + ".max"), name);
-      }
+    if (!imported()) {
+      floats(name + ".mean", new HostTensor(wide, mean.data()));
+      floats(name + ".std", new HostTensor(wide, std.data()));
+      String centred = name + ".centred";
+      add("Sub", centred, List.of("input", name + ".mean"), centred);
+      add("Div", name + ".normalised", List.of(centred, name + ".std"), values.get(name));
+      return;
     }
+    // the file's values are (pixel - given mean) / given std
+    float[] givenMean = numbers(OnnxImport.MEAN);
+    float[] givenStd = numbers(OnnxImport.STD);
+    float[] scale = new float[mean.data().length];
+    float[] shift = new float[mean.data().length];
+    boolean same = true;
+    int each = Math.max(1, scale.length / Math.max(1, givenMean.length));
+    for (int i = 0; i < scale.length; i++) {
+      int c = i / each;
+      scale[i] = givenStd[c] / std.data()[i];
+      shift[i] = (float) (((double) givenMean[c] - mean.data()[i]) / std.data()[i]);
+      same &= scale[i] == 1 && shift[i] == 0;
+    }
+    if (same) {
+      values.put(name, input);
+      return;
+    }
+    String scaled = part(name, "scaled");
+    floats(part(name, "scale"), new HostTensor(wide, scale));
+    floats(part(name, "shift"), new HostTensor(wide, shift));
+    add("Mul", scaled, List.of(input, part(name, "scale")), scaled);
+    add("Add", part(name, "shifted"), List.of(scaled, part(name, "shift")), values.get(name));
   }
 
-  private List<String> with(List<String> in, String weight, String bias) {
+  private float[] numbers(String key) {
+    String[] words = model.metadata().getOrDefault(key, "").split(",");
+    float[] out = new float[words.length];
+    try {
+      for (int i = 0; i < out.length; i++) {
+        out[i] = Float.parseFloat(words[i]);
+      }
+    } catch (NumberFormatException e) {
+      throw new SecateurException("the model's metadata has " + key + " " + Arrays.asList(words));
+    }
+    return out;
+  }
+
+  /** The name of something inside of a node, the same each time it is asked for. */
+  private String part(String node, String part) {
+    return values.computeIfAbsent(
+        node + "\0" + part, k -> imported() ? free(node + "." + part) : node + "." + part);
+  }
+
+  private String scalar(String node, String part, float value) {
+    String name = part(node, part);
+    floats(name, new HostTensor(Shape.of(), new float[] {value}));
+    return name;
+  }
+
+  private List<String> with(List<String> in, String name, boolean bias) {
     List<String> all = new ArrayList<>(in);
-    all.add(weight);
-    if (!bias.isEmpty()) {
-      all.add(parameter(bias));
+    all.add(parameter(name + ".weight"));
+    if (bias) {
+      all.add(parameter(name + ".bias"));
     }
     return all;
   }
@@ -189,47 +430,57 @@ public final class OnnxExport {
     return name;
   }
 
-  /** A value's name in the file: "input" is taken by the graph's own input. */
-  private static String rename(String value) {
-    return value.equals("input") ? "input.normalised" : value;
-  }
-
   private OnnxMl.NodeProto.Builder add(String type, String name, List<String> in, String output) {
-    OnnxMl.NodeProto.Builder n = out.addNodeBuilder().setOpType(type).setName(name);
-    boolean first = name.equals(graph.input().name() + ".centred");
-    in.forEach(i -> n.addInput(first ? i : rename(i)));
-    return n.addOutput(output);
+    return out.addNodeBuilder().setOpType(type).setName(name).addAllInput(in).addOutput(output);
   }
 
   private void floats(String name, HostTensor t) {
-    ByteBuffer b = ByteBuffer.allocate(4 * t.data().length).order(ByteOrder.LITTLE_ENDIAN);
-    b.asFloatBuffer().put(t.data());
-    OnnxMl.TensorProto.Builder p =
-        out.addInitializerBuilder()
-            .setName(name)
-            .setDataType(OnnxMl.TensorProto.DataType.FLOAT_VALUE)
-            .setRawData(ByteString.copyFrom(b.array()));
+    TensorProto.Builder p =
+        out.addInitializerBuilder().setName(name).setDataType(TensorProto.DataType.FLOAT_VALUE);
     for (long d : t.shape().toArray()) {
       p.addDims(d);
     }
+    if (dataFile.isEmpty() || t.data().length < 64) {
+      p.setRawData(ByteString.copyFrom(littleEndian(t.data())));
+      return;
+    }
+    long length = 4L * t.data().length;
+    p.setDataLocation(TensorProto.DataLocation.EXTERNAL)
+        .addExternalData(entry("location", dataFile.get()))
+        .addExternalData(entry("offset", Long.toString(dataBytes)))
+        .addExternalData(entry("length", Long.toString(length)));
+    data.add(t);
+    dataBytes += length;
+  }
+
+  private static OnnxMl.StringStringEntryProto entry(String key, String value) {
+    return OnnxMl.StringStringEntryProto.newBuilder().setKey(key).setValue(value).build();
+  }
+
+  private static byte[] littleEndian(float[] v) {
+    ByteBuffer b = ByteBuffer.allocate(4 * v.length).order(ByteOrder.LITTLE_ENDIAN);
+    b.asFloatBuffer().put(v);
+    return b.array();
   }
 
   private void longs(String name, long... values) {
-    OnnxMl.TensorProto.Builder p =
+    TensorProto.Builder p =
         out.addInitializerBuilder()
             .setName(name)
-            .setDataType(OnnxMl.TensorProto.DataType.INT64_VALUE)
+            .setDataType(TensorProto.DataType.INT64_VALUE)
             .addDims(values.length);
     for (long v : values) {
       p.addInt64Data(v);
     }
   }
 
+  private static OnnxMl.AttributeProto.Builder attribute(
+      String name, OnnxMl.AttributeProto.AttributeType type) {
+    return OnnxMl.AttributeProto.newBuilder().setName(name).setType(type);
+  }
+
   private static OnnxMl.AttributeProto.Builder ints(String name, long... values) {
-    OnnxMl.AttributeProto.Builder a =
-        OnnxMl.AttributeProto.newBuilder()
-            .setName(name)
-            .setType(OnnxMl.AttributeProto.AttributeType.INTS);
+    OnnxMl.AttributeProto.Builder a = attribute(name, OnnxMl.AttributeProto.AttributeType.INTS);
     for (long v : values) {
       a.addInts(v);
     }
@@ -237,9 +488,15 @@ public final class OnnxExport {
   }
 
   private static OnnxMl.AttributeProto.Builder integer(String name, long value) {
-    return OnnxMl.AttributeProto.newBuilder()
-        .setName(name)
-        .setType(OnnxMl.AttributeProto.AttributeType.INT)
-        .setI(value);
+    return attribute(name, OnnxMl.AttributeProto.AttributeType.INT).setI(value);
+  }
+
+  private static OnnxMl.AttributeProto.Builder number(String name, float value) {
+    return attribute(name, OnnxMl.AttributeProto.AttributeType.FLOAT).setF(value);
+  }
+
+  private static OnnxMl.AttributeProto.Builder text(String name, String value) {
+    return attribute(name, OnnxMl.AttributeProto.AttributeType.STRING)
+        .setS(ByteString.copyFromUtf8(value));
   }
 }

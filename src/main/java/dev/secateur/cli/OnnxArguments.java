@@ -1,0 +1,44 @@
+package dev.secateur.cli;
+
+import dev.secateur.io.onnx.OnnxOptions;
+import java.util.List;
+import java.util.Optional;
+import picocli.CommandLine.Option;
+
+/** What a person says about an ONNX file that the file does not. */
+final class OnnxArguments {
+  @Option(
+      names = "--mean",
+      paramLabel = "M",
+      split = ",",
+      converter = Converters.Real.class,
+      description =
+          "what an .onnx network expects to be subtracted from pixel / 255, one number or one a"
+              + " channel, such as 0.485,0.456,0.406; default 0")
+  private List<Float> mean = List.of();
+
+  @Option(
+      names = "--std",
+      paramLabel = "S",
+      split = ",",
+      converter = Converters.PositiveReal.class,
+      description = "what it is divided by then, such as 0.229,0.224,0.225; default 1")
+  private List<Float> std = List.of();
+
+  @Option(
+      names = "--input-size",
+      paramLabel = "H,W",
+      converter = Converters.ImageSize.class,
+      description = "height and width of images, for an .onnx network that takes any")
+  private Optional<OnnxOptions.Size> size;
+
+  @Option(
+      names = "--output-name",
+      paramLabel = "NAME",
+      description = "the output to read of an .onnx network with several; default the first")
+  private Optional<String> output;
+
+  OnnxOptions options() {
+    return new OnnxOptions(mean, std, size, output);
+  }
+}

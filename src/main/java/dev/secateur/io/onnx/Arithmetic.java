@@ -1,0 +1,348 @@
+package dev.secateur.io.onnx;
+
+import dev.secateur.device.ElementwiseSpec.Kind;
+import dev.secateur.device.ResizeSpec;
+import dev.secateur.io.onnx.Value.Affine;
+import dev.secateur.io.onnx.Value.Features;
+import dev.secateur.io.onnx.Value.Moment;
+import dev.secateur.nn.Op;
+import dev.secateur.tensor.Shape;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+
+/** Sums, products and functions of numbers. */
+final class Arithmetic {
+  private static final double ROOT_HALF = Math.sqrt(0.5);
+
+  private Arithmetic() {}
+
+  // ---- functions of one number -----------------------------------------------------------------
+
+  static void clip(Step s) {
+    double low = s.has(1) ? s.constant(1).scalar() : s.attributes().number("min", -Float.MAX_VALUE);
+    double high = s.has(2) ? s.constant(2).scalar() : s.attributes().number("max", Float.MAX_VALUE);
+    clip(s, low, high);
+  }
+
+  private static void clip(Step s, double low, double high) {
+    if (low == 0 && high == 6) {
+      s.function(Functions.RELU6);
+    } else if (low == 0 && high >= Float.MAX_VALUE) {
+      s.function(Functions.RELU);
+    } else {
+      s.function(Functions.of(Kind.CLIP, finite(low), finite(high)));
+    }
+  }
+
+  private static float finite(double v) {
+    return (float) Math.max(-Float.MAX_VALUE, Math.min(Float.MAX_VALUE, v));
+  }
+
+  /** Max and Min with a number. */
+  static void bound(Step s) {
+    int constant = s.inputs() == 2 && s.isConstant(0) ? 0 : 1;
+    if (s.inputs() != 2 || !s.isConstant(constant) || s.constant(constant).size() != 1) {
+      throw new IllegalArgumentException("only a bound by one number is read");
+    }
+    double bound = s.constant(constant).scalar();
+    if (constant == 0) {
+      throw new IllegalArgumentException("the number must be the second input");
+    }
+    boolean max = s.type().equals("Max");
+    clip(s, max ? bound : -Float.MAX_VALUE, max ? Float.MAX_VALUE : bound);
+  }
+
+  static void hardSigmoid(Step s) {
+    float alpha = s.attributes().number("alpha", 0.2f);
+    float beta = s.attributes().number("beta", 0.5f);
+    boolean sixth = Math.abs(alpha - 1f / 6) < 1e-6 && beta == 0.5f;
+    s.function(sixth ? Functions.HARD_SIGMOID : Functions.of(Kind.HARD_SIGMOID, alpha, beta));
+  }
+
+  static void gelu(Step s) {
+    if (!s.attributes().text("approximate", "none").equals("none")) {
+      throw new IllegalArgumentException("GELU's approximation by tanh is not supported");
+    }
+    s.function(Functions.GELU);
+  }
+
+  static void erf(Step s) {
+    Features x = s.raw(0);
+    if (x.affine().flatMap(Affine::factor).filter(f -> Math.abs(f - ROOT_HALF) < 1e-4).isEmpty()) {
+      throw new IllegalArgumentException("erf is read only as a part of GELU: erf(x / sqrt 2)");
+    }
+    Features whole = new Features(x.node(), x.view(), Optional.empty(), false);
+    s.put(new Value.Erf(whole, 0, 1));
+  }
+
+  static void sqrt(Step s) {
+    if (s.value(0) instanceof Moment m && m.kind() == Moment.Kind.VARIANCE) {
+      s.put(new Moment(Moment.Kind.DEVIATION, m.x(), m.eps()));
+    } else {
+      throw new IllegalArgumentException("a square root is read only as a part of layer norm");
+    }
+  }
+
+  static void power(Step s) {
+    if (s.constant(1).scalar() != 2) {
+      throw new IllegalArgumentException("only the power of 2 is read");
+    }
+    square(s);
+  }
+
+  private static void square(Step s) {
+    if (s.value(0) instanceof Moment m && m.kind() == Moment.Kind.CENTRED) {
+      s.put(new Moment(Moment.Kind.SQUARED, m.x(), 0));
+    } else {
+      Features x = s.features(0);
+      String y = s.builder().add(s.name(), new Op.Multiply(), List.of(x.node(), x.node()));
+      s.put(new Features(y, x.view(), Optional.empty(), true));
+    }
+  }
+
+  static void negate(Step s) {
+    Features x = s.raw(0);
+    s.put(then(s, x, Affine.uniform(channels(s, x), -1, 0)));
+  }
+
+  // ---- two operands ----------------------------------------------------------------------------
+
+  static void add(Step s) {
+    if (s.isConstant(0) || s.isConstant(1)) {
+      withConstant(s, 1, 1);
+      return;
+    }
+    join(s, s.features(0), s.features(1), new Op.Add());
+  }
+
+  /** Sum of any number of inputs. */
+  static void sum(Step s) {
+    Features x = s.features(0);
+    for (int i = 1; i < s.inputs(); i++) {
+      x = joined(s, x, s.features(i), new Op.Add());
+    }
+    s.put(x);
+  }
+
+  static void subtract(Step s) {
+    if (s.isConstant(0) || s.isConstant(1)) {
+      boolean first = s.isConstant(0);
+      withConstant(s, first ? -1 : 1, first ? 1 : -1);
+      return;
+    }
+    if (s.value(1) instanceof Moment m
+        && m.kind() == Moment.Kind.MEAN
+        && s.features(0).sameAs(m.x())) {
+      s.put(new Moment(Moment.Kind.CENTRED, m.x(), 0));
+      return;
+    }
+    Features y = s.features(1);
+    Features minus =
+        s.translator()
+            .settle(
+                new Features(
+                    y.node(),
+                    y.view(),
+                    Optional.of(Affine.uniform(channels(s, y), -1, 0)),
+                    y.sole()));
+    join(s, s.features(0), minus, new Op.Add());
+  }
+
+  static void multiply(Step s) {
+    if (s.isConstant(0) || s.isConstant(1)) {
+      scaled(s, s.isConstant(0) ? 1 : 0, s.constant(s.isConstant(0) ? 0 : 1), false);
+      return;
+    }
+    for (int i = 0; i < 2; i++) {
+      if (s.value(i) instanceof Value.Erf e) {
+        gelu(s, e, s.raw(1 - i));
+        return;
+      }
+    }
+    if (s.value(0) instanceof Moment && s.value(0).equals(s.value(1))) {
+      square(s);
+      return;
+    }
+    Features a = s.features(0);
+    Features b = s.features(1);
+    NetworkBuilder builder = s.builder();
+    for (int i = 0; i < 2; i++) {
+      Features x = i == 0 ? a : b;
+      Features gate = i == 0 ? b : a;
+      Op op = builder.op(gate.node());
+      boolean own = x.view().alike(gate.view()) && !(op instanceof Op.Input);
+      if (own && builder.input(gate.node()).equals(x.node())) {
+        boolean silu = op.equals(Functions.SIGMOID);
+        if (silu || op.equals(Functions.HARD_SIGMOID)) {
+          Op product = silu ? Functions.SILU : Functions.HARD_SWISH;
+          String y = builder.add(s.name(), product, List.of(x.node()));
+          s.put(new Features(y, x.view(), Optional.empty(), true));
+          return;
+        }
+      }
+    }
+    join(s, a, b, new Op.Multiply());
+  }
+
+  /** x times plus + erf(x / sqrt 2), where the factors' constants make it c GELU(x). */
+  private static void gelu(Step s, Value.Erf e, Features x) {
+    Optional<Double> factor = x.affine().isEmpty() ? Optional.of(1.0) : x.affine().get().factor();
+    boolean same = x.node().equals(e.x().node()) && x.view().alike(e.x().view());
+    if (e.plus() != 1 || factor.isEmpty() || !same) {
+      throw new IllegalArgumentException("erf is read only as a part of GELU: x (1 + erf(...))");
+    }
+    String y = s.builder().add(s.name(), Functions.GELU, List.of(x.node()));
+    double scale = 2 * factor.get() * e.scale();
+    Affine a = Affine.uniform(channels(s, x), scale, 0);
+    s.put(new Features(y, x.view(), Optional.of(a), true));
+  }
+
+  static void divide(Step s) {
+    if (s.isConstant(1)) {
+      scaled(s, 0, s.constant(1), true);
+      return;
+    }
+    if (s.value(0) instanceof Moment x
+        && s.value(1) instanceof Moment d
+        && x.kind() == Moment.Kind.CENTRED
+        && d.kind() == Moment.Kind.DEVIATION
+        && x.x().sameAs(d.x())) {
+      String y =
+          s.builder().add(s.name(), new Op.LayerNorm((float) d.eps()), List.of(x.x().node()));
+      float[] one = new float[channels(s, x.x())];
+      Arrays.fill(one, 1);
+      s.builder().parameter(y, "weight", one);
+      s.builder().parameter(y, "bias", new float[one.length]);
+      s.put(new Features(y, x.x().view(), Optional.empty(), true));
+      return;
+    }
+    throw new IllegalArgumentException(
+        "a quotient is read only by a constant or as a part of layer norm over the channels");
+  }
+
+  // ---- with a constant -------------------------------------------------------------------------
+
+  /** y = sign x + constantSign c. */
+  private static void withConstant(Step s, double sign, double constantSign) {
+    int at = s.isConstant(0) ? 1 : 0;
+    Constant c = s.constant(1 - at);
+    if (s.value(at) instanceof Value.Erf e && sign == 1) {
+      s.put(new Value.Erf(e.x(), e.plus() + constantSign * c.scalar() / e.scale(), e.scale()));
+      return;
+    }
+    if (s.value(at) instanceof Moment m && m.kind() == Moment.Kind.VARIANCE && sign == 1) {
+      s.put(new Moment(m.kind(), m.x(), m.eps() + constantSign * c.scalar()));
+      return;
+    }
+    Features x = s.raw(at);
+    double[] shift = perChannel(s, x, c);
+    double[] scale = new double[shift.length];
+    for (int i = 0; i < shift.length; i++) {
+      scale[i] = sign;
+      shift[i] *= constantSign;
+    }
+    s.put(then(s, x, new Affine(scale, shift)));
+  }
+
+  private static void scaled(Step s, int at, Constant c, boolean inverse) {
+    if (s.value(at) instanceof Value.Erf e) {
+      double by = inverse ? 1 / c.scalar() : c.scalar();
+      s.put(new Value.Erf(e.x(), e.plus(), e.scale() * by));
+      return;
+    }
+    Features x = s.raw(at);
+    double[] scale = perChannel(s, x, c);
+    for (int i = 0; inverse && i < scale.length; i++) {
+      scale[i] = 1 / scale[i];
+    }
+    s.put(then(s, x, new Affine(scale, new double[scale.length])));
+  }
+
+  private static int channels(Step s, Features x) {
+    return s.builder().shape(x.node()).size(1);
+  }
+
+  private static Features then(Step s, Features x, Affine a) {
+    Affine all = x.affine().map(before -> before.then(a)).orElse(a);
+    return new Features(x.node(), x.view(), Optional.of(all), x.sole());
+  }
+
+  /** A constant broadcast over features, as one number a channel. */
+  private static double[] perChannel(Step s, Features x, Constant c) {
+    double[] out = new double[channels(s, x)];
+    if (c.size() == 1 && c.dims().length <= x.view().rank()) {
+      Arrays.fill(out, c.at(0));
+      return out;
+    }
+    long[] dims = x.view().dims();
+    int missing = dims.length - c.dims().length;
+    int[] at = new int[out.length];
+    for (int i = 0; i < c.dims().length; i++) {
+      long d = c.dims()[i];
+      if (missing < 0 || d != 1 && d != dims[i + missing]) {
+        throw new IllegalArgumentException(
+            "a constant of " + Text.dims(c.dims()) + " on features of " + Text.dims(dims));
+      }
+      Optional<int[]> places = x.view().channelPlaces(i + missing);
+      if (d > 1 && places.isEmpty()) {
+        throw new IllegalArgumentException(
+            "a constant of " + Text.dims(c.dims()) + " that varies within a channel");
+      }
+      for (int k = 0; k < at.length; k++) {
+        at[k] = (int) (at[k] * d) + (d > 1 ? places.get()[k] : 0);
+      }
+    }
+    for (int k = 0; k < out.length; k++) {
+      out[k] = c.at(at[k]);
+    }
+    return out;
+  }
+
+  // ---- of two features -------------------------------------------------------------------------
+
+  private static void join(Step s, Features a, Features b, Op op) {
+    s.put(joined(s, a, b, op));
+  }
+
+  private static Features joined(Step s, Features a, Features b, Op op) {
+    NetworkBuilder g = s.builder();
+    if (a.view().alike(b.view())) {
+      String y = g.add(s.name(), op, List.of(a.node(), b.node()));
+      return new Features(y, a.view(), Optional.empty(), true);
+    }
+    Translator t = s.translator();
+    Translator.Placed x = t.place(a);
+    Translator.Placed y = t.place(b);
+    Shape p = g.shape(x.node());
+    Shape q = g.shape(y.node());
+    if (x.layout() != y.layout()) {
+      throw new IllegalArgumentException("its inputs have different layouts");
+    }
+    if (!p.equals(q) && p.rank() == 4) {
+      boolean swap = p.dim(2) * p.dim(3) == 1;
+      Translator.Placed large = swap ? y : x;
+      Translator.Placed small = swap ? x : y;
+      Shape wide = g.shape(large.node());
+      Shape narrow = g.shape(small.node());
+      if (narrow.dim(1) != wide.dim(1) || narrow.dim(2) * narrow.dim(3) != 1) {
+        throw new IllegalArgumentException(
+            "its inputs " + p + " and " + q + " differ by more than one number a channel");
+      }
+      String right = small.node();
+      if (op instanceof Op.Add) {
+        ResizeSpec spread =
+            new ResizeSpec(
+                wide.size(2),
+                wide.size(3),
+                ResizeSpec.Mode.NEAREST,
+                ResizeSpec.Coordinates.ASYMMETRIC);
+        right = g.add(s.name() + ".spread", new Op.Resize(spread), List.of(right));
+      }
+      String z = g.add(s.name(), op, List.of(large.node(), right));
+      return t.features(new Translator.Placed(z, large.layout()));
+    }
+    String z = g.add(s.name(), op, List.of(x.node(), y.node()));
+    return t.features(new Translator.Placed(z, x.layout()));
+  }
+}

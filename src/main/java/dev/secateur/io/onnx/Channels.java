@@ -1,0 +1,322 @@
+package dev.secateur.io.onnx;
+
+import dev.secateur.io.onnx.Value.Features;
+import dev.secateur.nn.Op;
+import dev.secateur.tensor.Shape;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+
+/** Operators that move numbers: reshapes, concatenations, slices, pads. */
+final class Channels {
+  private Channels() {}
+
+  // ---- views -----------------------------------------------------------------------------------
+
+  static void identity(Step s) {
+    Value v = s.value(0);
+    s.put(v instanceof Features ? s.raw(0) : v);
+  }
+
+  static void cast(Step s) {
+    long to = s.attributes().integer("to", 1);
+    if (to != 1) {
+      throw new IllegalArgumentException(
+          "casts features to data type " + to + "; only float networks are read");
+    }
+    identity(s);
+  }
+
+  static void shape(Step s) {
+    s.put(ConstantFolding.part(s.raw(0).view().dims(), s.attributes()));
+  }
+
+  static void size(Step s) {
+    long n = Shapes.product(s.raw(0).view().dims());
+    s.put(Constant.of(new long[0], new long[] {n}));
+  }
+
+  static void reshape(Step s) {
+    long[] to = s.has(1) ? s.constant(1).asLongs() : s.attributes().integers("shape").orElseThrow();
+    to(s, Shapes.reshape(s.raw(0).view().dims(), to, s.attributes().flag("allowzero")));
+  }
+
+  static void flatten(Step s) {
+    to(s, Shapes.flatten(s.raw(0).view().dims(), s.attributes().integer("axis", 1)));
+  }
+
+  static void squeeze(Step s) {
+    to(s, Shapes.squeeze(s.raw(0).view().dims(), axes(s)));
+  }
+
+  static void unsqueeze(Step s) {
+    to(s, Shapes.unsqueeze(s.raw(0).view().dims(), axes(s)));
+  }
+
+  private static Optional<long[]> axes(Step s) {
+    return ConstantFolding.axes(s.attributes(), s.parameters(), 1);
+  }
+
+  static void expand(Step s) {
+    long[] dims = s.raw(0).view().dims();
+    if (!Arrays.equals(Shapes.broadcast(dims, s.constant(1).asLongs()), dims)) {
+      throw new IllegalArgumentException("features are not repeated");
+    }
+    identity(s);
+  }
+
+  private static void to(Step s, long[] dims) {
+    Features x = s.raw(0);
+    View v =
+        x.view()
+            .reshape(dims)
+            .orElseThrow(
+                () ->
+                    new IllegalArgumentException(
+                        "reshapes "
+                            + Text.dims(x.view().dims())
+                            + " to "
+                            + Text.dims(dims)
+                            + ", which mixes images, channels or positions"));
+    s.put(x.through(v));
+  }
+
+  static void transpose(Step s) {
+    Features x = s.raw(0);
+    int[] order = Shapes.permutation(s.attributes().integers("perm"), x.view().rank());
+    s.put(x.through(x.view().transpose(order)));
+  }
+
+  // ---- parts and wholes ------------------------------------------------------------------------
+
+  /** The axis of the channels in a layout. */
+  static int axis(View.Layout layout) {
+    return layout == View.Layout.NHWC ? 3 : 1;
+  }
+
+  static void concat(Step s) {
+    List<Translator.Placed> parts = new ArrayList<>();
+    for (int i = 0; i < s.inputs(); i++) {
+      if (s.isConstant(i)) {
+        throw new IllegalArgumentException("joins features with a constant");
+      }
+      parts.add(s.place(i));
+    }
+    View.Layout layout = parts.get(0).layout();
+    int rank = layout == View.Layout.FLAT ? 2 : 4;
+    int axis = Shapes.axis(s.attributes().integer("axis", 1), rank);
+    if (axis != axis(layout) || parts.stream().anyMatch(p -> p.layout() != layout)) {
+      throw new IllegalArgumentException("joins along axis " + axis + ", not along the channels");
+    }
+    List<String> nodes = parts.stream().map(Translator.Placed::node).toList();
+    s.put(
+        nodes.size() == 1 ? nodes.get(0) : s.builder().add(s.name(), new Op.Concat(), nodes),
+        layout);
+  }
+
+  private static Features selected(Step s, Translator.Placed x, int[] channels) {
+    String y = s.translator().select(x.node(), channels);
+    return s.translator().features(new Translator.Placed(y, x.layout()));
+  }
+
+  private static int[] range(long from, long length, long step) {
+    int[] out = new int[Math.toIntExact(length)];
+    for (int i = 0; i < out.length; i++) {
+      out[i] = Math.toIntExact(from + i * step);
+    }
+    return out;
+  }
+
+  static void split(Step s) {
+    Translator.Placed x = s.place(0);
+    channelAxis(s, x, "splits");
+    long all = s.builder().shape(x.node()).dim(1);
+    long[] sizes = s.attributes().integers("split").orElse(new long[0]);
+    if (s.has(1)) {
+      sizes = s.constant(1).asLongs();
+    }
+    if (sizes.length == 0) {
+      int n = s.outputs();
+      long each = (all + n - 1) / n;
+      sizes = new long[n];
+      for (int i = 0; i < n; i++) {
+        sizes[i] = Math.max(0, Math.min(each, all - i * each));
+      }
+    }
+    if (sizes.length < s.outputs() || Arrays.stream(sizes).anyMatch(v -> v < 1 || v > all)) {
+      throw new IllegalArgumentException(
+          "splits " + all + " channels into " + Text.dims(sizes) + " for " + s.outputs());
+    }
+    long from = 0;
+    for (int i = 0; i < s.outputs(); i++) {
+      if (from + sizes[i] > all) {
+        throw new IllegalArgumentException("splits more than " + all + " channels");
+      }
+      if (!s.output(i).isEmpty()) {
+        s.put(i, selected(s, x, range(from, sizes[i], 1)));
+      }
+      from += sizes[i];
+    }
+  }
+
+  private static void channelAxis(Step s, Translator.Placed x, String does) {
+    int rank = x.layout() == View.Layout.FLAT ? 2 : 4;
+    int axis = Shapes.axis(s.attributes().integer("axis", 0), rank);
+    if (axis != axis(x.layout())) {
+      throw new IllegalArgumentException(does + " along axis " + axis + ", not the channels");
+    }
+  }
+
+  static void gather(Step s) {
+    Translator.Placed x = s.place(0);
+    channelAxis(s, x, "gathers");
+    Constant indices = s.constant(1);
+    int all = s.builder().shape(x.node()).size(1);
+    int[] channels = Arrays.stream(indices.asLongs()).mapToInt(v -> Shapes.axis(v, all)).toArray();
+    if (indices.dims().length > 1 || channels.length == 0) {
+      throw new IllegalArgumentException("gathers by indices of " + Text.dims(indices.dims()));
+    }
+    Features y = selected(s, x, channels);
+    if (indices.dims().length == 0) {
+      long[] dims = y.view().dims();
+      int axis = axis(x.layout());
+      long[] less = new long[dims.length - 1];
+      System.arraycopy(dims, 0, less, 0, axis);
+      System.arraycopy(dims, axis + 1, less, axis, less.length - axis);
+      y = y.through(y.view().reshape(less).orElseThrow());
+    }
+    s.put(y);
+  }
+
+  static void slice(Step s) {
+    Features x = s.features(0);
+    List<Shapes.Slice> parts =
+        new ArrayList<>(Shapes.slices(s.attributes(), s.parameters(), x.view().dims()));
+    long[] dims = x.view().dims();
+    parts.removeIf(p -> p.start() == 0 && p.step() == 1 && p.length() == dims[p.axis()]);
+    if (parts.isEmpty()) {
+      s.put(s.raw(0));
+      return;
+    }
+    if (parts.stream().anyMatch(p -> p.length() == 0)) {
+      throw new IllegalArgumentException("nothing would be left");
+    }
+    Translator.Placed at = s.translator().place(x);
+    int channels = axis(at.layout());
+    NetworkBuilder g = s.builder();
+    String y = at.node();
+    int[] crop = new int[4];
+    int[] stride = {1, 1};
+    for (Shapes.Slice p : parts) {
+      if (p.axis() == channels) {
+        y = s.translator().select(y, range(p.start(), p.length(), p.step()));
+        continue;
+      }
+      int k = p.axis() - (at.layout() == View.Layout.NCHW ? 2 : 1);
+      if (k < 0 || at.layout() == View.Layout.FLAT) {
+        throw new IllegalArgumentException("takes some images of the batch");
+      }
+      if (p.step() < 1) {
+        throw new IllegalArgumentException("mirrors the image");
+      }
+      long used = p.step() == 1 ? p.length() : dims[p.axis()] - p.start();
+      if ((used + p.step() - 1) / p.step() != p.length()) {
+        throw new IllegalArgumentException("takes every " + p.step() + " of a part of the image");
+      }
+      crop[k] = Math.toIntExact(-p.start());
+      crop[2 + k] = Math.toIntExact(p.start() + used - dims[p.axis()]);
+      stride[k] = Math.toIntExact(p.step());
+    }
+    if (Arrays.stream(crop).anyMatch(c -> c != 0)) {
+      Op pad = new Op.Pad(crop[0], crop[1], crop[2], crop[3], 0);
+      y = g.add(s.name() + ".crop", pad, List.of(y));
+    }
+    if (stride[0] != stride[1]) {
+      throw new IllegalArgumentException("strides of height and width differ");
+    }
+    if (stride[0] > 1) {
+      y = g.add(s.name(), new Op.Shortcut(stride[0], 0, 0), List.of(y));
+    }
+    s.put(y, at.layout());
+  }
+
+  static void pad(Step s) {
+    String mode = s.attributes().text("mode", "constant");
+    if (!mode.equals("constant")) {
+      throw new IllegalArgumentException(
+          "pads by " + Text.name(mode) + "; only constants are read");
+    }
+    Features x = s.features(0);
+    int rank = x.view().rank();
+    long[] given =
+        s.has(1) ? s.constant(1).asLongs() : s.attributes().integers("pads").orElseThrow();
+    double value = s.has(2) ? s.constant(2).scalar() : s.attributes().number("value", 0);
+    int[] axes = new int[rank];
+    Arrays.setAll(axes, i -> i);
+    if (s.has(3)) {
+      axes = s.axes(3, rank).orElseThrow();
+    }
+    if (given.length != 2 * axes.length) {
+      throw new IllegalArgumentException(
+          "has " + given.length + " pads for " + axes.length + " axes");
+    }
+    int[] before = new int[rank];
+    int[] after = new int[rank];
+    boolean none = true;
+    for (int i = 0; i < axes.length; i++) {
+      before[axes[i]] = Math.toIntExact(given[i]);
+      after[axes[i]] = Math.toIntExact(given[i + axes.length]);
+      none &= given[i] == 0 && given[i + axes.length] == 0;
+    }
+    if (none) {
+      s.put(s.raw(0));
+      return;
+    }
+    Translator.Placed at = s.translator().place(x);
+    if (at.layout() == View.Layout.FLAT || before[0] != 0 || after[0] != 0) {
+      throw new IllegalArgumentException("pads the batch or features without height and width");
+    }
+    int c = axis(at.layout());
+    int h = at.layout() == View.Layout.NCHW ? 2 : 1;
+    NetworkBuilder g = s.builder();
+    String y = at.node();
+    if (before[c] != 0 || after[c] != 0) {
+      if (value != 0 || before[c] < 0 || after[c] < 0) {
+        throw new IllegalArgumentException("adds channels that are not zero, or takes some away");
+      }
+      boolean strided = x.sole() && g.op(y).equals(new Op.Shortcut(stride(g.op(y)), 0, 0));
+      Op op = new Op.Shortcut(strided ? stride(g.op(y)) : 1, before[c], after[c]);
+      y = g.add(s.name(), op, List.of(strided ? g.input(y) : y));
+    }
+    if (before[h] != 0 || before[h + 1] != 0 || after[h] != 0 || after[h + 1] != 0) {
+      Op op = new Op.Pad(before[h], before[h + 1], after[h], after[h + 1], (float) value);
+      y = g.add(s.name(), op, List.of(y));
+    }
+    s.put(y, at.layout());
+  }
+
+  private static int stride(Op op) {
+    return op instanceof Op.Shortcut k ? k.stride() : 0;
+  }
+
+  static void softmax(Step s, boolean log) {
+    Features x = s.features(0);
+    int rank = x.view().rank();
+    int axis = Shapes.axis(s.attributes().integer("axis", s.opset() < 13 ? 1 : -1), rank);
+    Translator.Placed at = s.translator().place(x);
+    Shape shape = s.builder().shape(at.node());
+    boolean single = shape.rank() == 2 || shape.dim(2) * shape.dim(3) == 1;
+    if (axis != axis(at.layout()) || s.opset() < 13 && !single) {
+      throw new IllegalArgumentException("is not over the channels");
+    }
+    if (s.output(0).equals(s.translator().output())) {
+      s.translator().head(log ? "LogSoftmax" : "Softmax");
+      s.put(at.node(), at.layout());
+    } else if (log) {
+      throw new IllegalArgumentException("a log-softmax is read only as the network's output");
+    } else {
+      s.put(s.builder().add(s.name(), new Op.Softmax(), List.of(at.node())), at.layout());
+    }
+  }
+}

@@ -1,0 +1,530 @@
+package dev.secateur.io.onnx;
+
+import ai.onnx.proto.OnnxMl;
+import ai.onnx.proto.OnnxMl.NodeProto;
+import ai.onnx.proto.OnnxMl.TensorShapeProto.Dimension;
+import ai.onnx.proto.OnnxMl.ValueInfoProto;
+import dev.secateur.SecateurException;
+import dev.secateur.device.ElementwiseSpec.Kind;
+import dev.secateur.device.PoolSpec;
+import dev.secateur.nn.Graph;
+import dev.secateur.nn.Model;
+import dev.secateur.nn.Op;
+import dev.secateur.nn.ParameterShapes;
+import dev.secateur.tensor.HostTensor;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.Consumer;
+
+/**
+ * ONNX models, opsets 9 to 21, as graphs: one image input, float (N,C,H,W); one output, (N,classes)
+ * or (N,C,H,W). Only what the output needs is read. A softmax at the end is taken off, so that the
+ * output is logits, and put back by {@link OnnxExport}.
+ */
+public final class OnnxImport {
+  /** Metadata: names of input and output, the input's normalisation, what was taken off the end. */
+  static final String INPUT = "onnx.input";
+
+  static final String OUTPUT = "onnx.output";
+  static final String MEAN = "onnx.input.mean";
+  static final String STD = "onnx.input.std";
+  static final String HEAD = "onnx.head";
+
+  /** Metadata of our own exports whose input is raw pixels. */
+  static final String PIXELS = "secateur.input";
+
+  private static final long LARGEST_IMAGE = 1 << 28;
+
+  private static final Set<String> KNOWN =
+      Set.of(
+          ("Conv ConvTranspose BatchNormalization LayerNormalization Gemm MatMul MaxPool"
+                  + " AveragePool GlobalAveragePool GlobalMaxPool ReduceMean ReduceMax Resize"
+                  + " Upsample Relu Clip LeakyRelu Sigmoid HardSigmoid HardSwish Tanh Elu Gelu Erf"
+                  + " Sqrt Pow Neg Add Sum Sub Mul Div Max Min Softmax LogSoftmax Concat Split"
+                  + " Slice Gather Pad Reshape Flatten Squeeze Unsqueeze Expand Transpose Shape"
+                  + " Size Identity Dropout Cast Constant ConstantOfShape Mod Equal Less Greater"
+                  + " And Or Not Abs Exp Reciprocal Floor Ceil Range Where ReduceProd")
+              .split(" "));
+
+  private static final Map<String, String> ADVICE =
+      Map.of(
+          "If", "export the branch that is taken (torch.jit.trace), or simplify with onnxsim",
+          "Loop", "export with the loop unrolled (torch.jit.trace)",
+          "Scan", "recurrent networks are not pruned",
+          "LSTM", "recurrent networks are not pruned",
+          "GRU", "recurrent networks are not pruned",
+          "QuantizeLinear", "export the float network from before quantisation",
+          "QLinearConv", "export the float network from before quantisation",
+          "PRelu", "replace it by LeakyRelu and train again",
+          "LRN", "remove local response normalisation, or replace it by batch norm",
+          "InstanceNormalization", "group and instance norm are not supported; use batch norm");
+
+  private final Path path;
+  private final OnnxFile file;
+  private final OnnxMl.GraphProto graph;
+  private final OnnxOptions options;
+  private final Consumer<String> warnings;
+  private final Map<String, OnnxMl.TensorProto> initializers = new HashMap<>();
+
+  private OnnxImport(Path path, OnnxOptions options, Consumer<String> warnings) throws IOException {
+    this.path = path;
+    this.file = OnnxFile.open(path);
+    this.graph = file.model().getGraph();
+    this.options = options;
+    this.warnings = warnings;
+    graph.getInitializerList().forEach(t -> initializers.put(t.getName(), t));
+  }
+
+  /**
+   * Reads a model.
+   *
+   * @param warnings told, in one line each, what was left out
+   * @throws SecateurException for a file that is no such network: one line that names the node, its
+   *     inputs and what could be done
+   */
+  public static Model read(Path path, OnnxOptions options, Consumer<String> warnings)
+      throws IOException {
+    try {
+      return new OnnxImport(path, options, warnings).read();
+    } catch (OutOfMemoryError e) {
+      throw new SecateurException(
+          path
+              + " needs more memory than Java may use ("
+              + Runtime.getRuntime().maxMemory() / (1 << 20)
+              + " MiB); set JAVA_OPTS=-Xmx8g",
+          e);
+    }
+  }
+
+  private SecateurException refuse(String why) {
+    return new SecateurException(path + ": " + why);
+  }
+
+  private Model read() {
+    int opset = opset();
+    ValueInfoProto output = output();
+    List<NodeProto> nodes = needed(output.getName());
+    supported(nodes);
+    Map<String, Integer> uses = new HashMap<>(Map.of(output.getName(), 1));
+    nodes.forEach(n -> n.getInputList().forEach(i -> uses.merge(i, 1, Integer::sum)));
+    ValueInfoProto input = input(uses);
+    Op.Input image = image(input);
+    List<Dimension> dims = input.getType().getTensorType().getShape().getDimList();
+    long batch = dims.get(0).getDimValue() > 0 ? dims.get(0).getDimValue() : 1;
+    if (batch > 1 << 16) {
+      throw refuse("input " + Text.name(input.getName()) + " has a batch of " + batch);
+    }
+    float unit = pixels() ? 1 : 255;
+    float[] mean = perChannel(options.mean(), image.channels(), 0, unit, MEAN);
+    float[] std = perChannel(options.std(), image.channels(), 1, unit, STD);
+    Translator t = new Translator(file, initializers, uses, opset, batch, output.getName());
+    t.input(input.getName(), image, mean, std);
+    for (NodeProto n : nodes) {
+      step(t, n);
+    }
+    Graph g = finish(t, output.getName());
+    Map<String, HostTensor> parameters = new LinkedHashMap<>();
+    ParameterShapes.of(g)
+        .forEach(
+            (name, shape) -> {
+              HostTensor p = t.builder().parameters().get(name);
+              if (p == null || !p.shape().equals(shape)) {
+                throw refuse("parameter " + Text.name(name) + " does not fit " + shape);
+              }
+              parameters.put(name, p);
+            });
+    return new Model(g, parameters, metadata(t, input.getName(), mean, std));
+  }
+
+  private Graph finish(Translator t, String output) {
+    try {
+      Translator.Placed end = t.place(t.features(output));
+      if (end.layout() == View.Layout.NHWC) {
+        throw new IllegalArgumentException(
+            "is (N,H,W,C); export with an output (N,C,H,W) or (N,classes)");
+      }
+      return t.builder().graph(end.node());
+    } catch (IllegalArgumentException | ArithmeticException e) {
+      throw refuse("output " + Text.name(output) + " " + e.getMessage());
+    }
+  }
+
+  /**
+   * The file's own metadata and ours. The source stays the first file of a line of imports and
+   * exports.
+   */
+  private Map<String, String> metadata(Translator t, String input, float[] mean, float[] std) {
+    Map<String, String> m = new LinkedHashMap<>();
+    file.model().getMetadataPropsList().forEach(p -> m.put(p.getKey(), p.getValue()));
+    if (!file.model().getProducerName().equals("secateur") || !m.containsKey("source.sha256")) {
+      m.put("source", path.getFileName().toString());
+      m.put("source.sha256", file.sha256());
+    }
+    m.keySet().removeAll(List.of(INPUT, OUTPUT, MEAN, STD, HEAD));
+    if (!pixels()) {
+      m.put(INPUT, input);
+      m.put(OUTPUT, t.output());
+      m.put(MEAN, numbers(mean));
+      m.put(STD, numbers(std));
+    }
+    t.head().ifPresent(h -> m.put(HEAD, h));
+    return m;
+  }
+
+  private static String numbers(float[] v) {
+    List<String> out = new ArrayList<>();
+    for (float f : v) {
+      out.add(Float.toString(f));
+    }
+    return String.join(",", out);
+  }
+
+  /** Whether this is an export of ours that normalises raw pixels itself. */
+  private boolean pixels() {
+    return file.model().getMetadataPropsList().stream()
+        .anyMatch(p -> p.getKey().equals(PIXELS) && p.getValue().equals("pixels"));
+  }
+
+  private float[] perChannel(
+      List<Float> given, int channels, float otherwise, float unit, String key) {
+    float[] out = new float[channels];
+    Arrays.fill(out, otherwise * unit);
+    Optional<float[]> told = given.isEmpty() ? told(key, channels) : Optional.empty();
+    if (told.isPresent()) {
+      return told.get();
+    }
+    if (!given.isEmpty() && given.size() != 1 && given.size() != channels) {
+      throw refuse(
+          (key.equals(MEAN) ? "--mean has " : "--std has ")
+              + given.size()
+              + " numbers; the input has "
+              + channels
+              + " channels");
+    }
+    for (int i = 0; i < channels && !given.isEmpty(); i++) {
+      out[i] = given.get(given.size() == 1 ? 0 : i) * unit;
+    }
+    return out;
+  }
+
+  /** What an earlier import was told, in a file that we exported. */
+  private Optional<float[]> told(String key, int channels) {
+    if (!file.model().getProducerName().equals("secateur")) {
+      return Optional.empty();
+    }
+    String[] words =
+        file.model().getMetadataPropsList().stream()
+            .filter(p -> p.getKey().equals(key))
+            .findFirst()
+            .map(p -> p.getValue().split(","))
+            .orElse(new String[0]);
+    float[] out = new float[channels];
+    try {
+      for (int i = 0; i < words.length && i < channels; i++) {
+        out[i] = Float.parseFloat(words[i]);
+      }
+    } catch (NumberFormatException e) {
+      return Optional.empty();
+    }
+    return words.length == channels ? Optional.of(out) : Optional.empty();
+  }
+
+  // ---- what there is ---------------------------------------------------------------------------
+
+  private int opset() {
+    long version =
+        file.model().getOpsetImportList().stream()
+            .filter(o -> o.getDomain().isEmpty() || o.getDomain().equals("ai.onnx"))
+            .mapToLong(OnnxMl.OperatorSetIdProto::getVersion)
+            .max()
+            .orElse(0);
+    if (version < 9 || version > 21) {
+      throw refuse("has opset " + version + "; opsets 9 to 21 are read: export again with one");
+    }
+    return (int) version;
+  }
+
+  private ValueInfoProto output() {
+    List<String> names = graph.getOutputList().stream().map(ValueInfoProto::getName).toList();
+    if (names.isEmpty()) {
+      throw refuse("has no output");
+    }
+    String wanted = options.output().orElse(names.get(0));
+    if (!names.contains(wanted)) {
+      throw refuse(
+          "has no output " + Text.name(wanted) + "; it has " + Text.name(String.join(", ", names)));
+    }
+    if (names.size() > 1 && options.output().isEmpty()) {
+      warnings.accept(
+          path
+              + ": of "
+              + names.size()
+              + " outputs the first, "
+              + Text.name(wanted)
+              + ", is read; --output-name takes another");
+    }
+    return graph.getOutput(names.indexOf(wanted));
+  }
+
+  private List<NodeProto> needed(String output) {
+    Map<String, NodeProto> makers = new HashMap<>();
+    for (NodeProto n : graph.getNodeList()) {
+      for (String o : n.getOutputList()) {
+        if (!o.isEmpty() && makers.put(o, n) != null) {
+          throw refuse("two nodes make " + Text.name(o));
+        }
+      }
+    }
+    Set<NodeProto> out = java.util.Collections.newSetFromMap(new java.util.IdentityHashMap<>());
+    Set<String> seen = new HashSet<>(Set.of(output));
+    Deque<String> open = new ArrayDeque<>(seen);
+    while (!open.isEmpty()) {
+      NodeProto n = makers.get(open.poll());
+      if (n != null && out.add(n)) {
+        for (String i : n.getInputList()) {
+          if (seen.add(i)) {
+            open.add(i);
+          }
+        }
+      }
+    }
+    if (out.isEmpty()) {
+      throw refuse("no node makes the output " + Text.name(output));
+    }
+    return graph.getNodeList().stream().filter(out::contains).toList();
+  }
+
+  private void supported(List<NodeProto> nodes) {
+    Set<String> others = new TreeSet<>();
+    NodeProto first = null;
+    for (NodeProto n : nodes) {
+      boolean own = n.getDomain().isEmpty() || n.getDomain().equals("ai.onnx");
+      if (!own || !KNOWN.contains(n.getOpType())) {
+        first = first == null ? n : first;
+        others.add(Text.name(own ? n.getOpType() : n.getDomain() + "." + n.getOpType()));
+      }
+    }
+    if (first != null) {
+      others.remove(Text.name(first.getOpType()));
+      String advice =
+          ADVICE.getOrDefault(
+              first.getOpType(),
+              "try onnxsim, an export with constant folding, or leave this part of the network"
+                  + " out");
+      throw refuse(
+          "node "
+              + describe(first, Text::name)
+              + " is not supported; "
+              + advice
+              + (others.isEmpty()
+                  ? ""
+                  : " (nor are " + Text.name(String.join(", ", others)) + ")"));
+    }
+  }
+
+  private String describe(NodeProto n, java.util.function.UnaryOperator<String> tensor) {
+    List<String> in = n.getInputList().stream().limit(6).map(tensor).toList();
+    String name = n.getName().isBlank() ? n.getOutput(0) : n.getName();
+    return Text.name(name)
+        + " ("
+        + Text.name(n.getOpType())
+        + (in.isEmpty() ? ")" : "; inputs " + String.join(", ", in) + ")");
+  }
+
+  private ValueInfoProto input(Map<String, Integer> uses) {
+    List<ValueInfoProto> inputs =
+        graph.getInputList().stream()
+            .filter(i -> !initializers.containsKey(i.getName()) && uses.containsKey(i.getName()))
+            .toList();
+    if (inputs.size() != 1) {
+      throw refuse(
+          "has "
+              + inputs.size()
+              + " inputs ("
+              + Text.name(String.join(", ", inputs.stream().map(ValueInfoProto::getName).toList()))
+              + "); expected one image");
+    }
+    return inputs.get(0);
+  }
+
+  private Op.Input image(ValueInfoProto input) {
+    OnnxMl.TypeProto.Tensor type = input.getType().getTensorType();
+    String name = "input " + Text.name(input.getName());
+    if (type.getElemType() != OnnxMl.TensorProto.DataType.FLOAT_VALUE) {
+      throw refuse(name + " has data type " + type.getElemType() + "; expected float (1)");
+    }
+    List<Dimension> dims = type.getShape().getDimList();
+    List<String> shown =
+        dims.stream()
+            .limit(8)
+            .map(d -> d.hasDimValue() ? Long.toString(d.getDimValue()) : Text.name(d.getDimParam()))
+            .toList();
+    String shape = name + " is (" + String.join(",", shown) + ")";
+    if (dims.size() != 4) {
+      throw refuse(shape + "; expected (N,C,H,W)");
+    }
+    long c = dims.get(1).getDimValue();
+    long h = dims.get(2).getDimValue();
+    long w = dims.get(3).getDimValue();
+    if (c >= 16 && (w == 1 || w == 3)) {
+      throw refuse(shape + ", channels last; export with (N,C,H,W) (tf2onnx: --inputs-as-nchw)");
+    }
+    if (c < 1) {
+      throw refuse(shape + "; the number of channels must be fixed");
+    }
+    if (options.size().isPresent()) {
+      OnnxOptions.Size s = options.size().get();
+      if (h > 0 && h != s.height() || w > 0 && w != s.width()) {
+        throw refuse(
+            shape + "; --input-size " + s.height() + "," + s.width() + " is of no use there");
+      }
+      h = s.height();
+      w = s.width();
+    }
+    if (h < 1 || w < 1) {
+      throw refuse(shape + ", of any size; add --input-size H,W");
+    }
+    if (c > LARGEST_IMAGE || h > LARGEST_IMAGE || w > LARGEST_IMAGE || over(c, h, w)) {
+      throw refuse(shape + ", which is too large");
+    }
+    return new Op.Input((int) c, (int) h, (int) w);
+  }
+
+  private static boolean over(long c, long h, long w) {
+    return h * w > LARGEST_IMAGE || c * h * w > LARGEST_IMAGE;
+  }
+
+  // ---- node by node ----------------------------------------------------------------------------
+
+  private void step(Translator t, NodeProto n) {
+    try {
+      if (n.getOutputCount() == 0) {
+        throw new IllegalArgumentException("has no output");
+      }
+      Step s = new Step(t, n);
+      if (!constant(s)) {
+        translate(s);
+      }
+    } catch (IllegalArgumentException
+        | ArithmeticException
+        | IndexOutOfBoundsException
+        | NegativeArraySizeException
+        | java.util.NoSuchElementException e) {
+      String why =
+          e instanceof IllegalArgumentException ? e.getMessage() : "has inputs that do not fit";
+      throw new SecateurException(path + ": node " + describe(n, t::describe) + ": " + why, e);
+    }
+  }
+
+  /** Constants, and nodes of constants alone. */
+  private static boolean constant(Step s) {
+    Attributes a = s.attributes();
+    if (s.type().equals("Constant")) {
+      s.put(literal(s, a));
+      return true;
+    }
+    if (s.type().equals("ConstantOfShape")) {
+      Optional<Constant> value = a.get("value").map(v -> s.translator().read(v.getT()));
+      s.put(s.translator().folding().filled(s.constant(0), value));
+      return true;
+    }
+    Optional<List<Optional<Constant>>> in = s.inputs() == 0 ? Optional.empty() : s.allConstant();
+    Optional<Constant> result = in.flatMap(i -> s.translator().folding().evaluate(a, i, s.opset()));
+    result.ifPresent(s::put);
+    return result.isPresent();
+  }
+
+  private static Constant literal(Step s, Attributes a) {
+    if (a.get("value").isPresent()) {
+      return s.translator().read(a.get("value").get().getT());
+    }
+    if (a.get("value_int").isPresent()) {
+      return Constant.of(new long[0], new long[] {a.integer("value_int", 0)});
+    }
+    if (a.get("value_float").isPresent()) {
+      return Constant.of(new long[0], new float[] {a.number("value_float", 0)});
+    }
+    if (a.integers("value_ints").isPresent()) {
+      return Constant.vector(a.integers("value_ints").get());
+    }
+    List<Float> f =
+        a.get("value_floats")
+            .map(OnnxMl.AttributeProto::getFloatsList)
+            .orElseThrow(() -> new IllegalArgumentException("holds neither numbers nor a tensor"));
+    float[] out = new float[f.size()];
+    for (int i = 0; i < out.length; i++) {
+      out[i] = f.get(i);
+    }
+    return Constant.of(new long[] {out.length}, out);
+  }
+
+  private static void translate(Step s) {
+    Attributes a = s.attributes();
+    switch (s.type()) {
+      case "Conv" -> Layers.convolution(s);
+      case "ConvTranspose" -> Layers.transposed(s);
+      case "BatchNormalization" -> Layers.batchNorm(s);
+      case "LayerNormalization" -> Layers.layerNorm(s);
+      case "Gemm" -> Layers.gemm(s);
+      case "MatMul" -> Layers.matMul(s);
+      case "MaxPool" -> Layers.pool(s, true);
+      case "AveragePool" -> Layers.pool(s, false);
+      case "GlobalAveragePool" -> Layers.globalPool(s, PoolSpec.Kind.AVERAGE);
+      case "GlobalMaxPool" -> Layers.globalPool(s, PoolSpec.Kind.MAX);
+      case "ReduceMean" -> Layers.reduce(s, PoolSpec.Kind.AVERAGE);
+      case "ReduceMax" -> Layers.reduce(s, PoolSpec.Kind.MAX);
+      case "Resize", "Upsample" -> Layers.resize(s);
+      case "Relu" -> s.function(Functions.RELU);
+      case "Clip" -> Arithmetic.clip(s);
+      case "Max", "Min" -> Arithmetic.bound(s);
+      case "LeakyRelu" -> s.function(Functions.of(Kind.LEAKY_RELU, a.number("alpha", 0.01f), 0));
+      case "Sigmoid" -> s.function(Functions.SIGMOID);
+      case "HardSigmoid" -> Arithmetic.hardSigmoid(s);
+      case "HardSwish" -> s.function(Functions.HARD_SWISH);
+      case "Tanh" -> s.function(Functions.TANH);
+      case "Elu" -> s.function(Functions.of(Kind.ELU, a.number("alpha", 1), 0));
+      case "Gelu" -> Arithmetic.gelu(s);
+      case "Erf" -> Arithmetic.erf(s);
+      case "Sqrt" -> Arithmetic.sqrt(s);
+      case "Pow" -> Arithmetic.power(s);
+      case "Neg" -> Arithmetic.negate(s);
+      case "Add" -> Arithmetic.add(s);
+      case "Sum" -> Arithmetic.sum(s);
+      case "Sub" -> Arithmetic.subtract(s);
+      case "Mul" -> Arithmetic.multiply(s);
+      case "Div" -> Arithmetic.divide(s);
+      case "Softmax" -> Channels.softmax(s, false);
+      case "LogSoftmax" -> Channels.softmax(s, true);
+      case "Concat" -> Channels.concat(s);
+      case "Split" -> Channels.split(s);
+      case "Slice" -> Channels.slice(s);
+      case "Gather" -> Channels.gather(s);
+      case "Pad" -> Channels.pad(s);
+      case "Reshape" -> Channels.reshape(s);
+      case "Flatten" -> Channels.flatten(s);
+      case "Squeeze" -> Channels.squeeze(s);
+      case "Unsqueeze" -> Channels.unsqueeze(s);
+      case "Expand" -> Channels.expand(s);
+      case "Transpose" -> Channels.transpose(s);
+      case "Shape" -> Channels.shape(s);
+      case "Size" -> Channels.size(s);
+      case "Identity", "Dropout" -> Channels.identity(s);
+      case "Cast" -> Channels.cast(s);
+      default ->
+          throw new IllegalArgumentException(
+              s.type() + " is read only of constants, and here an input is computed");
+    }
+  }
+}

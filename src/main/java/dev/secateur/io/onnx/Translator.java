@@ -1,0 +1,235 @@
+package dev.secateur.io.onnx;
+
+import ai.onnx.proto.OnnxMl;
+import dev.secateur.SecateurException;
+import dev.secateur.nn.Op;
+import dev.secateur.tensor.Shape;
+import java.io.IOException;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/** What is known while an ONNX graph is walked: the value of every tensor, the graph so far. */
+final class Translator {
+  private final OnnxFile file;
+  private final Map<String, OnnxMl.TensorProto> initializers;
+  private final Map<String, Integer> uses;
+  private final int opset;
+  private final long batch;
+  private final String output;
+  private final Map<String, Value> values = new HashMap<>();
+  private final Map<String, String> flattened = new HashMap<>();
+  private final NetworkBuilder builder = new NetworkBuilder();
+  private final ConstantFolding folding;
+  private Optional<String> head = Optional.empty();
+
+  /** A node that holds features in the order of a layout. */
+  record Placed(String node, View.Layout layout) {}
+
+  /**
+   * @param uses how many inputs of nodes (and outputs of the graph) each tensor is
+   * @param batch the file's batch; 1 where it is dynamic
+   * @param output the tensor that the network is for
+   */
+  Translator(
+      OnnxFile file,
+      Map<String, OnnxMl.TensorProto> initializers,
+      Map<String, Integer> uses,
+      int opset,
+      long batch,
+      String output) {
+    this.file = file;
+    this.initializers = initializers;
+    this.uses = uses;
+    this.opset = opset;
+    this.batch = batch;
+    this.output = output;
+    this.folding = new ConstantFolding(file.model().getSerializedSize());
+  }
+
+  NetworkBuilder builder() {
+    return builder;
+  }
+
+  ConstantFolding folding() {
+    return folding;
+  }
+
+  int opset() {
+    return opset;
+  }
+
+  String output() {
+    return output;
+  }
+
+  /** softmax or log_softmax, where that was taken off the end. */
+  Optional<String> head() {
+    return head;
+  }
+
+  void head(String function) {
+    head = Optional.of(function);
+  }
+
+  void input(String tensor, Op.Input op, float[] mean, float[] std) {
+    String node = builder.add("input", op, List.of());
+    builder.parameter(node, "mean", mean);
+    builder.parameter(node, "std", std);
+    put(tensor, features(new Placed(node, View.Layout.NCHW)));
+  }
+
+  boolean known(String tensor) {
+    return values.containsKey(tensor) || initializers.containsKey(tensor);
+  }
+
+  /** Whether anything reads a tensor. */
+  boolean used(String tensor) {
+    return uses.containsKey(tensor);
+  }
+
+  void put(String tensor, Value value) {
+    values.put(tensor, value);
+  }
+
+  /** The value of a tensor; an initializer is read from the file each time. */
+  Value value(String tensor) {
+    Value v = values.get(tensor);
+    if (v != null) {
+      return v;
+    }
+    OnnxMl.TensorProto t = initializers.get(tensor);
+    if (t == null) {
+      throw new IllegalArgumentException(
+          "reads "
+              + Text.name(tensor)
+              + ", which nothing before it makes (a cycle, or a node is"
+              + " missing)");
+    }
+    return read(t);
+  }
+
+  Constant read(OnnxMl.TensorProto t) {
+    try {
+      return file.read(t);
+    } catch (IOException e) {
+      throw new SecateurException("cannot read external data (" + e.getMessage() + ")", e);
+    }
+  }
+
+  boolean isInitializer(String tensor) {
+    return !values.containsKey(tensor) && initializers.containsKey(tensor);
+  }
+
+  /** Extents of a tensor for a message. */
+  String describe(String tensor) {
+    Value v = values.get(tensor);
+    OnnxMl.TensorProto t = initializers.get(tensor);
+    if (v instanceof Value.Features f) {
+      return Text.name(tensor) + " " + Text.dims(f.view().dims());
+    }
+    if (v instanceof Constant c) {
+      return Text.name(tensor) + " constant " + Text.dims(c.dims());
+    }
+    if (v == null && t != null) {
+      return Text.name(tensor)
+          + " constant "
+          + Text.dims(t.getDimsList().stream().mapToLong(Long::longValue).toArray());
+    }
+    return Text.name(tensor);
+  }
+
+  /**
+   * Features as they are, with what is pending. Where more than one node reads the tensor, that is
+   * put into the graph first, so that they share it.
+   */
+  Value.Features raw(String tensor) {
+    if (!(value(tensor) instanceof Value.Features f)) {
+      throw new IllegalArgumentException(
+          Text.name(tensor) + " is not known to be a tensor of features (N,C,...)");
+    }
+    boolean alone = uses.getOrDefault(tensor, 0) == 1;
+    if (!alone) {
+      f = settle(f);
+      values.put(tensor, f);
+    }
+    return new Value.Features(f.node(), f.view(), f.affine(), f.sole() && alone);
+  }
+
+  /** Features with nothing pending. */
+  Value.Features features(String tensor) {
+    Value.Features f = settle(raw(tensor));
+    values.put(tensor, f);
+    return f;
+  }
+
+  Value.Features settle(Value.Features f) {
+    if (f.affine().isEmpty()) {
+      return f;
+    }
+    String node = builder.affine(f.node(), f.affine().get(), f.sole());
+    boolean sole = f.sole() || !node.equals(f.node());
+    return new Value.Features(node, f.view(), Optional.empty(), sole);
+  }
+
+  /** All of a node's output, in its own order. */
+  Value.Features features(Placed p) {
+    View view = View.of(builder.shape(p.node()), batch, p.layout());
+    return new Value.Features(p.node(), view, Optional.empty(), true);
+  }
+
+  /**
+   * The features as a node's output in the order of a layout, by a flatten or a selection where
+   * they are not.
+   */
+  Placed place(Value.Features unsettled) {
+    Value.Features f = settle(unsettled);
+    View.Layout layout =
+        f.view()
+            .layout()
+            .orElseThrow(
+                () ->
+                    new IllegalArgumentException(
+                        "reads a tensor of "
+                            + Text.dims(f.view().dims())
+                            + ", which is no (N,C,H,W), (N,H,W,C) or (N,C) of a layer's output"));
+    Shape s = builder.shape(f.node());
+    if (layout == View.Layout.FLAT) {
+      String flat = flat(f.node());
+      return new Placed(select(flat, f.view().order(1)), layout);
+    }
+    int[] order = f.view().order(layout == View.Layout.NCHW ? 1 : 3);
+    int each = Math.toIntExact(s.dim(2) * s.dim(3));
+    for (int i = 0; i < order.length; i++) {
+      order[i] /= each;
+    }
+    return new Placed(select(f.node(), order), layout);
+  }
+
+  /** The node, or a flatten behind it. */
+  String flat(String node) {
+    if (builder.shape(node).rank() == 2) {
+      return node;
+    }
+    return flattened.computeIfAbsent(
+        node, n -> builder.add(n + ".flatten", new Op.Flatten(), List.of(n)));
+  }
+
+  /** The node, or those of its channels that are given. */
+  String select(String node, int[] channels) {
+    boolean all = channels.length == builder.shape(node).dim(1);
+    for (int i = 0; all && i < channels.length; i++) {
+      all = channels[i] == i;
+    }
+    if (all) {
+      return node;
+    }
+    if (builder.op(node) instanceof Op.SelectChannels before) {
+      int[] first = java.util.Arrays.stream(channels).map(before.channels()::get).toArray();
+      return select(builder.input(node), first);
+    }
+    List<Integer> list = java.util.Arrays.stream(channels).boxed().toList();
+    return builder.add(node + ".select", new Op.SelectChannels(list), List.of(node));
+  }
+}

@@ -1,0 +1,273 @@
+package dev.secateur.io.onnx;
+
+import dev.secateur.tensor.Shape;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Deque;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * How the axes of an ONNX tensor lie over the axes of a node's output, (N,C,H,W) or (N,C). Each
+ * axis is a product of parts of those, outermost first, so that any chain of Reshape and Transpose
+ * is followed without moving data: a shuffle of channels ends as an axis of two parts of C in
+ * another order. Parts of extent 1 are left out, except N.
+ */
+final class View {
+  private static final int LARGEST_ORDER = 1 << 24;
+
+  /** Axes of a node's output. */
+  enum Axis {
+    N,
+    C,
+    H,
+    W
+  }
+
+  /** Orders of axes in which layers work. */
+  enum Layout {
+    NCHW,
+    NHWC,
+    /** (N, C·H·W). */
+    FLAT
+  }
+
+  /** Index {@code i} of this part moves {@code i * stride} along {@code axis}. */
+  private record Part(Axis axis, long extent, long stride) {}
+
+  private final Shape shape;
+  private final long batch;
+  private final long[] dims;
+  private final List<List<Part>> axes;
+
+  private View(Shape shape, long batch, long[] dims, List<List<Part>> axes) {
+    this.shape = shape;
+    this.batch = batch;
+    this.dims = dims;
+    this.axes = axes;
+  }
+
+  /**
+   * @param shape of a node's output for one image: rank 4 for NCHW and NHWC, 2 for FLAT
+   * @param batch the file's fixed batch, 1 where it is dynamic
+   */
+  static View of(Shape shape, long batch, Layout layout) {
+    List<Axis> order =
+        switch (layout) {
+          case NCHW -> List.of(Axis.N, Axis.C, Axis.H, Axis.W);
+          case NHWC -> List.of(Axis.N, Axis.H, Axis.W, Axis.C);
+          case FLAT -> List.of(Axis.N, Axis.C);
+        };
+    if (order.size() != shape.rank()) {
+      throw new IllegalArgumentException("no " + layout + " of " + shape);
+    }
+    long[] dims = new long[order.size()];
+    List<List<Part>> axes = new ArrayList<>();
+    for (int i = 0; i < dims.length; i++) {
+      Axis a = order.get(i);
+      dims[i] = a == Axis.N ? batch : shape.dim(a.ordinal());
+      axes.add(a == Axis.N || dims[i] > 1 ? List.of(new Part(a, dims[i], 1)) : List.of());
+    }
+    return new View(shape, batch, dims, axes);
+  }
+
+  /** The ONNX tensor's extents. */
+  long[] dims() {
+    return dims.clone();
+  }
+
+  int rank() {
+    return dims.length;
+  }
+
+  /**
+   * @param to all positive
+   * @return empty where images would be mixed or an axis cut unevenly
+   */
+  Optional<View> reshape(long[] to) {
+    Deque<Part> left = new ArrayDeque<>();
+    axes.forEach(left::addAll);
+    List<List<Part>> out = new ArrayList<>();
+    for (int i = 0; i < to.length; i++) {
+      List<Part> axis = new ArrayList<>();
+      long need = to[i];
+      if (i == 0) {
+        if (left.isEmpty() || left.peek().axis() != Axis.N || left.peek().extent() != need) {
+          return Optional.empty();
+        }
+        axis.add(left.poll());
+        need = 1;
+      }
+      while (need > 1) {
+        Part p = left.poll();
+        if (p == null || p.axis() == Axis.N) {
+          return Optional.empty();
+        }
+        if (need % p.extent() == 0) {
+          axis.add(p);
+          need /= p.extent();
+        } else if (p.extent() % need == 0) {
+          long inner = p.extent() / need;
+          axis.add(new Part(p.axis(), need, p.stride() * inner));
+          left.push(new Part(p.axis(), inner, p.stride()));
+          need = 1;
+        } else {
+          return Optional.empty();
+        }
+      }
+      out.add(merged(axis));
+    }
+    return left.isEmpty() ? Optional.of(new View(shape, batch, to.clone(), out)) : Optional.empty();
+  }
+
+  private static List<Part> merged(List<Part> parts) {
+    List<Part> out = new ArrayList<>();
+    for (Part p : parts) {
+      Part last = out.isEmpty() ? null : out.get(out.size() - 1);
+      if (last != null && last.axis() == p.axis() && last.stride() == p.extent() * p.stride()) {
+        out.set(out.size() - 1, new Part(p.axis(), last.extent() * p.extent(), p.stride()));
+      } else {
+        out.add(p);
+      }
+    }
+    return List.copyOf(out);
+  }
+
+  /**
+   * @param order a permutation of the axes
+   */
+  View transpose(int[] order) {
+    long[] d = new long[rank()];
+    List<List<Part>> out = new ArrayList<>();
+    for (int i = 0; i < d.length; i++) {
+      d[i] = dims[order[i]];
+      out.add(axes.get(order[i]));
+    }
+    return new View(shape, batch, d, out);
+  }
+
+  /** The same axes over the output of another node, without the parts that are 1 there. */
+  View over(Shape other) {
+    long[] d = dims.clone();
+    List<List<Part>> out = new ArrayList<>();
+    for (int i = 0; i < d.length; i++) {
+      List<Part> parts = new ArrayList<>();
+      for (Part p : axes.get(i)) {
+        boolean gone = p.axis() != Axis.N && other.dim(p.axis().ordinal()) == 1;
+        if (gone) {
+          d[i] /= p.extent();
+        } else {
+          parts.add(p);
+        }
+      }
+      out.add(parts);
+    }
+    return new View(other, batch, d, out);
+  }
+
+  /** Whether an axis is the whole of one or more of the node's axes, and which. */
+  boolean covers(int axis, Axis... wanted) {
+    long product = 1;
+    for (Axis a : wanted) {
+      product *= a.ordinal() < shape.rank() ? shape.dim(a.ordinal()) : 1;
+    }
+    return dims[axis] == product
+        && axes.get(axis).stream().allMatch(p -> Arrays.asList(wanted).contains(p.axis()));
+  }
+
+  /** Whether an axis holds parts of height or width only, or nothing. */
+  boolean spatial(int axis) {
+    return axes.get(axis).stream().allMatch(p -> p.axis() == Axis.H || p.axis() == Axis.W);
+  }
+
+  /** The product of the extents of an axis's parts that belong to {@code of}. */
+  long extent(int axis, Axis of) {
+    return axes.get(axis).stream()
+        .filter(p -> p.axis() == of)
+        .mapToLong(Part::extent)
+        .reduce(1, (a, b) -> a * b);
+  }
+
+  /** The layout, where channels may be in any order; empty for other shapes. */
+  Optional<Layout> layout() {
+    if (rank() == 0 || axes.get(0).size() != 1 || axes.get(0).get(0).axis() != Axis.N) {
+      return Optional.empty();
+    }
+    if (rank() == 2) {
+      return axes.get(1).stream().noneMatch(p -> p.axis() == Axis.N)
+          ? Optional.of(Layout.FLAT)
+          : Optional.empty();
+    }
+    if (rank() != 4 || shape.rank() != 4) {
+      return Optional.empty();
+    }
+    if (covers(1, Axis.C) && whole(2, Axis.H) && whole(3, Axis.W)) {
+      return Optional.of(Layout.NCHW);
+    }
+    return covers(3, Axis.C) && whole(1, Axis.H) && whole(2, Axis.W)
+        ? Optional.of(Layout.NHWC)
+        : Optional.empty();
+  }
+
+  private boolean whole(int axis, Axis a) {
+    return covers(axis, a) && axes.get(axis).size() <= 1;
+  }
+
+  /** Places along an axis in the order of the node's output, counted over C, H and W. */
+  int[] order(int axis) {
+    long size = dims[axis];
+    if (size > LARGEST_ORDER) {
+      throw new IllegalArgumentException("an order of " + size + " elements is too long");
+    }
+    int[] out = new int[(int) size];
+    long h = shape.rank() == 4 ? shape.dim(2) : 1;
+    long w = shape.rank() == 4 ? shape.dim(3) : 1;
+    List<Part> parts = axes.get(axis);
+    for (int i = 0; i < out.length; i++) {
+      long rest = i;
+      long at = 0;
+      for (int j = parts.size() - 1; j >= 0; j--) {
+        Part p = parts.get(j);
+        long step =
+            switch (p.axis()) {
+              case N -> throw new IllegalArgumentException("images cannot be reordered");
+              case C -> h * w;
+              case H -> w;
+              case W -> 1;
+            };
+        at += rest % p.extent() * p.stride() * step;
+        rest /= p.extent();
+      }
+      out[i] = Math.toIntExact(at);
+    }
+    return out;
+  }
+
+  /**
+   * Where channel {@code c} of the node lies along an axis that consists of parts of C; 0 for an
+   * axis of extent 1.
+   *
+   * @return empty where the axis has other parts
+   */
+  Optional<int[]> channelPlaces(int axis) {
+    List<Part> parts = axes.get(axis);
+    if (!parts.stream().allMatch(p -> p.axis() == Axis.C)) {
+      return Optional.empty();
+    }
+    int[] out = new int[shape.size(1)];
+    for (int c = 0; c < out.length; c++) {
+      long at = 0;
+      for (Part p : parts) {
+        at = at * p.extent() + c / p.stride() % p.extent();
+      }
+      out[c] = Math.toIntExact(at);
+    }
+    return Optional.of(out);
+  }
+
+  /** Whether both have the same extents over the same axes; the nodes may differ. */
+  boolean alike(View o) {
+    return shape.equals(o.shape) && Arrays.equals(dims, o.dims) && axes.equals(o.axes);
+  }
+}

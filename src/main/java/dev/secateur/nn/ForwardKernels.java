@@ -1,0 +1,159 @@
+package dev.secateur.nn;
+
+import dev.secateur.device.Activation;
+import dev.secateur.device.Arena;
+import dev.secateur.device.Device;
+import dev.secateur.device.Epilogue;
+import dev.secateur.device.Kernel;
+import dev.secateur.tensor.DType;
+import dev.secateur.tensor.Layout;
+import dev.secateur.tensor.Shape;
+import dev.secateur.tensor.Tensor;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Function;
+
+/**
+ * The forward kernel of one node by itself, for every op but the input and batch norm, which
+ * programs see to.
+ */
+final class ForwardKernels {
+  private final Device device;
+  private final Arena arena;
+  private final Function<String, Tensor> parameter;
+
+  /**
+   * @param arena for tables that kernels read
+   * @param parameter where a parameter lies, by its name
+   */
+  ForwardKernels(Device device, Arena arena, Function<String, Tensor> parameter) {
+    this.device = device;
+    this.arena = arena;
+    this.parameter = parameter;
+  }
+
+  /**
+   * @param x what the node reads
+   * @param y its result; may be the first x where {@link #worksInPlace}
+   */
+  Kernel of(Node n, List<Tensor> x, Tensor y) {
+    Op op = n.op();
+    Tensor first = x.get(0);
+    if (op instanceof Op.Convolution c) {
+      Epilogue e = new Epilogue(bias(n, c.bias()), Optional.empty(), Activation.NONE);
+      return device.convolution(c.spec(), first, weight(n), e, y, false);
+    }
+    if (op instanceof Op.TransposedConvolution t) {
+      return transposed(t, n, first, y);
+    }
+    if (op instanceof Op.Linear l) {
+      Epilogue e = new Epilogue(bias(n, l.bias()), Optional.empty(), Activation.NONE);
+      return device.linear(first, weight(n), e, y);
+    }
+    if (op instanceof Op.Activate a) {
+      return device.activation(a.activation(), first, y);
+    }
+    if (op instanceof Op.Elementwise e) {
+      return device.vision().elementwise(e.spec(), first, y);
+    }
+    if (op instanceof Op.Softmax) {
+      return device.vision().softmax(first, y);
+    }
+    if (op instanceof Op.LayerNorm l) {
+      return device.vision().layerNorm(first, weight(n), bias(n), l.eps(), y);
+    }
+    if (op instanceof Op.Pool p) {
+      return device.pool(p.spec(), first, y);
+    }
+    if (op instanceof Op.GlobalPool g) {
+      return device.pool(g.window(first.shape()), first, y);
+    }
+    if (op instanceof Op.Add) {
+      return device.add(first, x.get(1), Activation.NONE, y);
+    }
+    if (op instanceof Op.Multiply) {
+      return device.vision().multiply(first, x.get(1), y);
+    }
+    if (op instanceof Op.Concat) {
+      return device.concat(x.stream().map(this::image).toList(), image(y));
+    }
+    if (op instanceof Op.SelectChannels s) {
+      return select(first, s.channels(), y);
+    }
+    if (op instanceof Op.Pad p) {
+      return device.vision().pad(first, p.top(), p.left(), p.value(), y);
+    }
+    if (op instanceof Op.Resize r) {
+      return device.vision().resize(r.spec(), first, y);
+    }
+    if (op instanceof Op.Shortcut s) {
+      return device.shortcut(first, s.stride(), s.before(), y);
+    }
+    if (op instanceof Op.Flatten) {
+      return device.copy(first, plain(y, first.shape()));
+    }
+    throw new IllegalStateException("no code for " + op);
+  }
+
+  /** Whether the result may take the place of the first input. */
+  static boolean worksInPlace(Op op) {
+    return op instanceof Op.Activate || op instanceof Op.Elementwise || op instanceof Op.Multiply;
+  }
+
+  /** y[:, j] = x[:, channels[j]], 0 where the index is -1. */
+  Kernel select(Tensor x, List<Integer> channels, Tensor y) {
+    int from = channels.get(0);
+    boolean slice = from >= 0;
+    for (int j = 0; j < channels.size(); j++) {
+      slice &= channels.get(j) == from + j;
+    }
+    if (slice) {
+      return device.sliceChannels(image(x), from, image(y));
+    }
+    Tensor list = arena.allocate(Shape.of(channels.size()), DType.I32, Layout.PLAIN);
+    device.upload(channels.stream().mapToInt(i -> i).toArray(), list);
+    return device.vision().selectChannels(x, list, y);
+  }
+
+  private Kernel transposed(Op.TransposedConvolution t, Node n, Tensor x, Tensor y) {
+    Kernel spread = device.convolutionBackwardData(t.spec(), x, weight(n), y);
+    if (!t.bias()) {
+      return spread;
+    }
+    Kernel bias = device.vision().addBias(bias(n), Activation.NONE, y);
+    return () -> {
+      spread.launch();
+      bias.launch();
+    };
+  }
+
+  private Tensor weight(Node n) {
+    return parameter.apply(n.name() + ".weight");
+  }
+
+  private Tensor bias(Node n) {
+    return parameter.apply(n.name() + ".bias");
+  }
+
+  private Optional<Tensor> bias(Node n, boolean present) {
+    return present ? Optional.of(bias(n)) : Optional.empty();
+  }
+
+  /** (N,C) as (N,C,1,1), which is the same memory in any layout. */
+  Tensor image(Tensor t) {
+    Shape s = t.shape();
+    return s.rank() == 4
+        ? t
+        : new Tensor(
+            t.buffer(),
+            t.byteOffset(),
+            Shape.of(s.dim(0), s.dim(1), 1, 1),
+            t.dtype(),
+            device.activationLayout());
+  }
+
+  /** The memory of t in PLAIN order under another shape. */
+  static Tensor plain(Tensor t, Shape shape) {
+    return new Tensor(t.buffer(), t.byteOffset(), shape, t.dtype(), Layout.PLAIN);
+  }
+}

@@ -1,0 +1,26 @@
+package dev.secateur.prune;
+
+import dev.secateur.nn.Network;
+import java.util.List;
+import java.util.Map;
+
+/** Says how much each filter matters: the lower its score, the sooner it goes. */
+public interface Criterion {
+
+  /** As {@code --criterion} takes it. */
+  String name();
+
+  /** Whether images are looked at. */
+  boolean needsData();
+
+  /**
+   * Scores the filters of some convolutions, comparable between them, so that one threshold serves
+   * all. The network stays as it is.
+   *
+   * @param layers names of the convolutions
+   * @param data left alone unless {@link #needsData}
+   * @return by layer, one score a filter
+   * @throws dev.secateur.SecateurException when the network or the data cannot be scored so
+   */
+  Map<String, float[]> score(Network net, List<String> layers, ScoringData data);
+}

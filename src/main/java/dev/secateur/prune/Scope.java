@@ -1,0 +1,13 @@
+package dev.secateur.prune;
+
+/** Which filters may go. */
+public enum Scope {
+  /**
+   * The paper's choice: in residual networks the convolutions inside blocks, whose channels are
+   * added to nothing; elsewhere all but the last.
+   */
+  PAPER,
+
+  /** Every filter whose channels can be removed; those that hang together go together. */
+  ALL
+}

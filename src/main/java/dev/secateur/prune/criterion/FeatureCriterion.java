@@ -1,0 +1,36 @@
+package dev.secateur.prune.criterion;
+
+import dev.secateur.nn.Network;
+import dev.secateur.pls.CrossProducts;
+import dev.secateur.prune.Criterion;
+import dev.secateur.prune.ScoringData;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Function;
+
+/**
+ * A ranking of pooled features from their sums and products. One pass over the images, gathered on
+ * the device; memory does not grow with their number. All layers' features are ranked together, so
+ * that scores are comparable between layers.
+ *
+ * @param ranking one score a feature
+ */
+record FeatureCriterion(String name, Function<CrossProducts, float[]> ranking)
+    implements Criterion {
+  @Override
+  public boolean needsData() {
+    return true;
+  }
+
+  @Override
+  public Map<String, float[]> score(Network net, List<String> layers, ScoringData data) {
+    int features = Features.count(net.graph(), layers);
+    int classes = Features.classes(net.graph());
+    try (CrossProducts sums =
+        CrossProducts.of(net.device(), features, classes, data.batch(), data.size())) {
+      Features.stream(
+          "score", net, layers, data, (x, y, feed, rows) -> sums.accumulate(x, y, rows));
+      return Features.byLayer(net.graph(), layers, ranking.apply(sums));
+    }
+  }
+}

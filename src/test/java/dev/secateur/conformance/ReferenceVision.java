@@ -1,0 +1,195 @@
+package dev.secateur.conformance;
+
+import dev.secateur.device.ConvolutionSpec;
+import dev.secateur.device.ElementwiseSpec;
+import dev.secateur.device.ResizeSpec;
+import dev.secateur.tensor.Shape;
+import java.util.List;
+
+/**
+ * The layers of {@link dev.secateur.device.VisionKernels} forward in double precision, as {@link
+ * ReferenceLayers} has the others.
+ */
+public final class ReferenceVision {
+  private ReferenceVision() {}
+
+  public static double[] elementwise(ElementwiseSpec spec, double[] x) {
+    double[] y = new double[x.length];
+    for (int i = 0; i < y.length; i++) {
+      y[i] = elementwise(spec, x[i]);
+    }
+    return y;
+  }
+
+  private static double elementwise(ElementwiseSpec spec, double x) {
+    double a = spec.alpha();
+    double b = spec.beta();
+    return switch (spec.kind()) {
+      case LEAKY_RELU -> x > 0 ? x : a * x;
+      case ELU -> x > 0 ? x : a * (Math.exp(x) - 1);
+      case CLIP -> Math.min(Math.max(x, a), b);
+      case SIGMOID -> sigmoid(x);
+      case HARD_SIGMOID -> Math.min(Math.max(a * x + b, 0), 1);
+      case HARD_SWISH -> x * Math.min(Math.max(x / 6 + 0.5, 0), 1);
+      case SILU -> x * sigmoid(x);
+      case GELU -> x * (1 + erf(x / Math.sqrt(2))) / 2;
+      case TANH -> Math.tanh(x);
+    };
+  }
+
+  private static double sigmoid(double x) {
+    return 1 / (1 + Math.exp(-x));
+  }
+
+  /** By its series 2/√π exp(-x²) Σ 2ⁿ x²ⁿ⁺¹ / (2n+1)!!. */
+  private static double erf(double x) {
+    double term = x;
+    double sum = x;
+    for (int n = 1; n < 400; n++) {
+      term *= 2 * x * x / (2 * n + 1);
+      sum += term;
+    }
+    return 2 / Math.sqrt(Math.PI) * Math.exp(-x * x) * sum;
+  }
+
+  /** Where a channel's element of a position lies: (N,C,H,W) or (N,C). */
+  private static int at(Shape s, int position, int channel) {
+    int plane = (int) (s.elements() / s.dim(0) / s.dim(1));
+    return (position / plane * s.size(1) + channel) * plane + position % plane;
+  }
+
+  private static int positions(Shape s) {
+    return (int) (s.elements() / s.dim(1));
+  }
+
+  public static double[] softmax(double[] x, Shape s) {
+    double[] y = new double[x.length];
+    for (int p = 0; p < positions(s); p++) {
+      double sum = 0;
+      for (int c = 0; c < s.size(1); c++) {
+        sum += Math.exp(x[at(s, p, c)]);
+      }
+      for (int c = 0; c < s.size(1); c++) {
+        y[at(s, p, c)] = Math.exp(x[at(s, p, c)]) / sum;
+      }
+    }
+    return y;
+  }
+
+  public static double[] layerNorm(double[] x, Shape s, double[] gamma, double[] beta, double eps) {
+    double[] y = new double[x.length];
+    int channels = s.size(1);
+    for (int p = 0; p < positions(s); p++) {
+      double mean = 0;
+      double variance = 0;
+      for (int c = 0; c < channels; c++) {
+        mean += x[at(s, p, c)] / channels;
+      }
+      for (int c = 0; c < channels; c++) {
+        variance += Math.pow(x[at(s, p, c)] - mean, 2) / channels;
+      }
+      for (int c = 0; c < channels; c++) {
+        int i = at(s, p, c);
+        y[i] = (x[i] - mean) / Math.sqrt(variance + eps) * gamma[c] + beta[c];
+      }
+    }
+    return y;
+  }
+
+  /** The factors are alike, or b holds one a channel and image. */
+  public static double[] multiply(double[] a, double[] b) {
+    double[] y = new double[a.length];
+    int each = a.length / b.length;
+    for (int i = 0; i < y.length; i++) {
+      y[i] = a[i] * b[i / each];
+    }
+    return y;
+  }
+
+  /** Zeros where an index is no channel. */
+  public static double[] selectChannels(double[] x, Shape s, List<Integer> channels) {
+    Shape ys = s.with(1, channels.size());
+    double[] y = new double[(int) ys.elements()];
+    for (int p = 0; p < positions(s); p++) {
+      for (int j = 0; j < channels.size(); j++) {
+        int c = channels.get(j);
+        y[at(ys, p, j)] = c < 0 || c >= s.dim(1) ? 0 : x[at(s, p, c)];
+      }
+    }
+    return y;
+  }
+
+  public static double[] pad(double[] x, Shape xs, int top, int left, double value, Shape ys) {
+    double[] y = new double[(int) ys.elements()];
+    for (int i = 0; i < y.length; i++) {
+      int w = i % ys.size(3) - left;
+      int h = i / ys.size(3) % ys.size(2) - top;
+      int plane = i / (ys.size(3) * ys.size(2));
+      boolean inside = h >= 0 && h < xs.size(2) && w >= 0 && w < xs.size(3);
+      y[i] = inside ? x[(plane * xs.size(2) + h) * xs.size(3) + w] : value;
+    }
+    return y;
+  }
+
+  public static double[] resize(ResizeSpec spec, double[] x, Shape xs) {
+    int planes = xs.size(0) * xs.size(1);
+    int area = spec.height() * spec.width();
+    double[] y = new double[planes * area];
+    for (int i = 0; i < y.length; i++) {
+      double h = place(spec, i % area / spec.width(), xs.size(2), spec.height());
+      double w = place(spec, i % spec.width(), xs.size(3), spec.width());
+      int h0 = (int) Math.floor(h);
+      int w0 = (int) Math.floor(w);
+      int h1 = Math.min(h0 + 1, xs.size(2) - 1);
+      int w1 = Math.min(w0 + 1, xs.size(3) - 1);
+      double down = spec.mode() == ResizeSpec.Mode.NEAREST ? 0 : h - h0;
+      double right = spec.mode() == ResizeSpec.Mode.NEAREST ? 0 : w - w0;
+      int plane = i / area * xs.size(2);
+      double above = (1 - right) * x[(plane + h0) * xs.size(3) + w0];
+      above += right * x[(plane + h0) * xs.size(3) + w1];
+      double below = (1 - right) * x[(plane + h1) * xs.size(3) + w0];
+      below += right * x[(plane + h1) * xs.size(3) + w1];
+      y[i] = (1 - down) * above + down * below;
+    }
+    return y;
+  }
+
+  /** In [0, in - 1]; a hair is added so that whole numbers do not come out below themselves. */
+  private static double place(ResizeSpec spec, int i, int in, int out) {
+    double place =
+        switch (spec.coordinates()) {
+          case ASYMMETRIC -> i * (double) in / out;
+          case HALF_PIXEL -> (i + 0.5) * in / out - 0.5;
+          case ALIGN_CORNERS -> out == 1 ? 0 : i * (in - 1.0) / (out - 1);
+        };
+    return Math.min(Math.max(0, place + 1e-12), in - 1);
+  }
+
+  /** Every input pixel spreads its filter over y. */
+  public static double[] transposedConvolution(
+      ConvolutionSpec spec, double[] x, Shape xs, double[] w, Shape ws, Shape ys) {
+    double[] y = new double[(int) ys.elements()];
+    int perGroup = ws.size(1);
+    int inputsPerGroup = xs.size(1) / spec.groups();
+    for (int i = 0; i < x.length; i++) {
+      int v = i % xs.size(3);
+      int h = i / xs.size(3) % xs.size(2);
+      int c = i / (xs.size(3) * xs.size(2)) % xs.size(1);
+      int n = i / (xs.size(3) * xs.size(2) * xs.size(1));
+      for (int j = 0; j < perGroup; j++) {
+        int k = c / inputsPerGroup * perGroup + j;
+        for (int r = 0; r < ws.size(2); r++) {
+          for (int s = 0; s < ws.size(3); s++) {
+            int p = h * spec.strideH() - spec.padTop() + r * spec.dilationH();
+            int q = v * spec.strideW() - spec.padLeft() + s * spec.dilationW();
+            if (p >= 0 && p < ys.size(2) && q >= 0 && q < ys.size(3)) {
+              y[((n * ys.size(1) + k) * ys.size(2) + p) * ys.size(3) + q] +=
+                  x[i] * w[((c * perGroup + j) * ws.size(2) + r) * ws.size(3) + s];
+            }
+          }
+        }
+      }
+    }
+    return y;
+  }
+}

@@ -1,0 +1,115 @@
+package dev.secateur.nn;
+
+import dev.secateur.conformance.ReferenceLayers;
+import dev.secateur.conformance.ReferenceVision;
+import dev.secateur.device.Activation;
+import dev.secateur.tensor.Shape;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/** One node after another, NCHW, double precision. */
+record ReferenceNetwork(Model model, int batch, byte[] pixels) {
+  Map<String, double[]> run() {
+    Map<String, double[]> values = new HashMap<>();
+    for (Node n : model.graph().nodes()) {
+      List<double[]> in = n.inputs().stream().map(values::get).toList();
+      values.put(n.name(), node(n, in));
+    }
+    return values;
+  }
+
+  private double[] p(String name) {
+    float[] data = model.parameters().get(name).data();
+    double[] out = new double[data.length];
+    for (int i = 0; i < out.length; i++) {
+      out[i] = data[i];
+    }
+    return out;
+  }
+
+  private Shape shape(String name) {
+    return model.graph().shape(name).with(0, batch);
+  }
+
+  private double[] node(Node n, List<double[]> in) {
+    Op op = n.op();
+    Shape ys = shape(n.name());
+    Shape xs = n.inputs().isEmpty() ? ys : shape(n.inputs().get(0));
+    if (op instanceof Op.Input i) {
+      double[] y = new double[(int) ys.elements()];
+      double[] mean = p(n.name() + ".mean");
+      double[] std = p(n.name() + ".std");
+      int plane = i.height() * i.width();
+      for (int k = 0; k < y.length; k++) {
+        int c = k / plane % i.channels();
+        y[k] = ((pixels[k] & 255) - mean[c]) / std[c];
+      }
+      return y;
+    } else if (op instanceof Op.Convolution c) {
+      Shape ws = model.parameters().get(n.name() + ".weight").shape();
+      double[] w = p(n.name() + ".weight");
+      return biased(n, c.bias(), ys, ReferenceLayers.convolution(c.spec(), in.get(0), xs, w, ws));
+    } else if (op instanceof Op.BatchNorm b) {
+      return ReferenceLayers.batchNorm(
+          in.get(0),
+          xs,
+          p(n.name() + ".weight"),
+          p(n.name() + ".bias"),
+          p(n.name() + ".running_mean"),
+          p(n.name() + ".running_var"),
+          b.eps());
+    } else if (op instanceof Op.Activate a) {
+      return ReferenceLayers.activation(a.activation(), in.get(0));
+    } else if (op instanceof Op.Add) {
+      return ReferenceLayers.add(in.get(0), in.get(1));
+    } else if (op instanceof Op.Pool pool) {
+      return ReferenceLayers.pool(pool.spec(), in.get(0), xs);
+    } else if (op instanceof Op.GlobalPool g) {
+      return ReferenceLayers.pool(g.window(xs), in.get(0), xs);
+    } else if (op instanceof Op.Shortcut s) {
+      return ReferenceLayers.shortcut(in.get(0), xs, s.stride(), s.before(), ys);
+    } else if (op instanceof Op.Flatten || op instanceof Op.Identity) {
+      return in.get(0);
+    } else if (op instanceof Op.Linear l) {
+      double[] product = ReferenceLayers.linear(in.get(0), p(n.name() + ".weight"), xs.size(1));
+      return biased(n, l.bias(), ys, product);
+    }
+    return vision(n, in, xs, ys);
+  }
+
+  private double[] vision(Node n, List<double[]> in, Shape xs, Shape ys) {
+    Op op = n.op();
+    double[] x = in.get(0);
+    if (op instanceof Op.Concat) {
+      return ReferenceLayers.concat(in, ys);
+    } else if (op instanceof Op.Elementwise e) {
+      return ReferenceVision.elementwise(e.spec(), x);
+    } else if (op instanceof Op.Softmax) {
+      return ReferenceVision.softmax(x, xs);
+    } else if (op instanceof Op.LayerNorm l) {
+      return ReferenceVision.layerNorm(
+          x, xs, p(n.name() + ".weight"), p(n.name() + ".bias"), l.eps());
+    } else if (op instanceof Op.Multiply) {
+      return ReferenceVision.multiply(x, in.get(1));
+    } else if (op instanceof Op.SelectChannels s) {
+      return ReferenceVision.selectChannels(x, xs, s.channels());
+    } else if (op instanceof Op.Pad p) {
+      return ReferenceVision.pad(x, xs, p.top(), p.left(), p.value(), ys);
+    } else if (op instanceof Op.Resize r) {
+      return ReferenceVision.resize(r.spec(), x, xs);
+    } else if (op instanceof Op.TransposedConvolution t) {
+      Shape ws = model.parameters().get(n.name() + ".weight").shape();
+      double[] w = p(n.name() + ".weight");
+      return biased(
+          n, t.bias(), ys, ReferenceVision.transposedConvolution(t.spec(), x, xs, w, ws, ys));
+    }
+    throw new AssertionError("no reference for " + op);
+  }
+
+  private double[] biased(Node n, boolean bias, Shape ys, double[] y) {
+    Optional<double[]> b = bias ? Optional.of(p(n.name() + ".bias")) : Optional.empty();
+    return ReferenceLayers.epilogue(y, ys, b, Optional.empty(), Activation.NONE);
+  }
+}

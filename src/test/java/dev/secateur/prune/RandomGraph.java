@@ -1,0 +1,245 @@
+package dev.secateur.prune;
+
+import dev.secateur.device.Activation;
+import dev.secateur.device.ConvolutionSpec;
+import dev.secateur.device.ElementwiseSpec;
+import dev.secateur.device.ElementwiseSpec.Kind;
+import dev.secateur.device.PoolSpec;
+import dev.secateur.device.ResizeSpec;
+import dev.secateur.nn.Graph;
+import dev.secateur.nn.Model;
+import dev.secateur.nn.Node;
+import dev.secateur.nn.Op;
+import dev.secateur.nn.ParameterShapes;
+import dev.secateur.tensor.HostTensor;
+import dev.secateur.tensor.Shape;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.SplittableRandom;
+import java.util.stream.IntStream;
+
+/**
+ * Draws networks of every op. A dead channel stays zero in them (sigmoids only gate), so that the
+ * zeroed network is what surgery has to equal.
+ */
+final class RandomGraph {
+  private final SplittableRandom random;
+  private final List<Node> nodes = new ArrayList<>();
+  private final Set<String> read = new HashSet<>();
+
+  /** Values of four axes that later nodes may read, with their shapes (1,C,H,W). */
+  private final Map<String, Shape> values = new LinkedHashMap<>();
+
+  private RandomGraph(SplittableRandom random) {
+    this.random = random;
+  }
+
+  static Model draw(long seed) {
+    SplittableRandom random = new SplittableRandom(seed);
+    Graph graph = new RandomGraph(random).graph();
+    Map<String, HostTensor> parameters = new LinkedHashMap<>();
+    ParameterShapes.of(graph)
+        .forEach(
+            (name, shape) -> {
+              float[] d = new float[(int) shape.elements()];
+              if (name.startsWith("input.")) {
+                Arrays.fill(d, name.endsWith("mean") ? 127 : 64);
+              } else if (shape.rank() > 1) {
+                double deviation = Math.sqrt(1.5 * shape.dim(0) / d.length);
+                for (int i = 0; i < d.length; i++) {
+                  d[i] = (float) (deviation * random.nextGaussian());
+                }
+              } else {
+                boolean scale = name.endsWith("var") || name.endsWith("weight");
+                for (int i = 0; i < d.length; i++) {
+                  d[i] = (float) (random.nextDouble(-0.3, 0.3) + (scale ? 1 : 0));
+                }
+              }
+              parameters.put(name, new HostTensor(shape, d));
+            });
+    return new Model(graph, parameters, Map.of());
+  }
+
+  private Graph graph() {
+    add(new Op.Input(3, 8, 8));
+    convolution("n0", 4 * random.nextInt(1, 4), 1);
+    int steps = random.nextInt(5, 14);
+    for (int i = 0; i < steps; i++) {
+      step();
+    }
+    // all that nobody reads goes into the head: flattened whole, or pooled and concatenated
+    List<String> open = values.keySet().stream().filter(v -> !read.contains(v)).toList();
+    String whole = linear(add(new Op.Flatten(), open.get(random.nextInt(open.size()))), 5);
+    List<String> pooled = new ArrayList<>();
+    for (String v : open) {
+      pooled.add(add(new Op.GlobalPool(PoolSpec.Kind.AVERAGE), v));
+    }
+    String joined =
+        pooled.size() == 1 ? pooled.get(0) : add(new Op.Concat(), pooled.toArray(String[]::new));
+    String hidden = linear(add(new Op.Flatten(), joined), 6);
+    String head = linear(add(new Op.Activate(Activation.RELU), hidden), 5);
+    add(new Op.Add(), whole, head);
+    return new Graph(nodes);
+  }
+
+  private void step() {
+    String x = any();
+    Shape s = values.get(x);
+    int c = s.size(1);
+    switch (random.nextInt(14)) {
+      case 0, 1 -> {
+        int groups = c % 2 == 0 && random.nextInt(3) == 0 ? 2 : 1;
+        convolution(x, 2 * random.nextInt(1, 7), groups);
+      }
+      case 2 -> convolution(x, c * random.nextInt(1, 3), c);
+      case 3 -> value(add(new Op.BatchNorm(1e-3f, 0.1f), x), s);
+      case 4 -> value(add(function(), x), s);
+      case 5 -> residual(x, s);
+      case 6 -> {
+        // a concatenation of what is as large, itself among it now and then
+        List<String> alike =
+            values.keySet().stream().filter(v -> values.get(v).with(1, c).equals(s)).toList();
+        String other = alike.get(random.nextInt(alike.size()));
+        int width = c + values.get(other).size(1);
+        value(add(new Op.Concat(), x, other), s.with(1, width));
+      }
+      case 7 -> {
+        // a shuffle, a slice, or some channels twice
+        int groups = c % 2 == 0 ? 2 : 1;
+        int way = random.nextInt(3);
+        int width = way == 0 ? c : random.nextInt(1, c + 2);
+        int from = random.nextInt(c);
+        List<Integer> channels =
+            IntStream.range(0, width)
+                .mapToObj(
+                    j ->
+                        switch (way) {
+                          case 0 -> j % groups * (c / groups) + j / groups;
+                          case 1 -> (from + j) % c;
+                          default -> random.nextInt(c);
+                        })
+                .toList();
+        value(add(new Op.SelectChannels(channels), x), s.with(1, width));
+      }
+      case 8 -> gate(x, s);
+      case 9 -> {
+        if (s.dim(2) > 3 && s.dim(3) > 3) {
+          PoolSpec.Kind kind = random.nextBoolean() ? PoolSpec.Kind.MAX : PoolSpec.Kind.AVERAGE;
+          String y = add(new Op.Pool(PoolSpec.square(kind, 2, 2, 0)), x);
+          value(y, Shape.of(1, c, s.dim(2) / 2, s.dim(3) / 2));
+        }
+      }
+      case 10 -> {
+        String y = add(new Op.Pad(1, 0, 0, 1, 0), x);
+        value(y, Shape.of(1, c, s.dim(2) + 1, s.dim(3) + 1));
+      }
+      case 11 -> {
+        ResizeSpec.Mode mode =
+            random.nextBoolean() ? ResizeSpec.Mode.NEAREST : ResizeSpec.Mode.BILINEAR;
+        ResizeSpec.Coordinates places =
+            mode == ResizeSpec.Mode.NEAREST
+                ? ResizeSpec.Coordinates.ASYMMETRIC
+                : ResizeSpec.Coordinates.HALF_PIXEL;
+        String y = add(new Op.Resize(new ResizeSpec(8, 8, mode, places)), x);
+        value(y, Shape.of(1, c, 8, 8));
+      }
+      case 12 -> {
+        if (s.dim(2) <= 8) {
+          boolean depthwise = random.nextInt(3) == 0;
+          int width = depthwise ? c : 2 * random.nextInt(1, 5);
+          int groups = depthwise ? c : c % 2 == 0 && random.nextBoolean() ? 2 : 1;
+          ConvolutionSpec spec = new ConvolutionSpec(1, 1, 1, 1, 1, 1, 1, 1, groups);
+          Op op = new Op.TransposedConvolution(width, 3, 3, spec, 0, 0, random.nextBoolean());
+          value(add(op, x), s.with(1, width));
+        }
+      }
+      default -> {
+        if (random.nextInt(3) == 0) {
+          value(add(random.nextBoolean() ? new Op.LayerNorm(1e-2f) : new Op.Softmax(), x), s);
+        } else {
+          value(add(new Op.Identity(), x), s);
+        }
+      }
+    }
+  }
+
+  /** Two convolutions and what they are added to, now and then by an option-A shortcut. */
+  private void residual(String x, Shape s) {
+    boolean shortcut = random.nextBoolean();
+    int before = shortcut ? random.nextInt(3) : 0;
+    int after = shortcut ? random.nextInt(3) : 0;
+    int width = s.size(1) + before + after;
+    String inner = convolution(x, 2 * random.nextInt(1, 5), 1);
+    values.remove(inner);
+    String outer = convolution(inner, width, 1);
+    String norm = add(new Op.BatchNorm(1e-3f, 0.1f), outer);
+    values.remove(outer);
+    String side = shortcut ? add(new Op.Shortcut(1, before, after), x) : x;
+    String sum = random.nextBoolean() ? add(new Op.Add(), norm, side) : add(new Op.Add(), side, norm);
+    value(add(new Op.Activate(Activation.RELU), sum), s.with(1, width));
+  }
+
+  /** Squeeze and excitation. */
+  private void gate(String x, Shape s) {
+    String squeezed = add(new Op.GlobalPool(PoolSpec.Kind.AVERAGE), x);
+    ConvolutionSpec one = ConvolutionSpec.of(1, 0);
+    String small = add(new Op.Convolution(3, 1, 1, one, true), squeezed);
+    String relu = add(new Op.Activate(Activation.RELU), small);
+    String large = add(new Op.Convolution(s.size(1), 1, 1, one, true), relu);
+    Kind kind = random.nextBoolean() ? Kind.SIGMOID : Kind.HARD_SIGMOID;
+    String gate = add(new Op.Elementwise(new ElementwiseSpec(kind, 0.2f, 0.5f)), large);
+    value(add(new Op.Multiply(), x, gate), s);
+  }
+
+  private Op function() {
+    return switch (random.nextInt(6)) {
+      case 0 -> new Op.Activate(Activation.RELU6);
+      case 1 -> new Op.Elementwise(ElementwiseSpec.of(Kind.SILU));
+      case 2 -> new Op.Elementwise(new ElementwiseSpec(Kind.LEAKY_RELU, 0.1f, 0));
+      case 3 -> new Op.Elementwise(ElementwiseSpec.of(Kind.HARD_SWISH));
+      case 4 -> new Op.Elementwise(ElementwiseSpec.of(Kind.GELU));
+      default -> new Op.Activate(Activation.RELU);
+    };
+  }
+
+  private String convolution(String x, int width, int groups) {
+    Shape s = nodes.size() == 1 ? Shape.of(1, 3, 8, 8) : values.get(x);
+    int kernel = random.nextBoolean() ? 3 : 1;
+    int p = kernel / 2;
+    ConvolutionSpec spec = new ConvolutionSpec(1, 1, p, p, p, p, 1, 1, groups);
+    String y = add(new Op.Convolution(width, kernel, kernel, spec, random.nextBoolean()), x);
+    value(y, s.with(1, width));
+    return y;
+  }
+
+  private String linear(String x, int width) {
+    return add(new Op.Linear(width, true), x);
+  }
+
+  private String any() {
+    List<String> all = List.copyOf(values.keySet());
+    // mostly the newest, so that networks become deep
+    int back = Math.min(random.nextInt(all.size()), random.nextInt(all.size()));
+    return all.get(all.size() - 1 - back);
+  }
+
+  private void value(String name, Shape shape) {
+    values.put(name, shape);
+  }
+
+  private String add(Op op, String... inputs) {
+    String name = "n" + nodes.size();
+    nodes.add(new Node(nodes.isEmpty() ? "input" : name, op, names(inputs)));
+    read.addAll(names(inputs));
+    return nodes.isEmpty() ? "input" : name;
+  }
+
+  private static List<String> names(String... inputs) {
+    return Arrays.stream(inputs).map(i -> i.equals("n0") ? "input" : i).toList();
+  }
+}

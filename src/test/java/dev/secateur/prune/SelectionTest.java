@@ -1,0 +1,145 @@
+package dev.secateur.prune;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.secateur.SecateurException;
+import dev.secateur.device.ConvolutionSpec;
+import dev.secateur.nn.Architectures;
+import dev.secateur.nn.Graph;
+import dev.secateur.nn.Node;
+import dev.secateur.nn.Op;
+import dev.secateur.prune.Constraints.LayerRate;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Choosing units under constraints. */
+class SelectionTest {
+  private static final Graph RESNET20 = Architectures.graph("resnet20", 10, 3, 32);
+
+  private static Selection random(Graph graph, Scope scope, Constraints c) {
+    return Zeroed.random(graph, scope, c, new SplittableRandom(6));
+  }
+
+  private static Constraints rates(List<LayerRate> min, List<LayerRate> max) {
+    return new Constraints(1, List.of(), min, max);
+  }
+
+  private static int count(Map<String, int[]> removed) {
+    return removed.values().stream().mapToInt(f -> f.length).sum();
+  }
+
+  @ParameterizedTest
+  @CsvSource({"PAPER, 0.1", "PAPER, 0.5", "ALL, 0.1", "ALL, 0.33", "ALL, 0.6"})
+  void theCountIsExactWhereAnyUnitIsOneFilter(Scope scope, double rate) {
+    int filters = Units.of(RESNET20, scope).filters();
+    Map<String, int[]> removed = random(RESNET20, scope, Constraints.NONE).lowest(rate);
+    assertEquals((int) (rate * filters), count(removed));
+  }
+
+  @ParameterizedTest
+  @CsvSource({"PAPER, 0.3, 4", "ALL, 0.3, 4", "ALL, 0.2, 8", "PAPER, 0.1, 8"})
+  void layersThatLoseFiltersKeepAMultiple(Scope scope, double rate, int multiple) {
+    Constraints c = new Constraints(multiple, List.of(), List.of(), List.of());
+    Units units = Units.of(RESNET20, scope);
+    Map<String, int[]> removed = random(RESNET20, scope, c).lowest(rate);
+    assertFalse(removed.isEmpty());
+    removed.forEach(
+        (name, f) -> assertEquals(0, (RESNET20.shape(name).dim(1) - f.length) % multiple, name));
+    int wanted = (int) (rate * units.filters());
+    assertTrue(count(removed) <= wanted);
+    // the next step of the heaviest group would be too much
+    assertTrue(count(removed) > wanted - 10 * multiple, count(removed) + " of " + wanted);
+  }
+
+  @Test
+  void eachGroupOfAGroupedConvolutionKeepsAMultiple() {
+    ConvolutionSpec plain = ConvolutionSpec.of(1, 0);
+    ConvolutionSpec two = new ConvolutionSpec(1, 1, 0, 0, 0, 0, 1, 1, 2);
+    Graph g =
+        new Graph(
+            List.of(
+                new Node("input", new Op.Input(1, 4, 4), List.of()),
+                new Node("a", new Op.Convolution(24, 1, 1, plain, false), List.of("input")),
+                new Node("b", new Op.Convolution(24, 1, 1, two, false), List.of("a")),
+                new Node("c", new Op.Convolution(2, 1, 1, plain, false), List.of("b"))));
+    Map<String, int[]> removed =
+        random(g, Scope.ALL, new Constraints(4, List.of(), List.of(), List.of())).lowest(0.4);
+    assertEquals(16, 24 - removed.get("a").length);
+    assertEquals(16, 24 - removed.get("b").length, "8 of each group");
+  }
+
+  @Test
+  void keptLayersAndWhatHangsTogetherWithThemStay() {
+    Constraints c = new Constraints(1, List.of("layer1.*", "layer3.?.conv1"), List.of(), List.of());
+    Map<String, int[]> all = random(RESNET20, Scope.ALL, c).all();
+    assertFalse(all.isEmpty());
+    for (String name : all.keySet()) {
+      assertFalse(name.startsWith("layer1.") || name.matches("layer3\\..\\.conv1"), name);
+    }
+    assertFalse(all.containsKey("conv1"), "is added to layer 1's");
+    assertEquals(16 - 1, all.get("layer2.0.conv2").length, "of 32, 16 are added to layer 1's");
+    List<String> layers = Units.of(RESNET20, Scope.ALL).layers();
+    String message =
+        assertThrows(
+                SecateurException.class,
+                () ->
+                    new Constraints(1, List.of("layer9.*"), List.of(), List.of()).check(layers))
+            .getMessage();
+    assertTrue(message.startsWith("--keep layer9.*: no convolution is named so"), message);
+  }
+
+  @Test
+  void noLayerLosesMoreThanItsMaximumOfTheOriginal() {
+    Constraints c =
+        rates(List.of(), List.of(new LayerRate("*", 0.7), new LayerRate("layer2.*", 0.5)));
+    Map<String, int[]> all = random(RESNET20, Scope.PAPER, c).all();
+    assertEquals(11, all.get("layer1.0.conv1").length);
+    assertEquals(16, all.get("layer2.1.conv1").length);
+    // half of layer 2 gone already: nothing more
+    Graph smaller = Surgery.shrink(RESNET20, all);
+    Units units = Units.of(smaller, Scope.PAPER);
+    assertEquals(Map.of(), Selection.unscored(units, c, RESNET20).all());
+  }
+
+  @Test
+  void layersBelowTheirMinimumGoFirst() {
+    Constraints c = rates(List.of(new LayerRate("layer3.1.conv1", 0.5)), List.of());
+    Selection s = random(RESNET20, Scope.PAPER, c);
+    assertEquals(32, s.urgent());
+    Map<String, int[]> removed = s.lowest(0.1);
+    assertArrayEquals(new Object[] {"layer3.1.conv1"}, removed.keySet().toArray());
+    Map<String, int[]> more = s.lowest(0.5);
+    assertTrue(more.get("layer3.1.conv1").length >= 32);
+    assertEquals((int) (0.5 * Units.of(RESNET20, Scope.PAPER).filters()), count(more));
+  }
+
+  @ParameterizedTest
+  @CsvSource({"MACS, 0.5, 1", "PARAMETERS, 0.4, 1", "BYTES, 500000, 1", "MACS, 0.5, 8"})
+  void aTargetIsReachedByAsFewUnitsAsItTakes(Target.Kind kind, double value, int multiple) {
+    Target target = new Target(kind, value);
+    Constraints c = new Constraints(multiple, List.of(), List.of(), List.of());
+    Selection s = random(RESNET20, Scope.ALL, c);
+    Map<String, int[]> removed =
+        s.until(g -> target.reached(RESNET20, g)).orElseThrow();
+    Graph smaller = Surgery.shrink(RESNET20, removed);
+    assertTrue(target.reached(RESNET20, smaller));
+    double share = kind.of(smaller) / target.limit(RESNET20);
+    assertTrue(share > (multiple == 1 ? 0.95 : 0.7), "not much more than needed: " + share);
+    assertTrue(s.until(g -> new Target(kind, 1e-9).reached(RESNET20, g)).isEmpty());
+  }
+
+  @Test
+  void bytesAreThoseOfAllParameters() {
+    long cost = Target.Kind.PARAMETERS.of(RESNET20);
+    int running = 2 * (16 + 6 * (16 + 32 + 64));
+    assertEquals(4 * (cost + running + 6), Target.Kind.BYTES.of(RESNET20));
+  }
+}

@@ -1,0 +1,200 @@
+package dev.secateur.prune;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import dev.secateur.device.Device;
+import dev.secateur.device.HostBuffer;
+import dev.secateur.nn.Graph;
+import dev.secateur.nn.InferenceProgram;
+import dev.secateur.nn.Model;
+import dev.secateur.nn.Network;
+import dev.secateur.nn.Node;
+import dev.secateur.nn.Op;
+import dev.secateur.tensor.HostTensor;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SplittableRandom;
+import java.util.function.BiConsumer;
+
+/**
+ * What surgery has to agree with: the whole network with the removed filters set to zero. Which
+ * norms have to be zero with them is found by following zeros forward from the filters, without the
+ * coupling that is under test.
+ */
+final class Zeroed {
+  private Zeroed() {}
+
+  /** A selection by random scores. */
+  static Selection random(Graph graph, Scope scope, SplittableRandom random) {
+    return random(graph, scope, Constraints.NONE, random);
+  }
+
+  static Selection random(
+      Graph graph, Scope scope, Constraints constraints, SplittableRandom random) {
+    Units units = Units.of(graph, scope, constraints::keeps);
+    Map<String, float[]> scores = new LinkedHashMap<>();
+    for (String c : units.layers()) {
+      float[] s = new float[graph.shape(c).size(1)];
+      for (int i = 0; i < s.length; i++) {
+        s[i] = random.nextFloat();
+      }
+      scores.put(c, s);
+    }
+    return new Selection(units, new Scores("", scores), GroupScore.MEAN, constraints, graph);
+  }
+
+  /** Biases and running means that are not zero. */
+  static Model shifted(Model m) {
+    SplittableRandom random = new SplittableRandom(8);
+    return changed(
+        m,
+        (name, d) -> {
+          if (name.endsWith(".bias") || name.endsWith("running_mean")) {
+            for (int i = 0; i < d.length; i++) {
+              d[i] = (float) random.nextDouble(-0.3, 0.3);
+            }
+          }
+        });
+  }
+
+  /** To 1e-4 of the largest logit. */
+  static void assertEqual(
+      Device device, Model model, Map<String, int[]> removed, Model pruned) {
+    assertEqual(logits(device, model(model, removed)), logits(device, pruned));
+  }
+
+  static void assertEqual(float[] want, float[] got) {
+    assertEquals(want.length, got.length);
+    float largest = 1;
+    for (float w : want) {
+      largest = Math.max(largest, Math.abs(w));
+    }
+    for (int i = 0; i < want.length; i++) {
+      assertEquals(want[i], got[i], 1e-4 * largest, "logit " + i);
+    }
+  }
+
+  /** The network with filters set to zero, and the norms that read them. */
+  static Model model(Model m, Map<String, int[]> removed) {
+    Map<String, boolean[]> zero = new HashMap<>();
+    for (Node n : m.graph().nodes()) {
+      zero.put(n.name(), zeros(m.graph(), n, removed, zero));
+    }
+    return changed(
+        m,
+        (name, d) -> {
+          int dot = name.lastIndexOf('.');
+          Node n = m.graph().node(name.substring(0, dot));
+          boolean filter = removed.containsKey(n.name());
+          if (!filter && !(n.op() instanceof Op.BatchNorm) || name.contains(".running")) {
+            return;
+          }
+          boolean[] dead = zero.get(n.name());
+          if (n.op() instanceof Op.TransposedConvolution t && name.endsWith(".weight")) {
+            zeroSecondAxis(d, dead, m.parameters().get(name), t.spec().groups());
+            return;
+          }
+          int each = d.length / dead.length;
+          for (int c = 0; c < dead.length; c++) {
+            if (dead[c]) {
+              Arrays.fill(d, c * each, (c + 1) * each, 0);
+            }
+          }
+        });
+  }
+
+  /** Transposed weights are (C, K/groups, R, S): output k of group g is [of group g, k]. */
+  private static void zeroSecondAxis(float[] d, boolean[] dead, HostTensor t, int groups) {
+    int inputs = t.shape().size(0);
+    int outputs = t.shape().size(1);
+    int each = d.length / inputs / outputs;
+    for (int c = 0; c < inputs; c++) {
+      int group = c / (inputs / groups);
+      for (int k = 0; k < outputs; k++) {
+        if (dead[group * outputs + k]) {
+          int at = (c * outputs + k) * each;
+          Arrays.fill(d, at, at + each, 0);
+        }
+      }
+    }
+  }
+
+  /** Which channels of a node's output are zero once the filters are. */
+  private static boolean[] zeros(
+      Graph graph, Node n, Map<String, int[]> removed, Map<String, boolean[]> zero) {
+    boolean[] y = new boolean[graph.shape(n.name()).size(1)];
+    boolean[] x = n.inputs().isEmpty() ? y : zero.get(n.inputs().get(0));
+    if (Units.filters(n.op())) {
+      for (int f : removed.getOrDefault(n.name(), new int[0])) {
+        y[f] = true;
+      }
+    } else if (n.op() instanceof Op.Add || n.op() instanceof Op.Multiply) {
+      boolean[] other = zero.get(n.inputs().get(1));
+      for (int c = 0; c < y.length; c++) {
+        y[c] = n.op() instanceof Op.Add ? x[c] && other[c] : x[c] || other[c];
+      }
+    } else if (n.op() instanceof Op.Concat) {
+      int at = 0;
+      for (String part : n.inputs()) {
+        boolean[] p = zero.get(part);
+        System.arraycopy(p, 0, y, at, p.length);
+        at += p.length;
+      }
+    } else if (n.op() instanceof Op.SelectChannels s) {
+      for (int j = 0; j < y.length; j++) {
+        y[j] = x[s.channels().get(j)];
+      }
+    } else if (n.op() instanceof Op.Shortcut s) {
+      Arrays.fill(y, true);
+      System.arraycopy(x, 0, y, s.before(), x.length);
+    } else if (n.op() instanceof Op.Flatten) {
+      for (int j = 0; j < y.length; j++) {
+        y[j] = x[j / (y.length / x.length)];
+      }
+    } else if (n.op() instanceof Op.Elementwise e) {
+      return switch (e.spec().kind()) {
+        case SIGMOID, HARD_SIGMOID -> y;
+        default -> x;
+      };
+    } else if (n.op() instanceof Op.BatchNorm
+        || n.op() instanceof Op.Activate
+        || n.op() instanceof Op.Pool
+        || n.op() instanceof Op.GlobalPool
+        || n.op() instanceof Op.Resize
+        || n.op() instanceof Op.Identity
+        || n.op() instanceof Op.Pad p && p.value() == 0) {
+      return x;
+    }
+    return y;
+  }
+
+  static Model changed(Model m, BiConsumer<String, float[]> change) {
+    Map<String, HostTensor> out = new LinkedHashMap<>();
+    m.parameters()
+        .forEach(
+            (name, t) -> {
+              float[] d = t.data().clone();
+              change.accept(name, d);
+              out.put(name, new HostTensor(t.shape(), d));
+            });
+    return new Model(m.graph(), out, m.metadata());
+  }
+
+  /** Of two images of noise. */
+  static float[] logits(Device device, Model model) {
+    try (Network net = new Network(device, model);
+        InferenceProgram program = InferenceProgram.compile(net, 2, Optional.empty());
+        HostBuffer host = device.hostBuffer(program.pixels().bytes())) {
+      SplittableRandom random = new SplittableRandom(4);
+      for (int i = 0; i < program.pixels().bytes(); i++) {
+        host.bytes().put(i, (byte) random.nextInt(256));
+      }
+      device.upload(host, program.pixels());
+      program.run();
+      return device.downloadFloats(program.output());
+    }
+  }
+}

@@ -1,0 +1,258 @@
+package dev.secateur.prune.criterion;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.secateur.SecateurException;
+import dev.secateur.data.Dataset;
+import dev.secateur.device.Activation;
+import dev.secateur.device.ConvolutionSpec;
+import dev.secateur.device.Device;
+import dev.secateur.device.PoolSpec;
+import dev.secateur.device.cpu.CpuDevice;
+import dev.secateur.device.cuda.TestCuda;
+import dev.secateur.io.Json;
+import dev.secateur.nn.Architectures;
+import dev.secateur.nn.Graph;
+import dev.secateur.nn.Model;
+import dev.secateur.nn.Network;
+import dev.secateur.nn.Node;
+import dev.secateur.nn.Op;
+import dev.secateur.nn.ParameterShapes;
+import dev.secateur.prune.Criterion;
+import dev.secateur.prune.Scope;
+import dev.secateur.prune.Scorer;
+import dev.secateur.prune.Scores;
+import dev.secateur.prune.ScoringData;
+import dev.secateur.prune.Units;
+import dev.secateur.tensor.HostTensor;
+import dev.secateur.tensor.Shape;
+import dev.secateur.train.ProgressListener;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Criteria on a whole network: against PyTorch, on both devices, leaving it as it was. */
+class CriteriaTest {
+
+  /** As scripts/make-criteria-fixtures.py draws them: blocks of 5 x 7 pixels. */
+  private record Blocks(int size, int width) implements Dataset {
+    @Override
+    public int channels() {
+      return 3;
+    }
+
+    @Override
+    public int height() {
+      return width;
+    }
+
+    @Override
+    public List<String> classNames() {
+      return IntStream.range(0, 10).mapToObj(Integer::toString).toList();
+    }
+
+    @Override
+    public int label(int index) {
+      return index * 7 % 10;
+    }
+
+    @Override
+    public boolean read(int index, ByteBuffer dst, int offset) {
+      for (int k = 0; k < 3 * width * width; k++) {
+        int channel = k / width / width;
+        int h = ((index * 3 + channel) * 7 + k / width % width / 5) * 5 + k % width / 7;
+        h *= (int) 2654435761L;
+        h ^= h >>> 15;
+        h *= (int) 2246822519L;
+        dst.put(offset + k, (byte) (h ^ h >>> 13));
+      }
+      return true;
+    }
+  }
+
+  private static ScoringData data(int images, int width, int batch) {
+    Dataset all = new Blocks(images, width);
+    return new ScoringData(all, images, batch, PoolSpec.Kind.MAX, ProgressListener.none());
+  }
+
+  static Stream<String> names() {
+    return Criteria.names().stream();
+  }
+
+  private static Criterion named(String name) {
+    return Criteria.named(name, new Criteria.Settings(2, 1));
+  }
+
+  /** As in scripts/make-criteria-fixtures.py. */
+  private static double[] weave(int n, int seed) {
+    double[] out = new double[n];
+    for (int i = 0; i < n; i++) {
+      out[i] = Math.sin(i * 0.7311 + seed * 1.37) * Math.cos(i * 0.1173 + seed);
+    }
+    return out;
+  }
+
+  private static Model woven(int width) {
+    Model fresh = Architectures.create("resnet8", 10, 3, width, 1);
+    Map<String, HostTensor> parameters = new LinkedHashMap<>(fresh.parameters());
+    int k = 0;
+    for (String name : fresh.parameters().keySet()) {
+      if (ParameterShapes.trainable(name)) {
+        Shape s = fresh.parameters().get(name).shape();
+        double[] w = weave((int) s.elements(), k++);
+        float[] d = new float[w.length];
+        for (int i = 0; i < d.length; i++) {
+          boolean weight = name.endsWith("weight");
+          d[i] = (float) (s.rank() > 1 ? w[i] * 0.15 : weight ? 1 + 0.3 * w[i] : 0.2 * w[i] - 0.1);
+        }
+        parameters.put(name, new HostTensor(s, d));
+      }
+    }
+    return new Model(fresh.graph(), parameters, Map.of());
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "l1, 1e-5",
+    "l2, 1e-5",
+    "fpgm, 1e-5",
+    "bn-scale, 1e-6",
+    "taylor, 5e-3",
+    "hrank, 1e-6"
+  })
+  void scoresEqualPyTorchs(String name, double tolerance) throws IOException {
+    JsonNode expected;
+    try (InputStream in = getClass().getResourceAsStream("/criteria/resnet8.json")) {
+      expected = Json.MAPPER.readTree(in).get(name);
+    }
+    try (Device device = new CpuDevice();
+        Network net = new Network(device, woven(32))) {
+      Scores got = score(name, net, data(8, 32, 4));
+      assertEquals(name, got.criterion());
+      assertEquals(expected.size(), got.byFilter().size());
+      got.byFilter()
+          .forEach(
+              (layer, of) -> {
+                assertEquals(expected.get(layer).size(), of.length, layer);
+                for (int i = 0; i < of.length; i++) {
+                  double want = expected.get(layer).get(i).asDouble();
+                  assertEquals(want, of[i], tolerance * want + 1e-12, layer + ", filter " + i);
+                }
+              });
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("names")
+  void theNetworkStaysAsItWas(String name) {
+    Model model = woven(16);
+    try (Device device = new CpuDevice();
+        Network net = new Network(device, model)) {
+      Scores got = score(name, net, data(50, 16, 16));
+      assertEquals(
+          Units.of(model.graph(), Scope.PAPER).layers(), List.copyOf(got.byFilter().keySet()), "all layers");
+      Model after = net.toModel();
+      model
+          .parameters()
+          .forEach((p, t) -> assertArrayEquals(t.data(), after.parameters().get(p).data(), p));
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("names")
+  void bothDevicesScoreTheSame(String name) {
+    Model model = woven(16);
+    Scores expected;
+    Scores got;
+    try (Device cpu = new CpuDevice();
+        Network net = new Network(cpu, model)) {
+      expected = score(name, net, data(50, 16, 16));
+    }
+    try (Device cuda = TestCuda.open();
+        Network net = new Network(cuda, model)) {
+      got = score(name, net, data(50, 16, 16));
+    }
+    double largest = 0;
+    for (float[] of : expected.byFilter().values()) {
+      for (float f : of) {
+        largest = Math.max(largest, Math.abs(f));
+      }
+    }
+    // fewer images than features: lasso's coefficients then turn on the last digits
+    double near = 5e-3 * largest;
+    expected
+        .byFilter()
+        .forEach(
+            (layer, of) -> {
+              for (int i = 0; i < of.length; i++) {
+                assertEquals(of[i], got.byFilter().get(layer)[i], near, layer + ", filter " + i);
+              }
+            });
+  }
+
+  @Test
+  void randomScoresDependOnTheSeedAndNotOnTheOrderOfLayers() {
+    Model model = woven(16);
+    List<String> layers = Units.of(model.graph(), Scope.PAPER).layers();
+    List<String> reversed = new ArrayList<>(layers);
+    Collections.reverse(reversed);
+    try (Device device = new CpuDevice();
+        Network net = new Network(device, model)) {
+      Map<String, float[]> one = new RandomScores(1).score(net, layers, data(1, 16, 1));
+      Map<String, float[]> again = new RandomScores(1).score(net, reversed, data(1, 16, 1));
+      Map<String, float[]> two = new RandomScores(2).score(net, layers, data(1, 16, 1));
+      for (String layer : layers) {
+        assertArrayEquals(one.get(layer), again.get(layer), layer);
+        assertFalse(java.util.Arrays.equals(one.get(layer), two.get(layer)), layer);
+      }
+    }
+  }
+
+  @Test
+  void aConvolutionWithoutBatchNormHasNoBatchNormScale() {
+    List<Node> n = new ArrayList<>();
+    n.add(new Node("input", new Op.Input(3, 8, 8), List.of()));
+    Op.Convolution c = new Op.Convolution(4, 3, 3, ConvolutionSpec.of(1, 1), true);
+    n.add(new Node("first", c, List.of("input")));
+    n.add(new Node("relu", new Op.Activate(Activation.RELU), List.of("first")));
+    n.add(new Node("second", c, List.of("relu")));
+    n.add(new Node("flat", new Op.Flatten(), List.of("second")));
+    n.add(new Node("fc", new Op.Linear(10, true), List.of("flat")));
+    Graph graph = new Graph(n);
+    Map<String, HostTensor> parameters = new LinkedHashMap<>();
+    ParameterShapes.of(graph)
+        .forEach(
+            (name, s) -> parameters.put(name, new HostTensor(s, new float[(int) s.elements()])));
+    try (Device device = new CpuDevice();
+        Network net = new Network(device, new Model(graph, parameters, Map.of()))) {
+      SecateurException e =
+          assertThrows(
+              SecateurException.class, () -> score("bn-scale", net, data(4, 8, 4)));
+      assertTrue(e.getMessage().contains("no batch norm behind the convolution first"));
+      assertArrayEquals(
+          new float[4],
+          score("l1", net, data(4, 8, 4)).byFilter().get("first"),
+          "weights of zero are worth nothing");
+    }
+  }
+
+  private static Scores score(String name, Network net, ScoringData data) {
+    return Scorer.score(named(name), net, Units.of(net.graph(), Scope.PAPER).layers(), data);
+  }
+}
