@@ -32,7 +32,7 @@ def standardised(a):
 
 
 def fisher(x, y, q):
-    """Gu, Li, Han 2011, equation 2, class by class."""
+    """Gu, Li, Han 2011, class by class."""
     out = []
     for column in x.T:
         between = sum((y == k).sum() * (column[y == k].mean() - column.mean()) ** 2 for k in range(q))
@@ -46,7 +46,7 @@ def fisher(x, y, q):
 
 
 def relief(x, y, q, k=10):
-    """ReliefF as in Robnik-Sikonja and Kononenko 2003, figure 2, with every sample drawn once."""
+    """ReliefF as in Robnik-Sikonja and Kononenko 2003, with every sample drawn once."""
     n, p = x.shape
     span = x.max(axis=0) - x.min(axis=0)
     diff = np.abs(x[:, None, :] - x[None, :, :]) / np.where(span == 0, 1, span)

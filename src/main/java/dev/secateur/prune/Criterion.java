@@ -11,7 +11,9 @@ public interface Criterion {
   String name();
 
   /** Whether images are looked at. */
-  boolean needsData();
+  default boolean needsData() {
+    return true;
+  }
 
   /**
    * Scores the filters of some convolutions, comparable between them, so that one threshold serves

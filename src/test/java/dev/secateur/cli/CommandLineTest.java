@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.secateur.io.Json;
 import dev.secateur.io.Models;
 import dev.secateur.nn.Architectures;
+import dev.secateur.prune.criterion.Criteria;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -184,6 +185,26 @@ class CommandLineTest {
     Result r = run("prune", "m.th", "--data", "cifar10:x", "--rate", rate, "-o", out);
     fails(2, "expected a number greater than 0 and less than 1", r);
     assertFalse(Files.exists(out));
+  }
+
+  @Test
+  void anUnknownCriterionIsToldWithAllThatThereAre() {
+    String all = String.join(", ", Criteria.names());
+    for (String command : List.of("score", "prune")) {
+      Result r =
+          run(
+              command,
+              "m.sct",
+              "--data",
+              "cifar10:x",
+              "--criterion",
+              "vip",
+              "-o",
+              dir.resolve("x"));
+      fails(2, "'vip': expected one of " + all, r);
+      Result help = run(command, "--help");
+      assertTrue(help.out().replaceAll("\\s+", " ").contains(all), help.out());
+    }
   }
 
   @Test

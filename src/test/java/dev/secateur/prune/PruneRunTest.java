@@ -3,6 +3,7 @@ package dev.secateur.prune;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -124,6 +125,24 @@ class PruneRunTest {
     assertEquals(
         Files.readString(whole.resolve("summary.csv")),
         Files.readString(killed.resolve("summary.csv")));
+  }
+
+  @Test
+  void theCriterionIsKeptWithTheRunAndItsScores() throws IOException {
+    Path out = dir.resolve("criterion");
+    String[] random = {"--criterion", "random", "--iterations", "3", "--finetune-epochs", "0"};
+    assertEquals(0, run(arguments(out, random)));
+    JsonNode scores = Json.MAPPER.readTree(out.resolve("iter-02/scores.json").toFile());
+    assertEquals("random", scores.get("criterion").asText());
+    JsonNode earlier = Json.MAPPER.readTree(out.resolve("iter-01/scores.json").toFile());
+    assertNotEquals(
+        earlier.get("byFilter").get("layer3.0.conv1").get(0),
+        scores.get("byFilter").get("layer3.0.conv1").get(0),
+        "each iteration draws anew");
+    random[1] = "l1";
+    List<String> other = arguments(out, random);
+    other.add("--resume");
+    assertEquals(1, run(other), "another criterion is no resume");
   }
 
   @Test

@@ -18,11 +18,6 @@ import java.util.function.Function;
 record FeatureCriterion(String name, Function<CrossProducts, float[]> ranking)
     implements Criterion {
   @Override
-  public boolean needsData() {
-    return true;
-  }
-
-  @Override
   public Map<String, float[]> score(Network net, List<String> layers, ScoringData data) {
     int features = Features.count(net.graph(), layers);
     int classes = Features.classes(net.graph());

@@ -25,11 +25,11 @@ import java.util.Set;
 import java.util.stream.IntStream;
 
 /**
- * Lin et al., HRank: Filter Pruning using High-Rank Feature Map, CVPR 2020, equation 4: the mean
- * rank of a filter's feature map (height x width) over images, behind batch norm and activation as
- * in the authors' code, over {@value #MOST} images as there. The paper ranks the filters of a layer
- * among themselves, and a map cannot have a higher rank than its height: scores are divided by
- * their layer's mean, so that one threshold serves all layers.
+ * Lin et al., HRank: Filter Pruning using High-Rank Feature Map, CVPR 2020: the mean rank of a
+ * filter's feature map (height x width) over images, behind batch norm and activation as in the
+ * authors' code, over {@value #MOST} images as there. The paper ranks the filters of a layer among
+ * themselves, and a map cannot have a higher rank than its height: scores are divided by their
+ * layer's mean, so that one threshold serves all layers.
  *
  * <p>The maps of one layer at a time come to the host, which finds their ranks in parallel; the
  * network is run up to that layer for each layer.
@@ -40,11 +40,6 @@ final class FeatureMapRank implements Criterion {
   @Override
   public String name() {
     return "hrank";
-  }
-
-  @Override
-  public boolean needsData() {
-    return true;
   }
 
   @Override

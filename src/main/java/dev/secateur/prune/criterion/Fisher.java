@@ -5,8 +5,8 @@ import dev.secateur.pls.Moments;
 
 /**
  * The Fisher score (Duda, Hart and Stork, Pattern Classification, 2001; in this form Gu, Li and
- * Han, Generalized Fisher Score for Feature Selection, UAI 2011, equation 2): variance between
- * classes over variance within them, Σ n_k (μ_k - μ)² / Σ n_k σ_k².
+ * Han, Generalized Fisher Score for Feature Selection, UAI 2011): variance between classes over
+ * variance within them, Σ n_k (μ_k - μ)² / Σ n_k σ_k².
  */
 final class Fisher {
   private Fisher() {}

@@ -9,8 +9,8 @@ import dev.secateur.tensor.Tensor;
 
 /**
  * He et al., Filter Pruning via Geometric Median for Deep Convolutional Neural Networks
- * Acceleration, CVPR 2019, equation 6: the sum of a filter's Euclidean distances to all filters of
- * its layer. What lies in the middle of the others can be replaced by them.
+ * Acceleration, CVPR 2019: the sum of a filter's Euclidean distances to all filters of its layer.
+ * What lies in the middle of the others can be replaced by them.
  */
 final class GeometricMedian {
   private GeometricMedian() {}

@@ -38,11 +38,6 @@ final class InfiniteLatentSelection implements Criterion {
   }
 
   @Override
-  public boolean needsData() {
-    return true;
-  }
-
-  @Override
   public Map<String, float[]> score(Network net, List<String> layers, ScoringData data) {
     int p = Features.count(net.graph(), layers);
     int q = Features.classes(net.graph());

@@ -7,8 +7,8 @@ package dev.secateur.prune.criterion;
  *
  * <p>Singular values are not computed: their squares are the eigenvalues of the smaller of AAᵀ and
  * AᵀA, in double precision, which keeps them apart well below that threshold; the matrix is brought
- * to tridiagonal form (Householder; Golub and Van Loan, section 8.3.1) and the eigenvalues above a
- * number are counted by signs (Sturm; section 8.4.1). Not safe for several threads.
+ * to tridiagonal form (Householder; Golub and Van Loan, chapter 8) and the eigenvalues above a
+ * number are counted by signs (Sturm). Not safe for several threads.
  */
 final class MatrixRank {
   private final int rows;

@@ -1,10 +1,12 @@
 package dev.secateur.prune.criterion;
 
+import dev.secateur.SecateurException;
 import dev.secateur.nn.Network;
 import dev.secateur.prune.Criterion;
 import dev.secateur.prune.ScoringData;
 import dev.secateur.tensor.Shape;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
@@ -13,11 +15,10 @@ import java.util.stream.IntStream;
 
 /**
  * ReliefF (Kononenko, Estimating Attributes: Analysis and Extensions of RELIEF, ECML 1994;
- * Robnik-Šikonja and Kononenko, Theoretical and Empirical Analysis of ReliefF and RReliefF, 2003,
- * figure 2): a feature gains by differing from the 10 nearest neighbours of each other class,
- * weighted by that class's share, and loses by differing from the 10 nearest of its own.
- * Differences are parts of the feature's range, distances their sums; every sample is taken in
- * turn.
+ * Robnik-Šikonja and Kononenko, Theoretical and Empirical Analysis of ReliefF and RReliefF, 2003):
+ * a feature gains by differing from the 10 nearest neighbours of each other class, weighted by that
+ * class's share, and loses by differing from the 10 nearest of its own. Differences are parts of
+ * the feature's range, distances their sums; every sample is taken in turn.
  *
  * <p>Neighbours need the samples themselves: at most {@value #MOST} images are used, and their
  * features are held and compared on the host.
@@ -29,11 +30,6 @@ final class Relief implements Criterion {
   @Override
   public String name() {
     return "relief";
-  }
-
-  @Override
-  public boolean needsData() {
-    return true;
   }
 
   @Override
@@ -50,10 +46,13 @@ final class Relief implements Criterion {
           int[] of = feed.labels();
           float[] values = net.device().downloadFloats(x.view(0, Shape.of(rows, p)));
           for (int i = 0; i < rows; i++) {
-            samples.add(java.util.Arrays.copyOfRange(values, i * p, (i + 1) * p));
+            samples.add(Arrays.copyOfRange(values, i * p, (i + 1) * p));
             labels.add(of[i]);
           }
         });
+    if (samples.isEmpty()) {
+      throw new SecateurException("criterion relief: no image can be read");
+    }
     float[] scores =
         scores(
             samples.toArray(float[][]::new),

@@ -22,11 +22,11 @@ import java.util.Map;
 /**
  * Molchanov et al., Importance Estimation for Neural Network Pruning, CVPR 2019, first order: the
  * squared change of the loss when a weight becomes zero, (g w)², summed over the filter's weights
- * (equation 9, the sum of individual contributions) and averaged over batches. Comparable between
- * layers, as there.
+ * (the sum of individual contributions) and averaged over batches. Comparable between layers, as
+ * there.
  *
- * <p>Not the square of the sum (equation 8): behind a convolution with batch norm in training mode
- * the loss does not depend on a filter's length, so Σ g w is zero.
+ * <p>Not the square of the sum (the group contribution): behind a convolution with batch norm in
+ * training mode the loss does not depend on a filter's length, so Σ g w is zero.
  *
  * <p>Gradients are those of training, with batch statistics, on a copy of the network, whose
  * running statistics may change. Sums stay on the device. Whole batches only.
@@ -35,11 +35,6 @@ final class Taylor implements Criterion {
   @Override
   public String name() {
     return "taylor";
-  }
-
-  @Override
-  public boolean needsData() {
-    return true;
   }
 
   @Override
