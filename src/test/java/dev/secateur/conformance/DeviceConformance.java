@@ -18,6 +18,7 @@ abstract class DeviceConformance
         NormConformance,
         PoolConformance,
         PointwiseConformance,
+        VisionConformance,
         LossConformance,
         MatrixConformance,
         PlsConformance,
