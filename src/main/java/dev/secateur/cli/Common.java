@@ -30,7 +30,7 @@ final class Common {
       names = "--math",
       paramLabel = "TYPE",
       defaultValue = "fp32",
-      converter = Converters.Math.class,
+      converter = Converters.PrecisionName.class,
       description = "fp32, tf32, fp16 or bf16: what the GPU computes in; default ${DEFAULT-VALUE}")
   private Precision precision;
 

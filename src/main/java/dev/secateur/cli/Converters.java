@@ -29,7 +29,7 @@ final class Converters {
   }
 
   /** fp32, tf32, fp16 or bf16. */
-  static final class Math implements ITypeConverter<Precision> {
+  static final class PrecisionName implements ITypeConverter<Precision> {
     @Override
     public Precision convert(String value) {
       return switch (value) {

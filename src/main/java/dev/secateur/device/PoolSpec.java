@@ -1,6 +1,11 @@
 package dev.secateur.device;
 
-/** A 2-D pooling window. Global pooling is a window as large as the input. */
+/**
+ * A 2-D pooling window. Global pooling is a window as large as the input. ONNX's and PyTorch's
+ * ceil_mode is more padding below and at the right, for MAX and AVERAGE; with an average that
+ * counts its declared padding but not what ceil_mode adds, it is a pad with zeros by the former and
+ * then an AVERAGE with the latter.
+ */
 public record PoolSpec(
     Kind kind,
     int kernelH,
@@ -12,7 +17,10 @@ public record PoolSpec(
     int padBottom,
     int padRight) {
 
-  /** What the window computes. AVERAGE divides by the inside of the input only. */
+  /**
+   * What the window computes. AVERAGE divides by how much of the window lies inside of the input,
+   * AVERAGE_INCLUDE_PADDING by the size of the window.
+   */
   public enum Kind {
     MAX,
     AVERAGE,

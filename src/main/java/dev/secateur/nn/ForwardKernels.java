@@ -11,6 +11,7 @@ import dev.secateur.tensor.Shape;
 import dev.secateur.tensor.Tensor;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.BiFunction;
 import java.util.function.Function;
 
 /**
@@ -20,16 +21,23 @@ import java.util.function.Function;
 final class ForwardKernels {
   private final Device device;
   private final Arena arena;
-  private final Function<String, Tensor> parameter;
+  private final Function<String, Tensor> filters;
+  private final BiFunction<String, DType, Tensor> vector;
 
   /**
    * @param arena for tables that kernels read
-   * @param parameter where a parameter lies, by its name
+   * @param filters where the weights of a convolution or linear layer lie, by their name
+   * @param vector where another parameter lies in a type
    */
-  ForwardKernels(Device device, Arena arena, Function<String, Tensor> parameter) {
+  ForwardKernels(
+      Device device,
+      Arena arena,
+      Function<String, Tensor> filters,
+      BiFunction<String, DType, Tensor> vector) {
     this.device = device;
     this.arena = arena;
-    this.parameter = parameter;
+    this.filters = filters;
+    this.vector = vector;
   }
 
   /**
@@ -40,14 +48,14 @@ final class ForwardKernels {
     Op op = n.op();
     Tensor first = x.get(0);
     if (op instanceof Op.Convolution c) {
-      Epilogue e = new Epilogue(bias(n, c.bias()), Optional.empty(), Activation.NONE);
+      Epilogue e = new Epilogue(bias(n, c.bias(), y), Optional.empty(), Activation.NONE);
       return device.convolution(c.spec(), first, weight(n), e, y, false);
     }
     if (op instanceof Op.TransposedConvolution t) {
       return transposed(t, n, first, y);
     }
     if (op instanceof Op.Linear l) {
-      Epilogue e = new Epilogue(bias(n, l.bias()), Optional.empty(), Activation.NONE);
+      Epilogue e = new Epilogue(bias(n, l.bias(), y), Optional.empty(), Activation.NONE);
       return device.linear(first, weight(n), e, y);
     }
     if (op instanceof Op.Activate a) {
@@ -60,7 +68,10 @@ final class ForwardKernels {
       return device.vision().softmax(first, y);
     }
     if (op instanceof Op.LayerNorm l) {
-      return device.vision().layerNorm(first, weight(n), bias(n), l.eps(), y);
+      return device
+          .vision()
+          .layerNorm(
+              first, vector(n, ".weight", DType.F32), vector(n, ".bias", DType.F32), l.eps(), y);
     }
     if (op instanceof Op.Pool p) {
       return device.pool(p.spec(), first, y);
@@ -120,7 +131,7 @@ final class ForwardKernels {
     if (!t.bias()) {
       return spread;
     }
-    Kernel bias = device.vision().addBias(bias(n), Activation.NONE, y);
+    Kernel bias = device.vision().addBias(vector(n, ".bias", y.dtype()), Activation.NONE, y);
     return () -> {
       spread.launch();
       bias.launch();
@@ -128,15 +139,15 @@ final class ForwardKernels {
   }
 
   private Tensor weight(Node n) {
-    return parameter.apply(n.name() + ".weight");
+    return filters.apply(n.name() + ".weight");
   }
 
-  private Tensor bias(Node n) {
-    return parameter.apply(n.name() + ".bias");
+  private Tensor vector(Node n, String part, DType type) {
+    return vector.apply(n.name() + part, type);
   }
 
-  private Optional<Tensor> bias(Node n, boolean present) {
-    return present ? Optional.of(bias(n)) : Optional.empty();
+  private Optional<Tensor> bias(Node n, boolean present, Tensor y) {
+    return present ? Optional.of(vector(n, ".bias", y.dtype())) : Optional.empty();
   }
 
   /** (N,C) as (N,C,1,1), which is the same memory in any layout. */

@@ -57,7 +57,7 @@ public final class InferenceProgram implements AutoCloseable {
     this.batch = batch;
     this.arena = device.newArena();
     this.pool = new SlabPool(arena);
-    this.forward = new ForwardKernels(device, arena, this::snapshot);
+    this.forward = new ForwardKernels(device, arena, this::filters, this::snapshot);
     Shape in = graph.shape(graph.input().name()).with(0, batch);
     this.pixels = arena.allocate(in, DType.U8, Layout.PLAIN);
     Map<String, Long> columns = new HashMap<>();
@@ -358,8 +358,19 @@ public final class InferenceProgram implements AutoCloseable {
   }
 
   private Tensor snapshot(String parameter, DType type) {
+    return snapshot(parameter, type, Layout.PLAIN);
+  }
+
+  /** Weights of a convolution or linear layer, as the device reads them. */
+  private Tensor filters(String parameter) {
+    boolean bank = net.parameter(parameter).shape().rank() == 4;
+    Layout layout = bank ? device.weightLayout() : Layout.PLAIN;
+    return snapshot(parameter, device.activationType(), layout);
+  }
+
+  private Tensor snapshot(String parameter, DType type, Layout layout) {
     Tensor t = net.parameter(parameter);
-    Tensor copy = arena.allocate(t.shape(), type, Layout.PLAIN);
+    Tensor copy = arena.allocate(t.shape(), type, layout);
     device.upload(device.downloadFloats(t), copy);
     return copy;
   }

@@ -3,7 +3,6 @@ package dev.secateur.nn;
 import dev.secateur.device.Activation;
 import dev.secateur.device.Arena;
 import dev.secateur.device.Device;
-import dev.secateur.device.Epilogue;
 import dev.secateur.device.Kernel;
 import dev.secateur.device.MixedPrecision;
 import dev.secateur.device.PoolSpec;
@@ -41,6 +40,8 @@ public final class TrainingProgram implements AutoCloseable {
   private final Device device;
   private final Arena arena;
   private final SlabPool pool;
+  private final ForwardKernels forwards;
+  private final BackwardKernels backwards;
   private final int batch;
   private final Tensor pixels;
   private final Tensor crops;
@@ -92,6 +93,10 @@ public final class TrainingProgram implements AutoCloseable {
     this.gradients = arena.floats(net.flat().elements());
     this.clearMetrics = device.fill(metrics, 0);
     this.mixed = device.mixedPrecision().map(this::copies);
+    this.forwards = new ForwardKernels(device, arena, this::read, this::vector);
+    this.backwards =
+        new BackwardKernels(
+            device, arena, forwards, this::read, this::filterGradient, this::gradient);
     planFusion();
     graph.nodes().forEach(this::place);
     InputScale s = InputScale.of(net, arena);
@@ -158,7 +163,7 @@ public final class TrainingProgram implements AutoCloseable {
   /** All filter banks. */
   private List<Tensor> filters() {
     return graph.nodes().stream()
-        .filter(n -> n.op() instanceof Op.Convolution)
+        .filter(n -> n.op() instanceof Op.Convolution || n.op() instanceof Op.TransposedConvolution)
         .map(n -> net.parameter(n.name() + ".weight"))
         .toList();
   }
@@ -274,7 +279,9 @@ public final class TrainingProgram implements AutoCloseable {
     for (Node n : graph.nodes()) {
       boolean trainable =
           n.op() instanceof Op.Convolution
+              || n.op() instanceof Op.TransposedConvolution
               || n.op() instanceof Op.BatchNorm
+              || n.op() instanceof Op.LayerNorm
               || n.op() instanceof Op.Linear;
       if (trainable || n.inputs().stream().anyMatch(learns::contains)) {
         learns.add(n.name());
@@ -345,13 +352,9 @@ public final class TrainingProgram implements AutoCloseable {
         : t;
   }
 
-  /** A bias is of the type of the result. */
-  private Epilogue bias(String name, boolean present, DType type) {
-    if (!present) {
-      return Epilogue.NONE;
-    }
-    String bias = name + ".bias";
-    return Epilogue.bias(type == DType.F32 ? net.parameter(bias) : read(bias));
+  /** A vector in the type of what it is added to or scales. */
+  private Tensor vector(String parameter, DType type) {
+    return type == DType.F32 ? net.parameter(parameter) : read(parameter);
   }
 
   private Gradient freshFor(String value) {
@@ -385,111 +388,122 @@ public final class TrainingProgram implements AutoCloseable {
   // ---- code ------------------------------------------------------------------------------------
 
   private void emit(Node n) {
-    String name = n.name();
     Gradient g = pending.remove(result(n));
-    if (g == null && learns.contains(name)) {
+    if (g == null && learns.contains(n.name())) {
       return; // nothing that counts reads it
     }
     if (g == null) {
       g = freshFor(result(n)); // computed forward only; what goes back is dropped
     }
     Op op = n.op();
-    Tensor y = values.get(result(n));
-    Tensor dy = g.tensor();
-    String from = n.inputs().get(0);
-    Tensor x = values.get(from);
-    if (op instanceof Op.Convolution c) {
-      Tensor w = read(name + ".weight");
-      Epilogue e = bias(name, c.bias(), y.dtype());
-      forward.put(name, device.convolution(c.spec(), x, w, e, y, false));
-      Tensor dw = filterGradient(name + ".weight");
-      backward.add(device.convolutionBackwardWeights(c.spec(), x, dy, dw));
-      bias(name, c.bias(), dy);
-      if (learns.contains(from)) {
-        Gradient dx = freshFor(from);
-        backward.add(device.convolutionBackwardData(c.spec(), dy, w, dx.tensor()));
-        contribute(from, dx);
-      }
-    } else if (op instanceof Op.Linear l) {
-      Tensor w = read(name + ".weight");
-      Epilogue e = bias(name, l.bias(), y.dtype());
-      forward.put(name, device.linear(x, w, e, y));
-      backward.add(device.linearBackwardWeights(x, dy, gradient(name + ".weight")));
-      bias(name, l.bias(), dy);
-      if (learns.contains(from)) {
-        Gradient dx = freshFor(from);
-        backward.add(device.linearBackwardData(dy, w, dx.tensor()));
-        contribute(from, dx);
-      }
-    } else if (op instanceof Op.BatchNorm bn) {
-      Gradient dx = freshFor(from);
-      TrainingKernels k =
-          device.batchNormTraining(
-              x,
-              net.parameter(name + ".weight"),
-              net.parameter(name + ".bias"),
-              net.parameter(name + ".running_mean"),
-              net.parameter(name + ".running_var"),
-              bn.momentum(),
-              bn.eps(),
-              fused.containsKey(name),
-              y,
-              dy,
-              dx.tensor(),
-              gradient(name + ".weight"),
-              gradient(name + ".bias"),
-              arena);
-      forward.put(name, k.forward());
-      backward.add(k.backward());
-      contribute(from, dx);
-    } else if (op instanceof Op.Activate a) {
-      forward.put(name, device.activation(a.activation(), x, y));
-      contribute(from, unactivated(a.activation(), y, g));
-    } else if (op instanceof Op.Add) {
-      Activation a =
-          fused.containsKey(name)
-              ? ((Op.Activate) fused.get(name).op()).activation()
-              : Activation.NONE;
-      forward.put(name, device.add(x, values.get(n.inputs().get(1)), a, y));
-      Gradient sum = a == Activation.NONE ? shared(g) : unactivated(a, y, g);
-      Gradient other = shared(sum);
-      contribute(from, sum);
-      contribute(n.inputs().get(1), other);
+    if (op instanceof Op.BatchNorm bn) {
+      withState(n, (y, dy, dx) -> batchNorm(n, bn, y, dy, dx), g);
+    } else if (op instanceof Op.LayerNorm l) {
+      withState(n, (y, dy, dx) -> layerNorm(n, l, y, dy, dx), g);
     } else if (op instanceof Op.Pool p) {
-      pool(n, p.spec(), dy);
+      withState(n, (y, dy, dx) -> pool(n, p.spec(), y, dy, dx), g);
     } else if (op instanceof Op.GlobalPool p) {
-      pool(n, p.window(x.shape()), dy);
-    } else if (op instanceof Op.Concat) {
-      List<Tensor> parts = n.inputs().stream().map(values::get).toList();
-      forward.put(name, device.concat(parts, y));
-      long channel = 0;
-      for (String part : n.inputs()) {
-        Gradient dx = freshFor(part);
-        backward.add(device.sliceChannels(dy, channel, dx.tensor()));
-        channel += dx.tensor().shape().dim(1);
-        contribute(part, dx);
-      }
-    } else if (op instanceof Op.Shortcut s) {
-      Gradient dx = freshFor(from);
-      forward.put(name, device.shortcut(x, s.stride(), s.before(), y));
-      backward.add(device.shortcutBackward(dy, s.stride(), s.before(), dx.tensor()));
-      contribute(from, dx);
+      PoolSpec window = p.window(input(n, 0).shape());
+      withState(n, (y, dy, dx) -> pool(n, window, y, dy, dx), g);
+    } else if (op instanceof Op.Activate a) {
+      Tensor y = values.get(n.name());
+      forward.put(n.name(), forwards.of(n, inputs(n), y));
+      contribute(n.inputs().get(0), unactivated(a.activation(), y, g));
+    } else if (op instanceof Op.Add) {
+      add(n, g);
     } else if (isView(n)) {
-      Tensor view = g.slab().as(x.shape(), dy.dtype(), x.layout());
-      contribute(from, new Gradient(view, g.slab().share()));
-    } else if (op instanceof Op.Flatten) {
-      Gradient dx = freshFor(from);
-      forward.put(name, device.copy(x, plain(y, x.shape())));
-      backward.add(device.copy(plain(dy, x.shape()), dx.tensor()));
-      contribute(from, dx);
+      Tensor x = input(n, 0);
+      Tensor view = g.slab().as(x.shape(), x.dtype(), x.layout());
+      contribute(n.inputs().get(0), new Gradient(view, g.slab().share()));
     } else {
-      throw new IllegalStateException("no code for " + op);
+      withoutState(n, g);
     }
     pool.release(g.slab());
   }
 
-  private static Tensor plain(Tensor t, Shape shape) {
-    return new Tensor(t.buffer(), t.byteOffset(), shape, t.dtype(), Layout.PLAIN);
+  private List<Tensor> inputs(Node n) {
+    return n.inputs().stream().map(values::get).toList();
+  }
+
+  private Tensor input(Node n, int i) {
+    return values.get(n.inputs().get(i));
+  }
+
+  /** An op whose gradients follow from its inputs, its result and dy. */
+  private void withoutState(Node n, Gradient g) {
+    List<Tensor> x = inputs(n);
+    Tensor y = values.get(result(n));
+    forward.put(n.name(), forwards.of(n, x, y));
+    backward.addAll(backwards.weights(n, x.get(0), g.tensor()));
+    for (int i = 0; i < x.size(); i++) {
+      String from = n.inputs().get(i);
+      if (learns.contains(from)) {
+        Gradient dx = freshFor(from);
+        backward.add(backwards.input(n, i, x, y, g.tensor(), dx.tensor()));
+        contribute(from, dx);
+      }
+    }
+  }
+
+  /** Compiles an op of one input whose two directions share state. */
+  @FunctionalInterface
+  private interface Stateful {
+    TrainingKernels compile(Tensor y, Tensor dy, Tensor dx);
+  }
+
+  private void withState(Node n, Stateful op, Gradient g) {
+    String from = n.inputs().get(0);
+    Gradient dx = freshFor(from);
+    TrainingKernels k = op.compile(values.get(result(n)), g.tensor(), dx.tensor());
+    forward.put(n.name(), k.forward());
+    backward.add(k.backward());
+    contribute(from, dx);
+  }
+
+  private TrainingKernels batchNorm(Node n, Op.BatchNorm bn, Tensor y, Tensor dy, Tensor dx) {
+    String name = n.name();
+    return device.batchNormTraining(
+        forwards.image(input(n, 0)),
+        net.parameter(name + ".weight"),
+        net.parameter(name + ".bias"),
+        net.parameter(name + ".running_mean"),
+        net.parameter(name + ".running_var"),
+        bn.momentum(),
+        bn.eps(),
+        fused.containsKey(name),
+        forwards.image(y),
+        forwards.image(dy),
+        forwards.image(dx),
+        gradient(name + ".weight"),
+        gradient(name + ".bias"),
+        arena);
+  }
+
+  private TrainingKernels layerNorm(Node n, Op.LayerNorm l, Tensor y, Tensor dy, Tensor dx) {
+    Tensor gamma = net.parameter(n.name() + ".weight");
+    Tensor beta = net.parameter(n.name() + ".bias");
+    Tensor dgamma = gradient(n.name() + ".weight");
+    Tensor dbeta = gradient(n.name() + ".bias");
+    return device
+        .vision()
+        .layerNormTraining(input(n, 0), gamma, beta, l.eps(), y, dy, dx, dgamma, dbeta, arena);
+  }
+
+  private TrainingKernels pool(Node n, PoolSpec spec, Tensor y, Tensor dy, Tensor dx) {
+    return device.poolTraining(spec, input(n, 0), y, dy, dx, arena);
+  }
+
+  private void add(Node n, Gradient g) {
+    Tensor y = values.get(result(n));
+    Activation a =
+        fused.containsKey(n.name())
+            ? ((Op.Activate) fused.get(n.name()).op()).activation()
+            : Activation.NONE;
+    forward.put(n.name(), device.add(input(n, 0), input(n, 1), a, y));
+    Gradient sum = a == Activation.NONE ? shared(g) : unactivated(a, y, g);
+    Gradient other = shared(sum);
+    contribute(n.inputs().get(0), sum);
+    contribute(n.inputs().get(1), other);
   }
 
   private static Gradient shared(Gradient g) {
@@ -501,21 +515,5 @@ public final class TrainingProgram implements AutoCloseable {
     Gradient dx = g.slab().shared() ? fresh(y.shape(), y.layout()) : shared(g);
     backward.add(device.activationBackward(a, y, g.tensor(), dx.tensor()));
     return dx;
-  }
-
-  private void bias(String name, boolean present, Tensor dy) {
-    if (present) {
-      backward.add(device.biasBackward(dy, gradient(name + ".bias")));
-    }
-  }
-
-  private void pool(Node n, PoolSpec spec, Tensor dy) {
-    String from = n.inputs().get(0);
-    Gradient dx = freshFor(from);
-    TrainingKernels k =
-        device.poolTraining(spec, values.get(from), values.get(result(n)), dy, dx.tensor(), arena);
-    forward.put(n.name(), k.forward());
-    backward.add(k.backward());
-    contribute(from, dx);
   }
 }

@@ -19,6 +19,7 @@ abstract class DeviceConformance
         NormConformance,
         PoolConformance,
         PointwiseConformance,
+        VisionConformance,
         LossConformance,
         MatrixConformance,
         PlsConformance,

@@ -10,6 +10,7 @@ import dev.secateur.device.Device;
 import dev.secateur.device.HostBuffer;
 import dev.secateur.device.PoolSpec;
 import dev.secateur.device.cpu.CpuDevice;
+import dev.secateur.device.cuda.TestCuda;
 import dev.secateur.io.Json;
 import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Shape;
@@ -143,13 +144,23 @@ class TrainingProgramTest {
     n.add(node("flat", new Op.Flatten(), "half"));
     n.add(node("fc1", new Op.Linear(7, true), "flat"));
     n.add(node("fc2", new Op.Linear(4, false), "fc1"));
-    checkGradients(new Graph(n), 5);
+    checkGradients(new CpuDevice(), new Graph(n), 5);
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"resnet14b", "vgg11_bn_cifar"})
   void aWholeNetworksGradientEqualsFiniteDifferences(String name) {
-    checkGradients(Architectures.graph(name, 10, 3, 32), 2);
+    checkGradients(new CpuDevice(), Architectures.graph(name, 10, 3, 32), 2);
+  }
+
+  @Test
+  void theGradientBeyondPlainChainsEqualsFiniteDifferences() {
+    checkGradients(new CpuDevice(), VisionGraph.create(), 5);
+  }
+
+  @Test
+  void theGradientBeyondPlainChainsEqualsFiniteDifferencesOnCuda() {
+    checkGradients(TestCuda.open(), VisionGraph.create(), 5);
   }
 
   private static Node node(String name, Op op, String... inputs) {
@@ -160,7 +171,7 @@ class TrainingProgramTest {
    * Along a random direction a parameter at a time: (L(p + hd) - L(p - hd)) / 2h. In single
    * precision and across ReLU kinks; hence the tolerance and the aggregate over all parameters.
    */
-  private static void checkGradients(Graph graph, int batch) {
+  private static void checkGradients(Device opened, Graph graph, int batch) {
     SplittableRandom random = new SplittableRandom(8);
     Map<String, HostTensor> parameters = new LinkedHashMap<>();
     ParameterShapes.of(graph)
@@ -177,7 +188,7 @@ class TrainingProgramTest {
               }
               parameters.put(name, new HostTensor(shape, d));
             });
-    try (Device device = new CpuDevice();
+    try (Device device = opened;
         Network net = new Network(device, new Model(graph, parameters, Map.of()));
         TrainingProgram program =
             TrainingProgram.compile(net, batch, new Sgd(0, false, 0, 0.1f), 0)) {

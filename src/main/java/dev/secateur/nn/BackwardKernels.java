@@ -1,0 +1,162 @@
+package dev.secateur.nn;
+
+import dev.secateur.device.Activation;
+import dev.secateur.device.Arena;
+import dev.secateur.device.ConvolutionSpec;
+import dev.secateur.device.Device;
+import dev.secateur.device.Epilogue;
+import dev.secateur.device.Kernel;
+import dev.secateur.device.VisionKernels;
+import dev.secateur.tensor.Tensor;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.Function;
+
+/**
+ * The gradients of one node by its inputs and its weights, for the ops whose backward needs no more
+ * than their inputs, result and dy. Batch norm, layer norm, pooling, activations and additions,
+ * which share state or memory with their forward, are {@link TrainingProgram}'s.
+ */
+final class BackwardKernels {
+  private final Device device;
+  private final Arena arena;
+  private final ForwardKernels forward;
+  private final Function<String, Tensor> filters;
+  private final Function<String, Tensor> filterGradient;
+  private final Function<String, Tensor> gradient;
+
+  /**
+   * @param arena for tables that kernels read, and sums in between
+   * @param filters where the weights of a convolution or linear layer lie, by their name
+   * @param filterGradient where the gradient of a convolution's is wanted
+   * @param gradient where that of another parameter is wanted
+   */
+  BackwardKernels(
+      Device device,
+      Arena arena,
+      ForwardKernels forward,
+      Function<String, Tensor> filters,
+      Function<String, Tensor> filterGradient,
+      Function<String, Tensor> gradient) {
+    this.device = device;
+    this.arena = arena;
+    this.forward = forward;
+    this.filters = filters;
+    this.filterGradient = filterGradient;
+    this.gradient = gradient;
+  }
+
+  /** Of a node's weight and bias; none for a node without. */
+  List<Kernel> weights(Node n, Tensor x, Tensor dy) {
+    List<Kernel> out = new ArrayList<>();
+    boolean bias = false;
+    if (n.op() instanceof Op.Convolution c) {
+      out.add(device.convolutionBackwardWeights(c.spec(), x, dy, weightGradient(n)));
+      bias = c.bias();
+    } else if (n.op() instanceof Op.TransposedConvolution t) {
+      out.add(device.convolutionBackwardWeights(t.spec(), dy, x, weightGradient(n)));
+      bias = t.bias();
+    } else if (n.op() instanceof Op.Linear l) {
+      out.add(device.linearBackwardWeights(x, dy, gradient.apply(n.name() + ".weight")));
+      bias = l.bias();
+    }
+    if (bias) {
+      out.add(device.biasBackward(dy, gradient.apply(n.name() + ".bias")));
+    }
+    return out;
+  }
+
+  /**
+   * Of one of a node's inputs.
+   *
+   * @param x what the node read
+   * @param dx shaped as {@code x.get(input)}
+   */
+  Kernel input(Node n, int input, List<Tensor> x, Tensor y, Tensor dy, Tensor dx) {
+    Op op = n.op();
+    VisionKernels vision = device.vision();
+    if (op instanceof Op.Convolution c) {
+      return device.convolutionBackwardData(c.spec(), dy, weight(n), dx);
+    }
+    if (op instanceof Op.TransposedConvolution t) {
+      ConvolutionSpec spec = t.spec();
+      return device.convolution(spec, dy, weight(n), Epilogue.NONE, dx, false);
+    }
+    if (op instanceof Op.Linear) {
+      return device.linearBackwardData(dy, weight(n), dx);
+    }
+    if (op instanceof Op.Elementwise e) {
+      return vision.elementwiseBackward(e.spec(), x.get(0), dy, dx);
+    }
+    if (op instanceof Op.Softmax) {
+      return vision.softmaxBackward(y, dy, dx);
+    }
+    if (op instanceof Op.Multiply) {
+      boolean alike = x.get(0).shape().equals(x.get(1).shape());
+      return input == 0 || alike
+          ? vision.multiply(dy, x.get(1 - input), dx)
+          : vision.channelProducts(x.get(0), dy, dx);
+    }
+    if (op instanceof Op.Concat) {
+      long channel = 0;
+      for (Tensor before : x.subList(0, input)) {
+        channel += before.shape().dim(1);
+      }
+      return device.sliceChannels(forward.image(dy), channel, forward.image(dx));
+    }
+    if (op instanceof Op.SelectChannels s) {
+      return deselect(s.channels(), dy, dx);
+    }
+    if (op instanceof Op.Pad p) {
+      return vision.pad(dy, -p.top(), -p.left(), 0, dx);
+    }
+    if (op instanceof Op.Resize r) {
+      return vision.resizeBackward(r.spec(), dy, dx);
+    }
+    if (op instanceof Op.Shortcut s) {
+      return device.shortcutBackward(dy, s.stride(), s.before(), dx);
+    }
+    if (op instanceof Op.Flatten) {
+      return device.copy(ForwardKernels.plain(dy, dx.shape()), dx);
+    }
+    throw new IllegalStateException("no code for the gradient of " + op);
+  }
+
+  /**
+   * dx[:, c] = Σ over j with channels[j] = c of dy[:, j]: the k-th occurrences of all channels are
+   * one choice of channels of dy, and these are added up. Mostly no channel occurs twice.
+   */
+  private Kernel deselect(List<Integer> channels, Tensor dy, Tensor dx) {
+    List<Integer[]> rounds = new ArrayList<>();
+    int[] seen = new int[dx.shape().size(1)];
+    for (int j = 0; j < channels.size(); j++) {
+      int c = channels.get(j);
+      if (seen[c] == rounds.size()) {
+        Integer[] none = new Integer[seen.length];
+        Arrays.fill(none, -1);
+        rounds.add(none);
+      }
+      rounds.get(seen[c]++)[c] = j;
+    }
+    Kernel first = forward.select(dy, List.of(rounds.get(0)), dx);
+    if (rounds.size() == 1) {
+      return first;
+    }
+    List<Kernel> all = new ArrayList<>(List.of(first));
+    Tensor more = arena.allocate(dx.shape(), dx.dtype(), dx.layout());
+    for (Integer[] round : rounds.subList(1, rounds.size())) {
+      all.add(forward.select(dy, List.of(round), more));
+      all.add(device.add(dx, more, Activation.NONE, dx));
+    }
+    return () -> all.forEach(Kernel::launch);
+  }
+
+  private Tensor weight(Node n) {
+    return filters.apply(n.name() + ".weight");
+  }
+
+  private Tensor weightGradient(Node n) {
+    return filterGradient.apply(n.name() + ".weight");
+  }
+}

@@ -1,0 +1,510 @@
+package dev.secateur.conformance;
+
+import static dev.secateur.conformance.Conformance.assertNear;
+import static dev.secateur.conformance.Conformance.assertRefused;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+
+import dev.secateur.device.Activation;
+import dev.secateur.device.ConvolutionSpec;
+import dev.secateur.device.ElementwiseSpec;
+import dev.secateur.device.Epilogue;
+import dev.secateur.device.Kernel;
+import dev.secateur.device.ResizeSpec;
+import dev.secateur.device.TrainingKernels;
+import dev.secateur.device.VisionKernels;
+import dev.secateur.tensor.Layout;
+import dev.secateur.tensor.Shape;
+import dev.secateur.tensor.Tensor;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Layers beyond plain chains of convolutions, and their gradients. */
+interface VisionConformance extends Conformance {
+
+  private VisionKernels vision() {
+    return device().vision();
+  }
+
+  /** A matrix, or an activation in the device's layout. */
+  private Tensor tensor(Shape s, double[] values) {
+    return s.rank() == 4 ? activation(s, values) : plain(values, s.toArray());
+  }
+
+  private Tensor tensor(Shape s) {
+    return s.rank() == 4 ? activation(s) : plain(s.toArray());
+  }
+
+  // ---- element by element ----------------------------------------------------------------------
+
+  @ParameterizedTest
+  @MethodSource("functions")
+  default void elementwise(ElementwiseSpec spec) {
+    for (Shape s :
+        List.of(
+            Shape.of(1),
+            Shape.of(4099),
+            Shape.of(7, 13),
+            Shape.of(2, 7, 3, 5),
+            Shape.of(1, 16, 4, 4))) {
+      Values draw = new Values(s.hashCode());
+      double[] x = awayFrom(kinks(spec), draw, (int) s.elements());
+      double[] g = draw.uniform(s.elements());
+      double[] expected = ReferenceVision.elementwise(spec, x);
+      double[] gradient = Differences.gradient(v -> ReferenceVision.elementwise(spec, v), x, g);
+      Tensor in = tensor(s, x);
+      Tensor y = tensor(s);
+      Tensor dy = tensor(s, g);
+      Tensor dx = tensor(s);
+      assertNear(expected, result(vision().elementwise(spec, in, y), y), FLOAT, "y " + s);
+      assertNear(
+          gradient,
+          result(vision().elementwiseBackward(spec, in, dy, dx), dx),
+          GRADIENT,
+          "dx " + s);
+      vision().elementwiseBackward(spec, in, dy, dy).launch();
+      assertNear(gradient, read(dy), GRADIENT, "dx in place " + s);
+      vision().elementwise(spec, in, in).launch();
+      assertNear(expected, read(in), FLOAT, "in place " + s);
+    }
+  }
+
+  /** Far from zero nothing overflows. */
+  @ParameterizedTest
+  @MethodSource("functions")
+  default void elementwiseFarOut(ElementwiseSpec spec) {
+    double[] x = {-200, -90, -30, -10, 10, 30, 90, 200};
+    Tensor y = plain(x.length);
+    vision().elementwise(spec, plain(x, x.length), y).launch();
+    assertNear(ReferenceVision.elementwise(spec, x), read(y), FLOAT, "y");
+    double[] ones = new double[x.length];
+    Arrays.fill(ones, 1);
+    vision().elementwiseBackward(spec, plain(x, x.length), plain(ones, x.length), y).launch();
+    double[] slopes = Differences.gradient(v -> ReferenceVision.elementwise(spec, v), x, ones);
+    double[] got = read(y);
+    for (int i = 0; i < x.length; i++) {
+      assertNear(
+          new double[] {1 + slopes[i]}, new double[] {1 + got[i]}, GRADIENT, "slope at " + x[i]);
+    }
+  }
+
+  static List<ElementwiseSpec> functions() {
+    List<ElementwiseSpec> out = new ArrayList<>();
+    for (ElementwiseSpec.Kind k : ElementwiseSpec.Kind.values()) {
+      switch (k) {
+        case LEAKY_RELU, ELU -> {
+          out.add(new ElementwiseSpec(k, 0.1f, 0));
+          out.add(new ElementwiseSpec(k, 1.7f, 0));
+        }
+        case CLIP -> {
+          out.add(new ElementwiseSpec(k, -1, 2.5f));
+          out.add(new ElementwiseSpec(k, 0.5f, Float.MAX_VALUE));
+        }
+        case HARD_SIGMOID -> {
+          out.add(new ElementwiseSpec(k, 0.2f, 0.5f));
+          out.add(new ElementwiseSpec(k, 1f / 6, 0.5f));
+        }
+        default -> out.add(ElementwiseSpec.of(k));
+      }
+    }
+    return out;
+  }
+
+  private static double[] kinks(ElementwiseSpec s) {
+    return switch (s.kind()) {
+      case LEAKY_RELU, ELU -> new double[] {0};
+      case CLIP -> new double[] {s.alpha(), s.beta()};
+      case HARD_SIGMOID -> new double[] {-s.beta() / s.alpha(), (1 - s.beta()) / s.alpha()};
+      case HARD_SWISH -> new double[] {-3, 3};
+      default -> new double[0];
+    };
+  }
+
+  private static double[] awayFrom(double[] kinks, Values draw, int n) {
+    double[] out = draw.uniform(n, -6, 6);
+    for (int i = 0; i < n; i++) {
+      while (near(out[i], kinks)) {
+        out[i] = draw.uniform(1, -6, 6)[0];
+      }
+    }
+    return out;
+  }
+
+  private static boolean near(double x, double[] kinks) {
+    return Arrays.stream(kinks).anyMatch(k -> Math.abs(x - k) < 0.05);
+  }
+
+  // ---- over channels ---------------------------------------------------------------------------
+
+  @ParameterizedTest
+  @MethodSource("rowShapes")
+  default void softmaxOverChannels(Shape s) {
+    Values draw = new Values(s.hashCode());
+    double[] x = draw.uniform(s.elements(), 80, 95);
+    double[] g = draw.uniform(s.elements());
+    double[] expected = ReferenceVision.softmax(x, s);
+    Tensor y = tensor(s);
+    Tensor dx = tensor(s);
+    assertNear(expected, result(vision().softmax(tensor(s, x), y), y), FLOAT, "y");
+    Kernel back = vision().softmaxBackward(tensor(s, expected), tensor(s, g), dx);
+    double[] gradient = Differences.gradient(v -> ReferenceVision.softmax(v, s), x, g);
+    double[] got = result(back, dx);
+    if (s.dim(1) > 1) { // else 0, which has no relative error
+      assertNear(gradient, got, GRADIENT, "dx");
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("rowShapes")
+  default void layerNormAndItsGradients(Shape s) {
+    int c = s.size(1);
+    float eps = 1e-2f;
+    Values draw = new Values(s.hashCode());
+    double[] x = draw.uniform(s.elements(), -1, 3);
+    double[] gamma = draw.uniform(c, 0.5, 2);
+    double[] beta = draw.uniform(c);
+    double[] g = draw.uniform(s.elements());
+    double[] expected = ReferenceVision.layerNorm(x, s, gamma, beta, eps);
+    Tensor in = tensor(s, x);
+    Tensor scale = plain(gamma, c);
+    Tensor shift = plain(beta, c);
+    Tensor y = tensor(s);
+    assertNear(expected, result(vision().layerNorm(in, scale, shift, eps, y), y), FLOAT, "y");
+    Tensor dx = tensor(s);
+    Tensor dgamma = plain(c);
+    Tensor dbeta = plain(c);
+    TrainingKernels k =
+        vision()
+            .layerNormTraining(in, scale, shift, eps, y, tensor(s, g), dx, dgamma, dbeta, arena());
+    assertNear(expected, result(k.forward(), y), FLOAT, "training");
+    double[] byX = result(k.backward(), dx);
+    double[] byGamma = read(dgamma);
+    if (c > 1) { // else 0, which has no relative error
+      assertNear(
+          Differences.gradient(v -> ReferenceVision.layerNorm(v, s, gamma, beta, eps), x, g),
+          byX,
+          GRADIENT,
+          "dx");
+      assertNear(
+          Differences.gradient(v -> ReferenceVision.layerNorm(x, s, v, beta, eps), gamma, g),
+          byGamma,
+          GRADIENT,
+          "dgamma");
+    }
+    assertNear(
+        Differences.gradient(v -> ReferenceVision.layerNorm(x, s, gamma, v, eps), beta, g),
+        read(dbeta),
+        GRADIENT,
+        "dbeta");
+  }
+
+  static List<Shape> rowShapes() {
+    return List.of(
+        Shape.of(1, 1),
+        Shape.of(3, 17),
+        Shape.of(5, 64),
+        Shape.of(2, 301),
+        Shape.of(1, 1, 2, 2),
+        Shape.of(2, 7, 5, 3),
+        Shape.of(3, 13, 1, 1),
+        Shape.of(1, 32, 6, 7),
+        Shape.of(2, 5, 9, 11));
+  }
+
+  // ---- products --------------------------------------------------------------------------------
+
+  @Test
+  default void multiplyAlike() {
+    for (Shape s :
+        List.of(
+            Shape.of(1, 1),
+            Shape.of(7, 13),
+            Shape.of(2, 7, 3, 5),
+            Shape.of(1, 16, 9, 4),
+            Shape.of(3, 4, 1, 1))) {
+      Values draw = new Values(s.hashCode());
+      double[] a = draw.uniform(s.elements());
+      double[] b = draw.uniform(s.elements());
+      Tensor ta = tensor(s, a);
+      Tensor tb = tensor(s, b);
+      Tensor y = tensor(s);
+      double[] expected = ReferenceVision.multiply(a, b);
+      assertNear(expected, result(vision().multiply(ta, tb, y), y), FLOAT, "y " + s);
+      double[] square = ReferenceVision.multiply(a, a);
+      assertNear(square, result(vision().multiply(ta, ta, y), y), FLOAT, "a a " + s);
+      vision().multiply(ta, tb, ta).launch();
+      assertNear(expected, read(ta), FLOAT, "in place " + s);
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "1, 1, 1, 2",
+    "2, 7, 5, 3",
+    "3, 16, 4, 4",
+    "1, 130, 9, 8",
+    "2, 3, 41, 37",
+    "1, 2100, 1, 3",
+    "2, 5, 1, 1"
+  })
+  default void multiplyByAFactorAChannel(int n, int c, int h, int w) {
+    Shape s = Shape.of(n, c, h, w);
+    Shape fs = Shape.of(n, c, 1, 1);
+    Values draw = new Values(s.hashCode());
+    double[] x = draw.uniform(s.elements());
+    double[] f = draw.uniform(fs.elements());
+    double[] g = draw.uniform(s.elements());
+    double[] expected = ReferenceVision.multiply(x, f);
+    Tensor tx = activation(s, x);
+    Tensor tf = activation(fs, f);
+    Tensor dy = activation(s, g);
+    Tensor y = activation(s);
+    assertNear(expected, result(vision().multiply(tx, tf, y), y), FLOAT, "y");
+    if (x.length < 1000) {
+      assertNear(
+          Differences.gradient(v -> ReferenceVision.multiply(v, f), x, g),
+          result(vision().multiply(dy, tf, y), y),
+          GRADIENT,
+          "dx");
+    }
+    double[] sums = new double[f.length];
+    for (int i = 0; i < x.length; i++) {
+      sums[i / (h * w)] += x[i] * g[i];
+    }
+    Tensor df = activation(fs);
+    double[] byFactor = result(vision().channelProducts(tx, dy, df), df);
+    assertNear(sums, byFactor, FLOAT, "sums");
+    if (x.length < 1000) {
+      double[] differences = Differences.gradient(v -> ReferenceVision.multiply(x, v), f, g);
+      assertNear(differences, byFactor, GRADIENT, "df");
+    }
+    vision().multiply(tx, tf, tx).launch();
+    assertNear(expected, read(tx), FLOAT, "in place");
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  default void addBias(Activation activation) {
+    for (Shape s : List.of(Shape.of(2, 7, 5, 3), Shape.of(1, 1, 1, 1), Shape.of(2, 32, 3, 4))) {
+      Values draw = new Values(s.hashCode());
+      double[] x = draw.uniform(s.elements(), -2, 5);
+      double[] b = draw.uniform(s.dim(1), -2, 5);
+      Tensor y = activation(s, x);
+      vision().addBias(plain(b, b.length), activation, y).launch();
+      double[] expected =
+          ReferenceLayers.epilogue(x, s, Optional.of(b), Optional.empty(), activation);
+      assertNear(expected, read(y), FLOAT, s.toString());
+    }
+  }
+
+  // ---- moves -----------------------------------------------------------------------------------
+
+  @ParameterizedTest
+  @CsvSource({
+    "2, 7, 5, 3, 6 0 0 3 -1 2",
+    "1, 1, 1, 1, 0",
+    "1, 1, 4, 3, 0 0 0",
+    "3, 16, 4, 4, 15 14 13 12 11 10 9 8 7 6 5 4 3 2 1 0",
+    "2, 5, 19, 31, 4 2 0",
+    "2, 5, 1, 1, 7 4 2",
+    "7, 13, 0, 0, 12 3 3 -1 0 5"
+  })
+  default void selectChannels(int n, int c, int h, int w, String list) {
+    Shape s = h == 0 ? Shape.of(n, c) : Shape.of(n, c, h, w);
+    List<Integer> chosen = Arrays.stream(list.split(" ")).map(Integer::valueOf).toList();
+    int[] indices = chosen.stream().mapToInt(i -> i).toArray();
+    double[] x = new Values(s.hashCode()).uniform(s.elements());
+    Tensor y = tensor(s.with(1, indices.length));
+    Tensor table = ints(new int[indices.length], indices.length);
+    Kernel k = vision().selectChannels(tensor(s, x), table, y);
+    device().upload(indices, table);
+    assertArrayEquals(ReferenceVision.selectChannels(x, s, chosen), result(k, y), "y");
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "2, 7, 5, 3, 1, 2, 0, 3, 0",
+    "1, 3, 4, 4, -1, -1, -2, 0, 0",
+    "2, 16, 6, 5, 2, -1, -3, 4, 0.5",
+    "1, 1, 1, 1, 3, 0, 0, 3, -7",
+    "1, 5, 3, 3, 0, 0, 0, 0, 1",
+    "2, 3, 4, 4, 7, -5, -3, 6, 2"
+  })
+  default void pad(
+      int n, int c, int h, int w, int top, int left, int bottom, int right, float value) {
+    Shape xs = Shape.of(n, c, h, w);
+    Shape ys = Shape.of(n, c, h + top + bottom, w + left + right);
+    Values draw = new Values(xs.hashCode());
+    double[] x = draw.uniform(xs.elements());
+    double[] g = draw.uniform(ys.elements());
+    Tensor y = activation(ys);
+    assertArrayEquals(
+        ReferenceVision.pad(x, xs, top, left, value, ys),
+        result(vision().pad(activation(xs, x), top, left, value, y), y),
+        "y");
+    Tensor dx = activation(xs);
+    assertNear(
+        Differences.gradient(v -> ReferenceVision.pad(v, xs, top, left, value, ys), x, g),
+        result(vision().pad(activation(ys, g), -top, -left, 0, dx), dx),
+        GRADIENT,
+        "dx");
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "2, 7, 4, 3, 8, 6",
+    "1, 3, 5, 7, 3, 4",
+    "1, 1, 1, 1, 3, 2",
+    "2, 5, 6, 4, 1, 1",
+    "1, 16, 3, 5, 7, 5",
+    "1, 2, 6, 6, 3, 18",
+    "2, 3, 9, 10, 4, 3",
+    "1, 4, 5, 5, 5, 5"
+  })
+  default void resizeAndItsGradient(int n, int c, int h, int w, int outH, int outW) {
+    Shape xs = Shape.of(n, c, h, w);
+    Shape ys = Shape.of(n, c, outH, outW);
+    Values draw = new Values(xs.hashCode());
+    double[] x = draw.uniform(xs.elements());
+    double[] g = draw.uniform(ys.elements());
+    for (ResizeSpec.Mode mode : ResizeSpec.Mode.values()) {
+      for (ResizeSpec.Coordinates coordinates : ResizeSpec.Coordinates.values()) {
+        ResizeSpec spec = new ResizeSpec(outH, outW, mode, coordinates);
+        Tensor y = activation(ys);
+        Tensor dx = activation(xs);
+        assertNear(
+            ReferenceVision.resize(spec, x, xs),
+            result(vision().resize(spec, activation(xs, x), y), y),
+            FLOAT,
+            "y " + spec);
+        assertNear(
+            Differences.gradient(v -> ReferenceVision.resize(spec, v, xs), x, g),
+            result(vision().resizeBackward(spec, activation(ys, g), dx), dx),
+            GRADIENT,
+            "dx " + spec);
+      }
+    }
+  }
+
+  // ---- transposed convolution: the convolutions' gradients, read the other way -----------------
+
+  @ParameterizedTest
+  @CsvSource({
+    "2, 6, 4, 5, 4, 3, 3, 2, 2, 1, 1, 1, 1",
+    "1, 4, 5, 4, 6, 2, 2, 2, 0, 0, 1, 1, 0",
+    "2, 3, 3, 3, 5, 4, 2, 3, 1, 2, 1, 1, 2",
+    "1, 8, 4, 4, 8, 3, 1, 1, 1, 0, 8, 2, 0",
+    "1, 1, 1, 1, 3, 5, 5, 1, 0, 0, 1, 1, 0"
+  })
+  default void transposedConvolution(
+      int n,
+      int c,
+      int h,
+      int w,
+      int k,
+      int r,
+      int s,
+      int stride,
+      int pad,
+      int more,
+      int groups,
+      int dilation,
+      int extra) {
+    ConvolutionSpec spec =
+        new ConvolutionSpec(stride, stride, pad, pad, pad, pad + more, dilation, dilation, groups);
+    Shape xs = Shape.of(n, c, h, w);
+    Shape ws = Shape.of(c, k / groups, r, s);
+    Shape ys =
+        Shape.of(
+            n,
+            k,
+            (h - 1) * stride + dilation * (r - 1) + 1 + Math.min(extra, stride - 1) - 2 * pad,
+            (w - 1) * stride
+                + dilation * (s - 1)
+                + 1
+                + Math.min(extra, stride - 1)
+                - 2 * pad
+                - more);
+    Values draw = new Values(xs.hashCode());
+    double[] x = draw.uniform(xs.elements());
+    double[] weights = draw.uniform(ws.elements());
+    double[] g = draw.uniform(ys.elements());
+    Tensor y = activation(ys);
+    Tensor tw = plain(weights, ws.toArray());
+    assertNear(
+        ReferenceVision.transposedConvolution(spec, x, xs, weights, ws, ys),
+        result(device().convolutionBackwardData(spec, activation(xs, x), tw, y), y),
+        FLOAT,
+        "y");
+    Tensor dy = activation(ys, g);
+    Tensor dx = activation(xs);
+    Kernel data = device().convolution(spec, dy, tw, Epilogue.NONE, dx, false);
+    assertNear(
+        Differences.gradient(
+            v -> ReferenceVision.transposedConvolution(spec, v, xs, weights, ws, ys), x, g),
+        result(data, dx),
+        GRADIENT,
+        "dx");
+    Tensor dw = plain(ws.toArray());
+    assertNear(
+        Differences.gradient(
+            v -> ReferenceVision.transposedConvolution(spec, x, xs, v, ws, ys), weights, g),
+        result(device().convolutionBackwardWeights(spec, dy, activation(xs, x), dw), dw),
+        GRADIENT,
+        "dw");
+  }
+
+  // ---- refusals --------------------------------------------------------------------------------
+
+  @Test
+  default void visionShapesThatDoNotFitAreRefused() {
+    VisionKernels v = vision();
+    Shape s = Shape.of(2, 3, 4, 4);
+    Tensor x = activation(s);
+    Tensor y = activation(s);
+    Tensor turned = activation(Shape.of(2, 4, 3, 4));
+    ElementwiseSpec tanh = ElementwiseSpec.of(ElementwiseSpec.Kind.TANH);
+    assertRefused("function", () -> v.elementwise(tanh, x, turned));
+    assertRefused("function's gradient", () -> v.elementwiseBackward(tanh, x, turned, y));
+    assertRefused("type", () -> v.elementwise(tanh, doubles(3), plain(3)));
+    assertRefused("softmax", () -> v.softmax(x, turned));
+    assertRefused("softmax's gradient", () -> v.softmaxBackward(x, y, turned));
+    assertRefused("softmax of a vector", () -> v.softmax(plain(3), plain(3)));
+    Tensor c = plain(3);
+    assertRefused("gamma", () -> v.layerNorm(x, plain(4), c, 1, y));
+    assertRefused("beta", () -> v.layerNorm(x, c, plain(4), 1, y));
+    assertRefused("norm", () -> v.layerNorm(x, c, c, 1, turned));
+    Tensor dx = activation(s);
+    assertRefused(
+        "dgamma", () -> v.layerNormTraining(x, c, c, 1, y, x, dx, plain(1), plain(3), arena()));
+    assertRefused(
+        "dx", () -> v.layerNormTraining(x, c, c, 1, y, x, turned, plain(3), plain(3), arena()));
+    assertRefused("factor", () -> v.multiply(x, activation(Shape.of(2, 4, 1, 1)), y));
+    assertRefused("a factor for all", () -> v.multiply(x, activation(Shape.of(1, 3, 1, 1)), y));
+    assertRefused("product", () -> v.multiply(x, x, turned));
+    assertRefused("sums", () -> v.channelProducts(x, x, activation(Shape.of(2, 3, 4, 1))));
+    assertRefused("summands", () -> v.channelProducts(x, turned, activation(s.with(2, 1))));
+    Tensor two = ints(new int[2], 2);
+    assertRefused("choice", () -> v.selectChannels(x, two, y));
+    assertRefused("list", () -> v.selectChannels(x, plain(2), activation(s.with(1, 2))));
+    assertRefused("matrix", () -> v.selectChannels(x, two, plain(2, 2)));
+    assertRefused("pad", () -> v.pad(x, 0, 0, 0, turned));
+    assertRefused("pad of a matrix", () -> v.pad(plain(2, 3), 0, 0, 0, plain(2, 3)));
+    ResizeSpec large =
+        new ResizeSpec(8, 7, ResizeSpec.Mode.BILINEAR, ResizeSpec.Coordinates.HALF_PIXEL);
+    assertRefused("size", () -> v.resize(large, x, activation(Shape.of(2, 3, 7, 8))));
+    assertRefused("channels", () -> v.resize(large, x, activation(Shape.of(2, 4, 8, 7))));
+    assertRefused("gradient", () -> v.resizeBackward(large, x, activation(s)));
+    assertRefused("bias", () -> v.addBias(plain(4), Activation.NONE, y));
+    if (device().activationLayout() != Layout.PLAIN) {
+      assertRefused("layouts", () -> v.multiply(x, plain(s.toArray()), y));
+      assertRefused("layout", () -> v.softmax(plain(s.toArray()), plain(s.toArray())));
+    }
+  }
+}
