@@ -54,6 +54,17 @@ public interface Device extends AutoCloseable {
 
   void synchronize();
 
+  /**
+   * One kernel that runs all of them in order, with the results of launching each. A device may
+   * prepare the whole at its second launch and enqueue it at once from then on; it then takes the
+   * kernels as they are at that time.
+   *
+   * @param kernels of this device; what they read and write may change between launches, where it
+   *     lies may not
+   * @param arena holds what the device prepares; once it is closed the kernel must not be launched
+   */
+  Kernel sequence(List<Kernel> kernels, Arena arena);
+
   // ---- layers ----------------------------------------------------------------------------------
 
   /**

@@ -21,7 +21,8 @@ import java.util.Set;
 /**
  * A network compiled for inference at one batch size: batch norm folded into the convolution before
  * it, bias, residual add and ReLU fused behind it, activations sharing memory as soon as their last
- * reader has run. {@link #run} only launches kernels. The parameters are those at compile time.
+ * reader has run. {@link #run} only launches kernels, as one {@link Device#sequence}. The
+ * parameters are those at compile time.
  */
 public final class InferenceProgram implements AutoCloseable {
   private final Network net;
@@ -43,6 +44,7 @@ public final class InferenceProgram implements AutoCloseable {
   private final SlabPool pool;
   private final Map<String, Integer> readsLeft = new HashMap<>();
   private final Tensor output;
+  private final Kernel all;
 
   /** A convolution or batch norm with what follows it. */
   private record Fused(
@@ -82,6 +84,7 @@ public final class InferenceProgram implements AutoCloseable {
       }
     }
     this.output = values.get(graph.output().name());
+    this.all = device.sequence(kernels, arena);
     device.synchronize();
   }
 
@@ -118,9 +121,7 @@ public final class InferenceProgram implements AutoCloseable {
 
   /** Enqueues one forward pass. */
   public void run() {
-    for (Kernel k : kernels) {
-      k.launch();
-    }
+    all.launch();
   }
 
   /** The kernels, for a profile. */

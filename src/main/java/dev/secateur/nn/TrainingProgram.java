@@ -40,8 +40,8 @@ public final class TrainingProgram implements AutoCloseable {
   private final Tensor learningRate;
   private final Tensor gradients;
   private final Kernel clearMetrics;
-  private final List<Kernel> kernels = new ArrayList<>();
-  private final Kernel update;
+  private final Kernel pass;
+  private final Kernel step;
 
   private final Map<String, Tensor> values = new HashMap<>();
 
@@ -90,11 +90,12 @@ public final class TrainingProgram implements AutoCloseable {
         emit(nodes.get(i));
       }
     }
+    List<Kernel> kernels = new ArrayList<>();
     nodes.stream().map(n -> forward.get(n.name())).filter(k -> k != null).forEach(kernels::add);
     kernels.add(entropy);
     kernels.addAll(backward);
     Tensor velocity = arena.floats(net.flat().elements());
-    this.update =
+    Kernel update =
         device.sgd(
             net.flat(),
             gradients,
@@ -103,6 +104,10 @@ public final class TrainingProgram implements AutoCloseable {
             sgd.momentum(),
             sgd.nesterov(),
             sgd.weightDecay());
+    this.pass = device.sequence(kernels, arena);
+    List<Kernel> whole = new ArrayList<>(kernels);
+    whole.add(update);
+    this.step = device.sequence(whole, arena);
     device.synchronize();
   }
 
@@ -161,15 +166,12 @@ public final class TrainingProgram implements AutoCloseable {
 
   /** Enqueues forward, loss and backward, without changing trainable parameters. */
   public void backpropagate() {
-    for (Kernel k : kernels) {
-      k.launch();
-    }
+    pass.launch();
   }
 
   /** Enqueues a whole training step. */
   public void step() {
-    backpropagate();
-    update.launch();
+    step.launch();
   }
 
   @Override

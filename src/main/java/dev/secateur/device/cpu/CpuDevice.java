@@ -104,6 +104,11 @@ public final class CpuDevice implements Device {
   public void synchronize() {}
 
   @Override
+  public Kernel sequence(List<Kernel> kernels, Arena arena) {
+    return Kernel.each(kernels);
+  }
+
+  @Override
   public Kernel convolution(
       ConvolutionSpec spec, Tensor x, Tensor w, Epilogue epilogue, Tensor y, boolean frozen) {
     return convolutions.forward(spec, x, w, epilogue, y, frozen);

@@ -25,7 +25,8 @@ import jcuda.driver.JCudaDriver;
 
 /**
  * An NVIDIA GPU: layers by cuDNN, matrices by cuBLAS and cuSolver, the rest by our own kernels, all
- * on one stream. Activations are N, C, H, W in single precision.
+ * on one stream. Activations are N, C, H, W in single precision. {@link #sequence} makes a CUDA
+ * graph, unless {@code -Dsecateur.cuda.graphs=false} is given.
  */
 public final class CudaDevice implements Device {
   /** Of activations; cuDNN's single precision is fastest this way. */
@@ -35,6 +36,7 @@ public final class CudaDevice implements Device {
   private final Set<CudaArena> arenas = new HashSet<>();
   private final Set<CudaHostBuffer> hostBuffers = new HashSet<>();
   private final CudaContext context;
+  private final CudaGraphs graphs;
   private final CudaCopies copies;
   private final CudaPointwise pointwise;
   private final CudaMoves moves;
@@ -55,6 +57,7 @@ public final class CudaDevice implements Device {
       closers.push(copies::close);
       CudaWorkspace workspace = new CudaWorkspace(context);
       closers.push(workspace::close);
+      graphs = new CudaGraphs(context, workspace);
       CudaKernels kernels = new CudaKernels(context, workspace);
       closers.push(kernels::close);
       Cudnn cudnn = new Cudnn(context);
@@ -178,6 +181,11 @@ public final class CudaDevice implements Device {
   @Override
   public void synchronize() {
     context.synchronize();
+  }
+
+  @Override
+  public Kernel sequence(List<Kernel> kernels, Arena arena) {
+    return graphs.sequence(kernels, arena);
   }
 
   @Override
