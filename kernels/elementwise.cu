@@ -1,15 +1,6 @@
 /* Element by element. Every kernel is a grid-stride loop over a 64-bit count, so that any grid fits.
-   Activations: 0 none, 1 ReLU, 2 ReLU6. Types: 0 F32, 1 F64, 2 I32, 3 U8, as in DType. */
-
-static __device__ float elementwise_activate(float v, int activation) {
-  if (activation >= 1) {
-    v = v < 0.0f ? 0.0f : v; /* NaN stays */
-  }
-  if (activation == 2) {
-    v = v > 6.0f ? 6.0f : v;
-  }
-  return v;
-}
+   Types: 0 F32, 1 F64, 2 I32, 3 U8, 4 F16, 5 BF16, as in DType. */
+#include "common.h"
 
 /* Where element i of a tensor in the order N, H, W, C lies in the order N, C, H, W. */
 static __device__ long long elementwise_plain(long long i, long long channels, long long pixels) {
@@ -25,67 +16,6 @@ extern "C" __global__ void secateur_fill_f64(double *x, double value, long long 
   }
 }
 
-/* y = activation(x); y may be x. */
-extern "C" __global__ void secateur_activate(const float *x, float *y, long long n,
-                                             int activation) {
-  long long step = (long long)gridDim.x * blockDim.x;
-  for (long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x; i < n; i += step) {
-    y[i] = elementwise_activate(x[i], activation);
-  }
-}
-
-/* dx = dy where y > 0 (and y < 6); dx may be dy. */
-extern "C" __global__ void secateur_activate_backward(const float *y, const float *dy, float *dx,
-                                                      long long n, int activation) {
-  long long step = (long long)gridDim.x * blockDim.x;
-  for (long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x; i < n; i += step) {
-    float v = y[i];
-    int open = activation == 0 || (v > 0.0f && (activation != 2 || v < 6.0f));
-    dx[i] = open ? dy[i] : 0.0f;
-  }
-}
-
-/* y = activation(a + b); y may be a or b. */
-extern "C" __global__ void secateur_add(const float *a, const float *b, float *y, long long n,
-                                        int activation) {
-  long long step = (long long)gridDim.x * blockDim.x;
-  for (long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x; i < n; i += step) {
-    y[i] = elementwise_activate(a[i] + b[i], activation);
-  }
-}
-
-/* y = activation(y + bias[channel] + residual); bias and residual may be null. Element i belongs to
-   channel i / inner % channels. */
-extern "C" __global__ void secateur_epilogue(float *y, const float *bias, const float *residual,
-                                             long long n, long long channels, long long inner,
-                                             int activation) {
-  long long step = (long long)gridDim.x * blockDim.x;
-  for (long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x; i < n; i += step) {
-    float v = y[i];
-    if (bias) {
-      v += bias[i / inner % channels];
-    }
-    if (residual) {
-      v += residual[i];
-    }
-    y[i] = elementwise_activate(v, activation);
-  }
-}
-
-/* y = activation((x - mean) / sqrt(variance + eps) * gamma + beta) per channel. */
-extern "C" __global__ void secateur_batch_norm(const float *x, const float *gamma,
-                                               const float *beta, const float *mean,
-                                               const float *variance, float eps, float *y,
-                                               long long n, long long channels, long long inner,
-                                               int activation) {
-  long long step = (long long)gridDim.x * blockDim.x;
-  for (long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x; i < n; i += step) {
-    long long c = i / inner % channels;
-    float scale = gamma[c] / sqrtf(variance[c] + eps);
-    y[i] = elementwise_activate((x[i] - mean[c]) * scale + beta[c], activation);
-  }
-}
-
 /* Copies n elements and converts type and order; *_last: the order is N, H, W, C. */
 extern "C" __global__ void secateur_copy(const void *src, int src_type, int src_last, void *dst,
                                          int dst_type, int dst_last, long long n,
@@ -98,19 +28,29 @@ extern "C" __global__ void secateur_copy(const void *src, int src_type, int src_
     long long to = dst_last ? i : other;
     double v = src_type == 0   ? (double)((const float *)src)[from]
                : src_type == 1 ? ((const double *)src)[from]
+               : src_type == 4 ? (double)(float)((const F16 *)src)[from]
+               : src_type == 5 ? (double)(float)((const BF16 *)src)[from]
                                : (double)((const unsigned char *)src)[from];
     if (dst_type == 0) {
       ((float *)dst)[to] = (float)v;
-    } else {
+    } else if (dst_type == 1) {
       ((double *)dst)[to] = v;
+    } else if (dst_type == 4) {
+      ((F16 *)dst)[to] = (float)v;
+    } else {
+      ((BF16 *)dst)[to] = (float)v;
     }
   }
 }
 
-/* SGD as PyTorch defines it; lr lies on the device. */
+/* SGD as PyTorch defines it; lr lies on the device. state: see mixed.inc; nothing changes after an
+   overflow. */
 extern "C" __global__ void secateur_sgd(float *p, const float *grad, float *velocity,
                                         const float *lr, float momentum, float decay, int nesterov,
-                                        long long n) {
+                                        const float *state, long long n) {
+  if (state && state[2] != 0.0f) {
+    return;
+  }
   float rate = lr[0];
   long long step = (long long)gridDim.x * blockDim.x;
   for (long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x; i < n; i += step) {
@@ -118,5 +58,22 @@ extern "C" __global__ void secateur_sgd(float *p, const float *grad, float *velo
     float v = momentum * velocity[i] + g;
     velocity[i] = v;
     p[i] = p[i] - rate * (nesterov ? g + momentum * v : v);
+  }
+}
+
+/* Dynamic loss scaling, after a step: half the scale if there was an overflow, twice after so many
+   good steps; a power of two, from 1 to 2^24. One thread does it. state: see mixed.inc. */
+extern "C" __global__ void secateur_loss_scale(float *state, int patience) {
+  if (blockIdx.x == 0 && threadIdx.x == 0) {
+    float good = state[1] + 1.0f;
+    if (state[2] != 0.0f) {
+      state[0] = state[0] > 1.0f ? state[0] * 0.5f : state[0];
+      good = 0.0f;
+    } else if (good >= (float)patience) {
+      state[0] = state[0] < 16777216.0f ? state[0] * 2.0f : state[0];
+      good = 0.0f;
+    }
+    state[1] = good;
+    state[2] = 0.0f;
   }
 }

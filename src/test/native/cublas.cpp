@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "emu.h"
+#include "half.h"
 
 namespace {
 
@@ -119,6 +120,42 @@ int gemm(Handle* h, int ta, int tb, int m, int n, int k, const T* alpha, const T
   task.run = [=] {
     emu::gemm<T>(m, n, k, x.get(), a, ta ? lda : 1, ta ? 1 : lda, b, tb ? ldb : 1, tb ? 1 : ldb,
                  y.get(), c, 1, ldc);
+  };
+  return submit(h, std::move(task));
+}
+
+// Inputs of type T, rounded by `read`; computed with as float; stored as C. alpha and beta are float.
+template <typename T, typename C, typename R>
+int gemmEx(Handle* h, int ta, int tb, int m, int n, int k, const float* alpha, const T* a, int lda,
+           const T* b, int ldb, const float* beta, C* c, int ldc, R read) {
+  if (!isOp(ta) || !isOp(tb) || !good(m >= 0 && n >= 0 && k >= 0, "negative size"))
+    return INVALID_VALUE;
+  Scalar<float> x, y;
+  if (!scalar(h, alpha, "alpha", &x) || !scalar(h, beta, "beta", &y)) return INVALID_VALUE;
+  long ca = ta ? m : k, cb = tb ? k : n;
+  if (!matrix(a, ta ? k : m, ca, lda, "A") || !matrix(b, tb ? n : k, cb, ldb, "B") ||
+      !matrix(c, m, n, ldc, "C"))
+    return INVALID_VALUE;
+  if (m == 0 || n == 0) return OK;
+  emu::Task task;
+  if (k > 0) task.ranges = {span(a, ta ? k : m, ca, lda), span(b, tb ? n : k, cb, ldb)};
+  task.ranges.push_back(span(c, m, n, ldc));
+  task.run = [=] {
+    auto floats = [&](const T* p, long rows, long columns, long ld) {
+      std::vector<float> out(ld * columns);
+      for (long j = 0; j < columns; j++)
+        for (long i = 0; i < rows; i++) out[i + j * ld] = read(p[i + j * ld]);
+      return out;
+    };
+    auto fa = floats(a, ta ? k : m, ca, lda), fb = floats(b, tb ? n : k, cb, ldb);
+    std::vector<float> fc(size_t(m) * n);
+    emu::gemm<float>(m, n, k, x.get(), fa.data(), ta ? lda : 1, ta ? 1 : lda, fb.data(),
+                     tb ? ldb : 1, tb ? 1 : ldb, 0, fc.data(), 1, m);
+    for (long j = 0; j < n; j++)
+      for (long i = 0; i < m; i++) {
+        C* to = c + i + j * long(ldc);
+        *to = C(fc[i + j * m] + (y.get() == 0 ? 0 : y.get() * float(*to)));
+      }
   };
   return submit(h, std::move(task));
 }
@@ -480,6 +517,26 @@ int cublasGemmEx(void* raw, int ta, int tb, int m, int n, int k, const void* alp
                  int typeA, int lda, const void* b, int typeB, int ldb, const void* beta, void* c,
                  int typeC, int ldc, int compute, int) {
   BLAS_API(cublasGemmEx);
+  auto* s = static_cast<const float*>(alpha);
+  auto* u = static_cast<const float*>(beta);
+  auto exact = [](auto v) { return float(v); };
+  if (typeA == 0 && typeB == 0 && typeC == 0 && compute == 77)
+    return gemmEx(h, ta, tb, m, n, k, s, static_cast<const float*>(a), lda,
+                  static_cast<const float*>(b), ldb, u, static_cast<float*>(c), ldc, emu::toTf32);
+  if (typeA == typeB && (typeC == 0 || typeC == typeA) && compute == 68) {
+    if (typeA == 2 || typeA == 14) {
+      auto call = [&](auto* type) {
+        using T = std::remove_pointer_t<decltype(type)>;
+        auto *pa = static_cast<const T*>(a), *pb = static_cast<const T*>(b);
+        if (typeC == 0)
+          return gemmEx(h, ta, tb, m, n, k, s, pa, lda, pb, ldb, u, static_cast<float*>(c), ldc,
+                        exact);
+        return gemmEx(h, ta, tb, m, n, k, s, pa, lda, pb, ldb, u, static_cast<T*>(c), ldc, exact);
+      };
+      if (typeA == 2) return call(static_cast<emu::Half*>(nullptr));
+      return call(static_cast<emu::Bfloat*>(nullptr));
+    }
+  }
   bool single = compute == 68 || compute == 69 || compute == 74 || compute == 75 || compute == 77;
   if (typeA == 0 && typeB == 0 && typeC == 0 && single)
     return gemm<float>(h, ta, tb, m, n, k, static_cast<const float*>(alpha),

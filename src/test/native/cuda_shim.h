@@ -10,6 +10,7 @@
 
 #include "emu.h"
 #include "fibers.h"
+#include "half.h"
 
 #define __global__
 #define __device__
@@ -91,6 +92,8 @@ inline float __int_as_float(int x) { return emu_bits<float>(x); }
 inline float __uint_as_float(unsigned x) { return emu_bits<float>(x); }
 inline long long __double_as_longlong(double x) { return emu_bits<long long>(x); }
 inline double __longlong_as_double(long long x) { return emu_bits<double>(x); }
+inline float common_from_f16(unsigned short bits) { return emu::fromHalf(bits); }
+inline unsigned short common_to_f16(float v) { return emu::toHalf(v); }
 inline int __float2int_rn(float x) { return (int)rintf(x); }
 inline int __popc(unsigned x) { return __builtin_popcount(x); }
 inline int __ffs(int x) { return __builtin_ffs(x); }

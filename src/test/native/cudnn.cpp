@@ -83,6 +83,8 @@ bool real(const Tensor& t) {
   return check(t.type == FLOAT || t.type == DOUBLE, "only float and double are emulated");
 }
 
+bool floating(const Tensor& t) { return t.sixteen() || real(t); }
+
 int submit(Handle* h, std::function<void()> run, std::vector<emu::Range> ranges) {
   return emu::enqueue(h->stream, {std::move(run), std::move(ranges)}) && !emu::poisoned()
              ? OK

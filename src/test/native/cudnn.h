@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "emu.h"
+#include "half.h"
 
 namespace dnn {
 
@@ -23,7 +24,7 @@ enum Status {
   EXECUTION_FAILED = 5000,
 };
 
-enum { FLOAT = 0, DOUBLE = 1, HALF = 2, INT8 = 3, INT32 = 4 };
+enum { FLOAT = 0, DOUBLE = 1, HALF = 2, INT8 = 3, INT32 = 4, BFLOAT16 = 9 };
 
 struct Handle {
   void* stream = nullptr;
@@ -35,7 +36,8 @@ struct Tensor {
   long dims[8] = {};
   long strides[8] = {};
 
-  size_t element() const { return type == DOUBLE ? 8 : type == HALF ? 2 : type == INT8 ? 1 : 4; }
+  bool sixteen() const { return type == HALF || type == BFLOAT16; }
+  size_t element() const { return type == DOUBLE ? 8 : sixteen() ? 2 : type == INT8 ? 1 : 4; }
   long count() const {
     long c = 1;
     for (int i = 0; i < n; i++) c *= dims[i];
@@ -83,6 +85,8 @@ const Activation* activation(void* p);
 /// Whether memory of a tensor is good.
 bool memory(const Tensor& t, const void* p, const char* what);
 bool real(const Tensor& t);
+/// The same, or half or bfloat16.
+bool floating(const Tensor& t);
 int submit(Handle* h, std::function<void()> run, std::vector<emu::Range> ranges);
 inline emu::Range span(const Tensor& t, const void* p) { return emu::range(p, t.bytes()); }
 /// alpha or beta; floats for all types but double.
@@ -136,5 +140,17 @@ int typed(const Tensor& t, F f) {
   emu::say("type %d is not emulated", t.type);
   return NOT_SUPPORTED;
 }
+
+/// The same for half and bfloat16 as well.
+template <typename F>
+int typedAll(const Tensor& t, F f) {
+  if (t.type == HALF) return f(static_cast<emu::Half*>(nullptr));
+  if (t.type == BFLOAT16) return f(static_cast<emu::Bfloat*>(nullptr));
+  return typed(t, f);
+}
+
+/// What scale factors and statistics are kept in.
+template <typename T>
+using Parameter = std::conditional_t<sizeof(T) == 2, float, T>;
 
 }  // namespace dnn

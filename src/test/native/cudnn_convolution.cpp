@@ -50,8 +50,9 @@ int problem(void* xDesc, void* wDesc, void* convDesc, void* yDesc, Problem* out)
     emu::say("types of x, w, y differ: %d, %d, %d", x->type, w->type, y->type);
     return BAD_PARAM;
   }
-  if (!real(*x)) return NOT_SUPPORTED;
-  if (c->compute != x->type) {
+  if (!floating(*x)) return NOT_SUPPORTED;
+  // *_CONFIG of cuDNN's documentation: half and bfloat16 are computed with as float
+  if (c->compute != (x->sixteen() ? int(FLOAT) : x->type)) {
     emu::say("compute type %d with data type %d", c->compute, x->type);
     return NOT_SUPPORTED;
   }
@@ -97,6 +98,9 @@ const std::vector<int>& ranking(Direction d) {
 
 int need(Direction d, int algorithm, const Problem& c, size_t* bytes) {
   size_t e = c.x.element();
+  // stands for all that a real cuDNN refuses in 16 bits
+  bool dilated = c.c.dilation[0] > 1 || c.c.dilation[1] > 1;
+  if (c.x.sixteen() && c.c.groups > 1 && dilated) return NOT_SUPPORTED;
   bool plain3x3 = c.r == 3 && c.s == 3 && c.c.stride[0] == 1 && c.c.stride[1] == 1 &&
                   c.c.dilation[0] == 1 && c.c.dilation[1] == 1 && c.c.groups == 1 && e == 4;
   *bytes = 0;
@@ -213,6 +217,25 @@ bool pointwise(const Problem& c) {
          c.c.stride[1] == 1;
 }
 
+// Runs f on copies in float of 16-bit tensors; the output comes back rounded.
+template <typename T, typename F>
+void asFloat(const Problem& c, Direction d, T* x, T* w, T* y, F f) {
+  std::vector<float> fx(x, x + c.x.count()), fw(w, w + c.w.count()), fy(y, y + c.y.count());
+  f(fx.data(), fw.data(), fy.data());
+  auto& from = d == FORWARD ? fy : d == DATA ? fx : fw;
+  T* to = d == FORWARD ? y : d == DATA ? x : w;
+  for (size_t i = 0; i < from.size(); i++) to[i] = T(from[i]);
+}
+
+// Whether tensor cores may round a float's fraction to 10 bits.
+bool tf32(const Problem& c) { return c.x.type == FLOAT && c.c.math == 0; }
+
+std::vector<float> rounded(const float* p, long n) {
+  std::vector<float> out(p, p + n);
+  for (float& v : out) v = emu::toTf32(v);
+  return out;
+}
+
 template <typename T>
 void scale(T* p, long n, double beta) {
   if (beta == 1) return;
@@ -220,7 +243,7 @@ void scale(T* p, long n, double beta) {
 }
 
 template <typename T>
-void forward(const Problem& c, double alpha, const T* x, const T* w, double beta, T* y) {
+void forward(const Problem& c, double alpha, T* x, T* w, double beta, T* y) {
   std::vector<T> columns(pointwise(c) ? 0 : c.depth() * c.outputs());
   long perGroup = c.k / c.c.groups;
   for (long n = 0; n < c.n; n++)
@@ -237,7 +260,7 @@ void forward(const Problem& c, double alpha, const T* x, const T* w, double beta
 }
 
 template <typename T>
-void backwardData(const Problem& c, double alpha, const T* w, const T* dy, double beta, T* dx) {
+void backwardData(const Problem& c, double alpha, T* w, T* dy, double beta, T* dx) {
   std::vector<T> columns(c.depth() * c.outputs());
   long perGroup = c.k / c.c.groups;
   scale(dx, c.x.count(), beta);
@@ -251,7 +274,7 @@ void backwardData(const Problem& c, double alpha, const T* w, const T* dy, doubl
 }
 
 template <typename T>
-void backwardWeights(const Problem& c, double alpha, const T* x, const T* dy, double beta, T* dw) {
+void backwardWeights(const Problem& c, double alpha, T* x, T* dy, double beta, T* dw) {
   std::vector<T> columns(c.depth() * c.outputs());
   long perGroup = c.k / c.c.groups;
   scale(dw, c.w.count(), beta);
@@ -285,7 +308,7 @@ int run(Handle* h, Direction d, const Problem& c, const void* alpha, const void*
   if (d == WEIGHTS && !(apart(c.x, x, c.w, w) && apart(c.y, y, c.w, w))) return BAD_PARAM;
   std::vector<emu::Range> ranges = {span(c.x, x), span(c.w, w), span(c.y, y)};
   if (bytes > 0) ranges.push_back(emu::range(space, bytes));
-  return typed(c.x, [&](auto* type) {
+  return typedAll(c.x, [&](auto* type) {
     using T = std::remove_pointer_t<decltype(type)>;
     auto* px = static_cast<T*>(const_cast<void*>(x));
     auto* pw = static_cast<T*>(const_cast<void*>(w));
@@ -294,9 +317,23 @@ int run(Handle* h, Direction d, const Problem& c, const void* alpha, const void*
         h,
         [=] {
           if (bytes > 0) emu::garbage(space, bytes);
-          if (d == FORWARD) forward<T>(c, a, px, pw, b, py);
-          if (d == DATA) backwardData<T>(c, a, pw, py, b, px);
-          if (d == WEIGHTS) backwardWeights<T>(c, a, px, py, b, pw);
+          auto compute = [=](auto* qx, auto* qw, auto* qy) {
+            if (d == FORWARD) forward(c, a, qx, qw, b, qy);
+            if (d == DATA) backwardData(c, a, qw, qy, b, qx);
+            if (d == WEIGHTS) backwardWeights(c, a, qx, qy, b, qw);
+          };
+          if constexpr (sizeof(T) == 2) {
+            asFloat(c, d, px, pw, py, compute);
+          } else if constexpr (sizeof(T) == 4) {
+            if (!tf32(c)) return compute(px, pw, py);
+            auto rx = d == DATA ? std::vector<float>() : rounded(px, c.x.count());
+            auto rw = d == WEIGHTS ? std::vector<float>() : rounded(pw, c.w.count());
+            auto ry = d == FORWARD ? std::vector<float>() : rounded(py, c.y.count());
+            compute(d == DATA ? px : rx.data(), d == WEIGHTS ? pw : rw.data(),
+                    d == FORWARD ? py : ry.data());
+          } else {
+            compute(px, pw, py);
+          }
         },
         ranges);
   });
@@ -485,19 +522,37 @@ int cudnnConvolutionBiasActivationForward(void* raw, const void* alpha1, void* x
                                     span(c.y, z)};
   Tensor biasTensor = *bt;
   bool relu = act->mode == 1;
-  return typed(c.x, [&](auto* type) {
+  return typedAll(c.x, [&](auto* type) {
     using T = std::remove_pointer_t<decltype(type)>;
     return submit(
         h,
         [=] {
           if (needed > 0) emu::garbage(space, needed);
-          auto* out = static_cast<T*>(y);
           if (z != y && a2 != 0) memcpy(y, z, c.y.bytes());
-          forward<T>(c, a1, static_cast<const T*>(x), static_cast<const T*>(w), a2, out);
-          each(c.y, c.y, biasTensor, c.y, [&](long i, long j, long) {
-            T v = out[i] + static_cast<const T*>(bias)[j];
-            out[i] = relu && v < T(0) ? T(0) : v;
-          });
+          auto compute = [&](auto* px, auto* pw, auto* out) {
+            using U = std::remove_pointer_t<decltype(out)>;
+            std::vector<float> rx, rw;
+            if constexpr (sizeof(U) == 4 && sizeof(T) == 4) {
+              if (tf32(c)) {
+                rx = rounded(px, c.x.count());
+                rw = rounded(pw, c.w.count());
+                px = rx.data();
+                pw = rw.data();
+              }
+            }
+            forward(c, a1, px, pw, a2, out);
+            each(c.y, c.y, biasTensor, c.y, [&](long i, long j, long) {
+              U v = out[i] + U(static_cast<const T*>(bias)[j]);
+              out[i] = relu && v < U(0) ? U(0) : v;
+            });
+          };
+          auto* px = static_cast<T*>(const_cast<void*>(x));
+          auto* pw = static_cast<T*>(const_cast<void*>(w));
+          auto* py = static_cast<T*>(y);
+          if constexpr (sizeof(T) == 2)
+            asFloat(c, FORWARD, px, pw, py, compute);
+          else
+            compute(px, pw, py);
         },
         ranges);
   });

@@ -9,7 +9,7 @@ enum { PER_ACTIVATION = 0, SPATIAL = 1, PERSISTENT = 2 };
 
 Tensor derived(const Tensor& x, int mode) {
   Tensor t;
-  t.type = x.type == HALF ? int(FLOAT) : x.type;
+  t.type = x.sixteen() ? int(FLOAT) : x.type;
   t.n = x.n;
   long stride = 1;
   for (int i = x.n - 1; i >= 0; i--) {
@@ -31,7 +31,7 @@ int problem(int mode, const void* alpha, const void* beta, void* xDesc, void* yD
   const Tensor *x = tensor(xDesc, "x"), *y = tensor(yDesc, "y"), *b = tensor(bnDesc, "the scale");
   if (!x || !y || !b) return BAD_PARAM;
   if (!check(mode >= 0 && mode <= 2, "not a batch norm mode")) return BAD_PARAM;
-  if (!real(*x)) return NOT_SUPPORTED;
+  if (!floating(*x)) return NOT_SUPPORTED;
   if (!check(x->n == 4 || x->n == 5, "neither 4 nor 5 dimensions")) return BAD_PARAM;
   if (!check(x->type == y->type && x->sameLayout(*y), "x and y differ in shape, type or layout"))
     return BAD_PARAM;
@@ -75,7 +75,7 @@ void statistics(const Problem& c, const T* x, std::vector<double>* mean,
 
 int training(Handle* h, const Problem& c, const void* x, void* y, const void* scale,
              const void* bias, double momentum, void* runMean, void* runVar, double epsilon,
-             void* savedMean, void* savedInv) {
+             void* savedMean, void* savedInv, bool relu = false) {
   if (!memory(c.x, x, "x") || !memory(c.x, y, "y") ||
       !params(c, {{scale, "the scale"}, {bias, "the bias"}}))
     return BAD_PARAM;
@@ -88,8 +88,9 @@ int training(Handle* h, const Problem& c, const void* x, void* y, const void* sc
     return BAD_PARAM;
   std::vector<emu::Range> ranges = {span(c.x, x), span(c.x, y)};
   remember(&ranges, c.param, {scale, bias, runMean, runVar, savedMean, savedInv});
-  return typed(c.x, [&](auto* type) {
+  return typedAll(c.x, [&](auto* type) {
     using T = std::remove_pointer_t<decltype(type)>;
+    using P = Parameter<T>;
     return submit(
         h,
         [=] {
@@ -102,21 +103,22 @@ int training(Handle* h, const Problem& c, const void* x, void* y, const void* sc
           for (size_t j = 0; j < mean.size(); j++) {
             double inverse = 1 / std::sqrt(variance[j] + epsilon);
             if (savedMean) {
-              static_cast<T*>(savedMean)[j] = T(mean[j]);
-              static_cast<T*>(savedInv)[j] = T(inverse);
+              static_cast<P*>(savedMean)[j] = P(mean[j]);
+              static_cast<P*>(savedInv)[j] = P(inverse);
             }
             if (runMean) {
-              T &m = static_cast<T*>(runMean)[j], &v = static_cast<T*>(runVar)[j];
+              P &m = static_cast<P*>(runMean)[j], &v = static_cast<P*>(runVar)[j];
               double unbiased = n > 1 ? variance[j] * n / (n - 1) : variance[j];
               // factor 1 sets: what was there before is not read
-              m = T(momentum * mean[j] + (momentum == 1 ? 0 : (1 - momentum) * m));
-              v = T(momentum * unbiased + (momentum == 1 ? 0 : (1 - momentum) * v));
+              m = P(momentum * mean[j] + (momentum == 1 ? 0 : (1 - momentum) * m));
+              v = P(momentum * unbiased + (momentum == 1 ? 0 : (1 - momentum) * v));
             }
-            factor[j] = inverse * static_cast<const T*>(scale)[j];
-            shift[j] = static_cast<const T*>(bias)[j] - mean[j] * factor[j];
+            factor[j] = inverse * static_cast<const P*>(scale)[j];
+            shift[j] = static_cast<const P*>(bias)[j] - mean[j] * factor[j];
           }
           each(c.x, c.x, c.param, c.x, [&](long i, long j, long) {
-            blend(out + i, c.alpha, in[i] * factor[j] + shift[j], c.beta);
+            double v = in[i] * factor[j] + shift[j];
+            blend(out + i, c.alpha, relu && v < 0 ? 0 : v, c.beta);
           });
         },
         ranges);
@@ -125,7 +127,8 @@ int training(Handle* h, const Problem& c, const void* x, void* y, const void* sc
 
 int backward(Handle* h, const Problem& c, const void* alphaParam, const void* betaParam,
              const void* x, const void* dy, void* dx, const void* scale, void* dscale, void* dbias,
-             double epsilon, const void* savedMean, const void* savedInv) {
+             double epsilon, const void* savedMean, const void* savedInv,
+             const void* open = nullptr) {
   double ap, bp;
   if (!factor(c.x, alphaParam, "the parameters' alpha", &ap) ||
       !factor(c.x, betaParam, "the parameters' beta", &bp))
@@ -139,8 +142,9 @@ int backward(Handle* h, const Problem& c, const void* alphaParam, const void* be
     return BAD_PARAM;
   std::vector<emu::Range> ranges = {span(c.x, x), span(c.x, dy), span(c.x, dx)};
   remember(&ranges, c.param, {scale, dscale, dbias, savedMean, savedInv});
-  return typed(c.x, [&](auto* type) {
+  return typedAll(c.x, [&](auto* type) {
     using T = std::remove_pointer_t<decltype(type)>;
+    using P = Parameter<T>;
     return submit(
         h,
         [=] {
@@ -150,27 +154,30 @@ int backward(Handle* h, const Problem& c, const void* alphaParam, const void* be
           auto* out = static_cast<T*>(dx);
           if (savedMean) {
             long k = c.param.count();
-            mean.assign(static_cast<const T*>(savedMean), static_cast<const T*>(savedMean) + k);
-            inverse.assign(static_cast<const T*>(savedInv), static_cast<const T*>(savedInv) + k);
+            mean.assign(static_cast<const P*>(savedMean), static_cast<const P*>(savedMean) + k);
+            inverse.assign(static_cast<const P*>(savedInv), static_cast<const P*>(savedInv) + k);
           } else {
             statistics(c, in, &mean, &inverse);
             for (double& v : inverse) v = 1 / std::sqrt(v + epsilon);
           }
           std::vector<double> sum(mean.size()), dot(mean.size());
+          auto passed = [&](long i) {  // through the activation
+            return open && !(static_cast<const T*>(open)[i] > 0) ? 0.0 : double(grad[i]);
+          };
           each(c.x, c.x, c.param, c.x, [&](long i, long j, long) {
-            sum[j] += grad[i];
-            dot[j] += grad[i] * (in[i] - mean[j]) * inverse[j];
+            sum[j] += passed(i);
+            dot[j] += passed(i) * (in[i] - mean[j]) * inverse[j];
           });
           double n = double(c.perParam());
           each(c.x, c.x, c.param, c.x, [&](long i, long j, long) {
             double normal = (in[i] - mean[j]) * inverse[j];
-            double d = static_cast<const T*>(scale)[j] * inverse[j] *
-                       (grad[i] - sum[j] / n - normal * dot[j] / n);
+            double d = static_cast<const P*>(scale)[j] * inverse[j] *
+                       (passed(i) - sum[j] / n - normal * dot[j] / n);
             blend(out + i, c.alpha, d, c.beta);
           });
           for (size_t j = 0; j < mean.size(); j++) {
-            blend(static_cast<T*>(dscale) + j, ap, dot[j], bp);
-            blend(static_cast<T*>(dbias) + j, ap, sum[j], bp);
+            blend(static_cast<P*>(dscale) + j, ap, dot[j], bp);
+            blend(static_cast<P*>(dbias) + j, ap, sum[j], bp);
           }
         },
         ranges);
@@ -181,10 +188,21 @@ size_t forwardWorkspace(const Problem& c) { return 1024 + 16 * size_t(c.param.co
 size_t backwardWorkspace(const Problem& c) { return 2048 + 16 * size_t(c.param.count()); }
 size_t reserveSize(const Tensor& x, int mode) { return mode == PERSISTENT ? 512 + x.dims[1] * 4 : 0; }
 
-int fused(int ops) {
+// Batch norm with an activation is done by the semi-persistent kernel only: half, NHWC, its mode.
+int fused(int mode, int ops, void* xDesc, void* actDesc) {
   if (ops == 0) return OK;
-  emu::say("bnOps %d: batch norm with an activation takes half precision, NHWC only", ops);
-  return ops == 1 || ops == 2 ? NOT_SUPPORTED : BAD_PARAM;
+  if (ops != 1) {
+    emu::say("bnOps %d is not emulated", ops);
+    return ops == 2 ? NOT_SUPPORTED : BAD_PARAM;
+  }
+  const Tensor* x = tensor(xDesc, "x");
+  const Activation* act = activation(actDesc);
+  if (!x || !act) return BAD_PARAM;
+  if (x->type != HALF || !x->nhwc() || mode != PERSISTENT || act->mode != 1) {
+    emu::say("batch norm with an activation takes half, NHWC, the persistent mode and ReLU only");
+    return NOT_SUPPORTED;
+  }
+  return OK;
 }
 
 int shapes(int mode, void* xDesc, void* yDesc, void* bnDesc, Problem* out) {
@@ -224,17 +242,18 @@ int cudnnBatchNormalizationForwardInference(void* raw, int mode, const void* alp
     return BAD_PARAM;
   std::vector<emu::Range> ranges = {span(c.x, x), span(c.x, y)};
   remember(&ranges, c.param, {scale, bias, mean, variance});
-  return typed(c.x, [&](auto* type) {
+  return typedAll(c.x, [&](auto* type) {
     using T = std::remove_pointer_t<decltype(type)>;
+    using P = Parameter<T>;
     return submit(
         h,
         [=] {
           long k = c.param.count();
           std::vector<double> factor(k), shift(k);
           for (long j = 0; j < k; j++) {
-            factor[j] = static_cast<const T*>(scale)[j] /
-                        std::sqrt(static_cast<const T*>(variance)[j] + epsilon);
-            shift[j] = static_cast<const T*>(bias)[j] - static_cast<const T*>(mean)[j] * factor[j];
+            factor[j] = static_cast<const P*>(scale)[j] /
+                        std::sqrt(static_cast<const P*>(variance)[j] + epsilon);
+            shift[j] = static_cast<const P*>(bias)[j] - static_cast<const P*>(mean)[j] * factor[j];
           }
           auto* in = static_cast<const T*>(x);
           auto* out = static_cast<T*>(y);
@@ -276,10 +295,11 @@ int cudnnBatchNormalizationBackward(void* raw, int mode, const void* alpha, cons
 
 int cudnnGetBatchNormalizationForwardTrainingExWorkspaceSize(void* raw, int mode, int ops,
                                                              void* xDesc, void*, void* yDesc,
-                                                             void* bnDesc, void*, size_t* bytes) {
+                                                             void* bnDesc, void* act,
+                                                             size_t* bytes) {
   DNN_API(cudnnGetBatchNormalizationForwardTrainingExWorkspaceSize);
   Problem c;
-  if (int status = fused(ops); status != OK) return status;
+  if (int status = fused(mode, ops, xDesc, act); status != OK) return status;
   if (int status = shapes(mode, xDesc, yDesc, bnDesc, &c); status != OK) return status;
   *bytes = forwardWorkspace(c);
   return OK;
@@ -287,19 +307,19 @@ int cudnnGetBatchNormalizationForwardTrainingExWorkspaceSize(void* raw, int mode
 
 int cudnnGetBatchNormalizationBackwardExWorkspaceSize(void* raw, int mode, int ops, void* xDesc,
                                                       void*, void* dyDesc, void*, void*,
-                                                      void* bnDesc, void*, size_t* bytes) {
+                                                      void* bnDesc, void* act, size_t* bytes) {
   DNN_API(cudnnGetBatchNormalizationBackwardExWorkspaceSize);
   Problem c;
-  if (int status = fused(ops); status != OK) return status;
+  if (int status = fused(mode, ops, xDesc, act); status != OK) return status;
   if (int status = shapes(mode, xDesc, dyDesc, bnDesc, &c); status != OK) return status;
   *bytes = backwardWorkspace(c);
   return OK;
 }
 
-int cudnnGetBatchNormalizationTrainingExReserveSpaceSize(void* raw, int mode, int ops, void*,
+int cudnnGetBatchNormalizationTrainingExReserveSpaceSize(void* raw, int mode, int ops, void* act,
                                                          void* xDesc, size_t* bytes) {
   DNN_API(cudnnGetBatchNormalizationTrainingExReserveSpaceSize);
-  if (int status = fused(ops); status != OK) return status;
+  if (int status = fused(mode, ops, xDesc, act); status != OK) return status;
   const Tensor* x = tensor(xDesc, "x");
   if (!x) return BAD_PARAM;
   *bytes = reserveSize(*x, mode);
@@ -310,10 +330,10 @@ int cudnnBatchNormalizationForwardTrainingEx(
     void* raw, int mode, int ops, const void* alpha, const void* beta, void* xDesc, const void* x,
     void*, const void*, void* yDesc, void* y, void* bnDesc, const void* scale, const void* bias,
     double momentum, void* runMean, void* runVar, double epsilon, void* savedMean, void* savedInv,
-    void*, void* space, size_t bytes, void* reserve, size_t reserveBytes) {
+    void* act, void* space, size_t bytes, void* reserve, size_t reserveBytes) {
   DNN_API(cudnnBatchNormalizationForwardTrainingEx);
   Problem c;
-  if (int status = fused(ops); status != OK) return status;
+  if (int status = fused(mode, ops, xDesc, act); status != OK) return status;
   if (int status = problem(mode, alpha, beta, xDesc, yDesc, bnDesc, epsilon, &c); status != OK)
     return status;
   size_t needReserve = reserveSize(c.x, mode);
@@ -325,18 +345,24 @@ int cudnnBatchNormalizationForwardTrainingEx(
            if (needReserve) memset(reserve, 0x42, needReserve);
          },
          {emu::range(space, bytes)});
-  return training(h, c, x, y, scale, bias, momentum, runMean, runVar, epsilon, savedMean, savedInv);
+  return training(h, c, x, y, scale, bias, momentum, runMean, runVar, epsilon, savedMean, savedInv,
+                  ops == 1);
 }
 
 int cudnnBatchNormalizationBackwardEx(
     void* raw, int mode, int ops, const void* alpha, const void* beta, const void* alphaParam,
-    const void* betaParam, void* xDesc, const void* x, void*, const void*, void* dyDesc,
+    const void* betaParam, void* xDesc, const void* x, void* yDesc, const void* y, void* dyDesc,
     const void* dy, void*, void*, void* dxDesc, void* dx, void* bnDesc, const void* scale,
-    const void*, void* dscale, void* dbias, double epsilon, const void* savedMean,
-    const void* savedInv, void*, void* space, size_t bytes, void* reserve, size_t reserveBytes) {
+    const void* bias, void* dscale, void* dbias, double epsilon, const void* savedMean,
+    const void* savedInv, void* act, void* space, size_t bytes, void* reserve,
+    size_t reserveBytes) {
   DNN_API(cudnnBatchNormalizationBackwardEx);
   Problem c;
-  if (int status = fused(ops); status != OK) return status;
+  if (int status = fused(mode, ops, xDesc, act); status != OK) return status;
+  if (ops == 1) {
+    const Tensor* t = tensor(yDesc, "y");
+    if (!t || !memory(*t, y, "y") || !emu::device(bias, 4, 4, "the bias")) return BAD_PARAM;
+  }
   if (int status = problem(mode, alpha, beta, xDesc, dyDesc, bnDesc, epsilon, &c); status != OK)
     return status;
   const Tensor* d = tensor(dxDesc, "dx");
@@ -357,6 +383,6 @@ int cudnnBatchNormalizationBackwardEx(
          },
          {emu::range(space, bytes)});
   return backward(h, c, alphaParam, betaParam, x, dy, dx, scale, dscale, dbias, epsilon, savedMean,
-                  savedInv);
+                  savedInv, ops == 1 ? y : nullptr);
 }
 }

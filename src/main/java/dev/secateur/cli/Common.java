@@ -3,11 +3,13 @@ package dev.secateur.cli;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import dev.secateur.device.Device;
 import dev.secateur.device.Devices;
+import dev.secateur.device.Precision;
 import dev.secateur.io.Json;
 import dev.secateur.train.ProgressListener;
 import java.util.function.Supplier;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** Options of every command, and how a command prints its result. */
@@ -22,6 +24,14 @@ final class Common {
       converter = Converters.DeviceName.class,
       description = "auto, cpu or cuda[:N]; default ${DEFAULT-VALUE}")
   private String device;
+
+  @Option(
+      names = "--math",
+      paramLabel = "TYPE",
+      defaultValue = "fp32",
+      converter = Converters.Math.class,
+      description = "fp32, tf32, fp16 or bf16: what the GPU computes in; default ${DEFAULT-VALUE}")
+  private Precision precision;
 
   @Option(names = "--json", description = "print one JSON object instead of text")
   private boolean json;
@@ -42,7 +52,11 @@ final class Common {
   private boolean quiet;
 
   Device openDevice() {
-    return Devices.open(device);
+    try {
+      return Devices.open(device, precision);
+    } catch (IllegalArgumentException e) {
+      throw new ParameterException(spec.commandLine(), "--math: " + e.getMessage());
+    }
   }
 
   long seed() {

@@ -1,6 +1,7 @@
 package dev.secateur.cli;
 
 import dev.secateur.device.PoolSpec;
+import dev.secateur.device.Precision;
 import java.util.regex.Pattern;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
@@ -20,6 +21,21 @@ final class Converters {
             "'" + value + "' is no device; expected auto, cpu or cuda[:N]");
       }
       return value;
+    }
+  }
+
+  /** fp32, tf32, fp16 or bf16. */
+  static final class Math implements ITypeConverter<Precision> {
+    @Override
+    public Precision convert(String value) {
+      return switch (value) {
+        case "fp32" -> Precision.FP32;
+        case "tf32" -> Precision.TF32;
+        case "fp16" -> Precision.FP16;
+        case "bf16" -> Precision.BF16;
+        default ->
+            throw new TypeConversionException("'" + value + "': expected fp32, tf32, fp16 or bf16");
+      };
     }
   }
 

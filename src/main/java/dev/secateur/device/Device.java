@@ -1,5 +1,6 @@
 package dev.secateur.device;
 
+import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Tensor;
 import java.util.List;
@@ -12,10 +13,11 @@ import java.util.Optional;
  * #download} and {@link #synchronize} wait for them, nothing else does.
  *
  * <p>Operations are compiled once for fixed tensors (see {@link Kernel}). Activations are (N, C, H,
- * W) in {@link #activationLayout()}; parameters, matrices and vectors are PLAIN. Unless an
- * operation says otherwise every tensor is F32 and outputs do not overlap inputs. Factory methods
- * throw {@link IllegalArgumentException} when shapes do not fit. Not thread-safe: one thread drives
- * a device.
+ * W) in {@link #activationType()} and {@link #activationLayout()}, weights of convolutions in the
+ * same type and in {@link #weightLayout()}, those of linear layers in the same type; other matrices
+ * and vectors are PLAIN. Unless an operation says otherwise every other tensor is F32 and outputs
+ * do not overlap inputs. Factory methods throw {@link IllegalArgumentException} when shapes do not
+ * fit. Not thread-safe: one thread drives a device.
  */
 public interface Device extends AutoCloseable {
 
@@ -30,6 +32,21 @@ public interface Device extends AutoCloseable {
 
   Layout activationLayout();
 
+  /** Type of activations, of convolution and linear weights, and of the biases beside them. */
+  default DType activationType() {
+    return DType.F32;
+  }
+
+  /** Layout of convolution weights. */
+  default Layout weightLayout() {
+    return Layout.PLAIN;
+  }
+
+  /** Present where {@link #activationType} or {@link #weightLayout} is not as parameters are. */
+  default Optional<MixedPrecision> mixedPrecision() {
+    return Optional.empty();
+  }
+
   Arena newArena();
 
   HostBuffer hostBuffer(long bytes);
@@ -38,18 +55,21 @@ public interface Device extends AutoCloseable {
   void upload(HostBuffer src, Tensor dst);
 
   /**
-   * Copies an array in PLAIN order into a tensor of as many elements (F32); the array may change at
-   * once.
+   * Copies an array in PLAIN order into a tensor of as many elements (F32, or a 16-bit activation
+   * type, rounded to the nearest); the array may change at once.
    */
   void upload(float[] src, Tensor dst);
 
   /** Copies an array into a tensor of as many elements (I32); the array may change at once. */
   void upload(int[] src, Tensor dst);
 
-  /** Waits for the stream and copies a tensor (F32, or F64 rounded) out in PLAIN order. */
+  /**
+   * Waits for the stream and copies a tensor (F32, F64 rounded, or 16-bit widened) out in PLAIN
+   * order.
+   */
   float[] downloadFloats(Tensor src);
 
-  /** Waits for the stream and copies a tensor (F32 widened, or F64) out in PLAIN order. */
+  /** Waits for the stream and copies a tensor (widened to F64) out in PLAIN order. */
   double[] downloadDoubles(Tensor src);
 
   void synchronize();
@@ -147,11 +167,17 @@ public interface Device extends AutoCloseable {
   /** The gradient of {@link #shortcut}: dx is overwritten. */
   Kernel shortcutBackward(Tensor dy, int stride, long before, Tensor dx);
 
-  /** y = epilogue(x wᵀ): x (N,C), w (K,C), y (N,K), all PLAIN; residual is not supported. */
+  /**
+   * y = epilogue(x wᵀ): x (N,C), w (K,C), y (N,K), all PLAIN; residual is not supported. y and the
+   * bias may be F32 whatever the type of activations, as the loss needs it.
+   */
   Kernel linear(Tensor x, Tensor w, Epilogue epilogue, Tensor y);
 
   Kernel linearBackwardData(Tensor dy, Tensor w, Tensor dx);
 
+  /**
+   * @param dw F32
+   */
   Kernel linearBackwardWeights(Tensor x, Tensor dy, Tensor dw);
 
   /** Row-wise softmax of (N,K). */
@@ -180,7 +206,10 @@ public interface Device extends AutoCloseable {
   Kernel imageInput(
       Tensor pixels, Optional<Tensor> crops, int padding, Tensor scale, Tensor shift, Tensor y);
 
-  /** Copies elements, converting layout and dtype (F32/F64/U8 to F32/F64). Shapes equal. */
+  /**
+   * Copies elements, converting layout and dtype (F32/F64/U8 to F32/F64, and from and to a 16-bit
+   * activation type). Shapes equal.
+   */
   Kernel copy(Tensor src, Tensor dst);
 
   Kernel fill(Tensor x, double value);

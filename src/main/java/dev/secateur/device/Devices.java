@@ -3,28 +3,46 @@ package dev.secateur.device;
 import dev.secateur.SecateurException;
 import dev.secateur.device.cpu.CpuDevice;
 import dev.secateur.device.cuda.CudaDevice;
+import java.util.Locale;
 
 /** Opens devices by the names that the command line takes. */
 public final class Devices {
   private Devices() {}
 
   /**
-   * Opens a device. {@code auto} is the first GPU where the driver, all libraries and a GPU are
-   * there, else the processor; the system property secateur.auto=cpu forbids the GPU.
+   * Opens a device in single precision. {@code auto} is the first GPU where the driver, all
+   * libraries and a GPU are there, else the processor; the system property secateur.auto=cpu
+   * forbids the GPU.
    *
    * @param spec auto, cpu, cuda or cuda:N
    * @throws SecateurException if there is no such device
    */
   public static Device open(String spec) {
+    return open(spec, Precision.FP32);
+  }
+
+  /**
+   * The same for a choice of precision, which the processor has not: it takes FP32 only.
+   *
+   * @throws IllegalArgumentException in one line, if the device cannot compute so
+   */
+  public static Device open(String spec, Precision precision) {
     if (spec.equals("auto")) {
       boolean wanted = !System.getProperty("secateur.auto", "").equals("cpu");
-      return wanted && cudaReport().works() ? CudaDevice.open(0) : new CpuDevice();
+      return open(wanted && cudaReport().works() ? "cuda" : "cpu", precision);
     }
     if (spec.equals("cpu")) {
+      if (precision != Precision.FP32) {
+        throw new IllegalArgumentException(
+            "the cpu device computes in fp32 only; "
+                + precision.name().toLowerCase(Locale.ROOT)
+                + " needs a GPU (--device cuda)");
+      }
       return new CpuDevice();
     }
     if (spec.matches("cuda(:\\d{1,4})?")) {
-      return CudaDevice.open(spec.equals("cuda") ? 0 : Integer.parseInt(spec.substring(5)));
+      int ordinal = spec.equals("cuda") ? 0 : Integer.parseInt(spec.substring(5));
+      return CudaDevice.open(ordinal, precision);
     }
     throw new SecateurException("no device \"" + spec + "\"; expected auto, cpu, cuda or cuda:N");
   }

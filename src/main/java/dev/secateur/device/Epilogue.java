@@ -6,7 +6,7 @@ import java.util.Optional;
 /**
  * What is fused behind a convolution or linear layer: y = activation(conv(x) + bias + residual).
  *
- * @param bias (K) or empty
+ * @param bias (K), of the type of y, or empty
  * @param residual shaped and laid out as y, or empty
  */
 public record Epilogue(Optional<Tensor> bias, Optional<Tensor> residual, Activation activation) {

@@ -22,7 +22,8 @@ import java.util.Set;
  * A network compiled for inference at one batch size: batch norm folded into the convolution before
  * it, bias, residual add and ReLU fused behind it, activations sharing memory as soon as their last
  * reader has run. {@link #run} only launches kernels, as one {@link Device#sequence}. The
- * parameters are those at compile time.
+ * parameters are those at compile time, in the device's type of activations. Logits and pooled
+ * features are in single precision whatever that type is.
  */
 public final class InferenceProgram implements AutoCloseable {
   private final Network net;
@@ -83,7 +84,7 @@ public final class InferenceProgram implements AutoCloseable {
                 columns.get(n.name())));
       }
     }
-    this.output = values.get(graph.output().name());
+    this.output = single(values.get(graph.output().name()));
     this.all = device.sequence(kernels, arena);
     device.synchronize();
   }
@@ -201,11 +202,28 @@ public final class InferenceProgram implements AutoCloseable {
     readsLeft.merge(graph.output().name(), 1, Integer::sum);
   }
 
-  private Tensor take(String name, Layout layout) {
-    Shape shape = graph.shape(name).with(0, batch);
-    SlabPool.Slab slab = pool.take(shape.elements());
-    slabs.put(name, slab);
-    return slab.as(shape, layout);
+  /** The type of a node's result: logits of a linear layer are not rounded. */
+  static DType typeOf(Graph graph, Node n, Device device) {
+    boolean logits = n == graph.output() && n.op() instanceof Op.Linear;
+    return logits ? DType.F32 : device.activationType();
+  }
+
+  private Tensor take(Node n, Layout layout) {
+    Shape shape = graph.shape(n.name()).with(0, batch);
+    DType type = typeOf(graph, n, device);
+    SlabPool.Slab slab = pool.take(shape.elements() * type.bytes());
+    slabs.put(n.name(), slab);
+    return slab.as(shape, type, layout);
+  }
+
+  /** The network's result in F32. */
+  private Tensor single(Tensor result) {
+    if (result.dtype() == DType.F32) {
+      return result;
+    }
+    Tensor out = arena.allocate(result.shape(), DType.F32, result.layout());
+    kernels.add(device.copy(result, out));
+    return out;
   }
 
   private void release(String name) {
@@ -228,7 +246,7 @@ public final class InferenceProgram implements AutoCloseable {
                   x.buffer(),
                   x.byteOffset(),
                   graph.shape(n.name()).with(0, batch),
-                  DType.F32,
+                  x.dtype(),
                   Layout.PLAIN)
               : x;
       values.put(n.name(), y);
@@ -242,7 +260,7 @@ public final class InferenceProgram implements AutoCloseable {
       readsLeft.merge(source, -1, Integer::sum);
       return;
     }
-    Tensor y = take(n.name(), layout);
+    Tensor y = take(n, layout);
     values.put(n.name(), y);
     List<Tensor> x = reads.stream().map(values::get).toList();
     if (f != null && f.first().op() instanceof Op.Convolution c) {
@@ -286,11 +304,13 @@ public final class InferenceProgram implements AutoCloseable {
     if (f.norm().isPresent()) {
       fold(f.norm().get(), w, bias);
     }
-    Tensor weight = arena.allocate(parameter.shape(), DType.F32, Layout.PLAIN);
+    Tensor weight =
+        arena.allocate(parameter.shape(), device.activationType(), device.weightLayout());
     device.upload(w, weight);
     Optional<Tensor> b = Optional.empty();
     if (c.bias() || f.norm().isPresent()) {
-      b = Optional.of(arena.floats(bias.length));
+      Shape channels = Shape.of(bias.length);
+      b = Optional.of(arena.allocate(channels, device.activationType(), Layout.PLAIN));
       device.upload(bias, b.get());
     }
     Optional<Tensor> residual = f.residual().map(values::get);
@@ -317,8 +337,12 @@ public final class InferenceProgram implements AutoCloseable {
   }
 
   private Tensor snapshot(String parameter) {
+    return snapshot(parameter, DType.F32);
+  }
+
+  private Tensor snapshot(String parameter, DType type) {
     Tensor t = net.parameter(parameter);
-    Tensor copy = arena.allocate(t.shape(), DType.F32, Layout.PLAIN);
+    Tensor copy = arena.allocate(t.shape(), type, Layout.PLAIN);
     device.upload(device.downloadFloats(t), copy);
     return copy;
   }
@@ -343,11 +367,12 @@ public final class InferenceProgram implements AutoCloseable {
       kernels.add(device.shortcut(x.get(0), s.stride(), s.before(), y));
     } else if (op instanceof Op.Flatten) {
       Tensor nchw =
-          new Tensor(y.buffer(), y.byteOffset(), x.get(0).shape(), DType.F32, Layout.PLAIN);
+          new Tensor(y.buffer(), y.byteOffset(), x.get(0).shape(), y.dtype(), Layout.PLAIN);
       kernels.add(device.copy(x.get(0), nchw));
     } else if (op instanceof Op.Linear l) {
-      Epilogue e = l.bias() ? Epilogue.bias(snapshot(name + ".bias")) : Epilogue.NONE;
-      kernels.add(device.linear(x.get(0), snapshot(name + ".weight"), e, y));
+      Epilogue e = l.bias() ? Epilogue.bias(snapshot(name + ".bias", y.dtype())) : Epilogue.NONE;
+      Tensor w = snapshot(name + ".weight", device.activationType());
+      kernels.add(device.linear(x.get(0), w, e, y));
     } else {
       throw new IllegalStateException("no code for " + op);
     }

@@ -2,7 +2,10 @@ package dev.secateur.nn;
 
 import dev.secateur.device.Activation;
 import dev.secateur.device.ConvolutionSpec;
+import dev.secateur.device.ElementwiseSpec;
 import dev.secateur.device.PoolSpec;
+import dev.secateur.device.ResizeSpec;
+import java.util.List;
 
 /** What a {@link Node} computes. Structure only: numbers live in {@link Model#parameters}. */
 public sealed interface Op {
@@ -22,6 +25,14 @@ public sealed interface Op {
 
   record Activate(Activation activation) implements Op {}
 
+  record Elementwise(ElementwiseSpec spec) implements Op {}
+
+  /** Softmax over the channels (or features). */
+  record Softmax() implements Op {}
+
+  /** Layer norm over the channels of each position: {@code NAME.weight, .bias}, each (C). */
+  record LayerNorm(float eps) implements Op {}
+
   record Pool(PoolSpec spec) implements Op {}
 
   /** Pooling over all of H and W to (N,C,1,1). */
@@ -30,8 +41,41 @@ public sealed interface Op {
   /** Element-wise sum of two inputs. */
   record Add() implements Op {}
 
+  /** Product of two inputs of equal shape, or of (N,C,H,W) and a factor (N,C,1,1) a channel. */
+  record Multiply() implements Op {}
+
   /** Inputs side by side along C. */
   record Concat() implements Op {}
+
+  /** y[:, j] = x[:, channels[j]]: slices, splits and shuffles of channels. */
+  record SelectChannels(List<Integer> channels) implements Op {
+    public SelectChannels {
+      channels = List.copyOf(channels);
+    }
+  }
+
+  /** A border of equal values around height and width; negative sizes crop. */
+  record Pad(int top, int left, int bottom, int right, float value) implements Op {}
+
+  record Resize(ResizeSpec spec) implements Op {}
+
+  /**
+   * Transposed convolution, the gradient of a convolution by its input: {@code NAME.weight} (C,
+   * K/groups, R, S) and, with bias, {@code NAME.bias} (K). Height: (H - 1) stride - padding above
+   * and below + dilation (R - 1) + 1 + extra.
+   *
+   * @param extraH rows more at the bottom (output padding)
+   * @param extraW columns more at the right
+   */
+  record TransposedConvolution(
+      int outChannels,
+      int kernelH,
+      int kernelW,
+      ConvolutionSpec spec,
+      int extraH,
+      int extraW,
+      boolean bias)
+      implements Op {}
 
   /** Option-A shortcut: subsampling by stride, zero channels before and after. */
   record Shortcut(int stride, int before, int after) implements Op {}

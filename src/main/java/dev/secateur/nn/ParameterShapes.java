@@ -30,6 +30,17 @@ public final class ParameterShapes {
         out.put(name + ".bias", c);
         out.put(name + ".running_mean", c);
         out.put(name + ".running_var", c);
+      } else if (n.op() instanceof Op.LayerNorm) {
+        Shape c = Shape.of(graph.shape(name).dim(1));
+        out.put(name + ".weight", c);
+        out.put(name + ".bias", c);
+      } else if (n.op() instanceof Op.TransposedConvolution t) {
+        long in = graph.shape(n.inputs().get(0)).dim(1);
+        long perGroup = t.outChannels() / t.spec().groups();
+        out.put(name + ".weight", Shape.of(in, perGroup, t.kernelH(), t.kernelW()));
+        if (t.bias()) {
+          out.put(name + ".bias", Shape.of(t.outChannels()));
+        }
       } else if (n.op() instanceof Op.Linear l) {
         out.put(name + ".weight", Shape.of(l.outFeatures(), graph.shape(n.inputs().get(0)).dim(1)));
         if (l.bias()) {

@@ -1,5 +1,6 @@
 package dev.secateur.nn;
 
+import dev.secateur.device.ConvolutionSpec;
 import dev.secateur.tensor.Shape;
 import java.util.HashMap;
 import java.util.List;
@@ -50,6 +51,43 @@ final class ShapeInference {
       }
       return x;
     }
+    if (op instanceof Op.Multiply) {
+      if (in.size() != 2 || !in.get(1).equals(x) && !in.get(1).equals(perChannel(x))) {
+        throw new IllegalArgumentException("the second factor is neither alike nor (N,C,1,1)");
+      }
+      return x;
+    }
+    if (op instanceof Op.SelectChannels s) {
+      for (int c : s.channels()) {
+        if (c < 0 || c >= x.dim(1)) {
+          throw new IllegalArgumentException("there is no channel " + c);
+        }
+      }
+      return x.with(1, s.channels().size());
+    }
+    if (op instanceof Op.Pad p) {
+      return Shape.of(
+          1,
+          x.dim(1),
+          positive(x.dim(2) + p.top() + p.bottom()),
+          positive(x.dim(3) + p.left() + p.right()));
+    }
+    if (op instanceof Op.Resize r) {
+      return Shape.of(1, x.dim(1), positive(r.spec().height()), positive(r.spec().width()));
+    }
+    if (op instanceof Op.TransposedConvolution t) {
+      ConvolutionSpec s = t.spec();
+      if (x.dim(1) % s.groups() != 0 || t.outChannels() % s.groups() != 0) {
+        throw new IllegalArgumentException("channels are not a multiple of the groups");
+      }
+      long h = (x.dim(2) - 1) * s.strideH() + s.dilationH() * (t.kernelH() - 1L) + 1 + t.extraH();
+      long w = (x.dim(3) - 1) * s.strideW() + s.dilationW() * (t.kernelW() - 1L) + 1 + t.extraW();
+      return Shape.of(
+          1,
+          t.outChannels(),
+          positive(h - s.padTop() - s.padBottom()),
+          positive(w - s.padLeft() - s.padRight()));
+    }
     if (op instanceof Op.Concat) {
       long c = 0;
       for (Shape s : in) {
@@ -76,6 +114,17 @@ final class ShapeInference {
       }
       return Shape.of(1, l.outFeatures());
     }
-    return x; // batch norm, activation, identity
+    return x; // norms, functions of one number, softmax, identity
+  }
+
+  private static Shape perChannel(Shape x) {
+    return x.rank() == 4 ? Shape.of(1, x.dim(1), 1, 1) : x;
+  }
+
+  private static long positive(long size) {
+    if (size < 1) {
+      throw new IllegalArgumentException("nothing would be left");
+    }
+    return size;
   }
 }

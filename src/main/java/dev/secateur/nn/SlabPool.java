@@ -29,8 +29,8 @@ final class SlabPool {
       this.memory = memory;
     }
 
-    Tensor as(Shape shape, Layout layout) {
-      return new Tensor(memory.buffer(), memory.byteOffset(), shape, DType.F32, layout);
+    Tensor as(Shape shape, DType type, Layout layout) {
+      return new Tensor(memory.buffer(), memory.byteOffset(), shape, type, layout);
     }
 
     boolean shared() {
@@ -43,16 +43,19 @@ final class SlabPool {
     }
   }
 
-  /** The smallest free slab that holds so many floats, or a new one; used once. */
-  Slab take(long elements) {
+  /** The smallest free slab that holds so many bytes, or a new one; used once. */
+  Slab take(long bytes) {
     int best = -1;
     for (int i = 0; i < free.size(); i++) {
-      long size = free.get(i).memory.elements();
-      if (size >= elements && (best < 0 || size < free.get(best).memory.elements())) {
+      long size = free.get(i).memory.bytes();
+      if (size >= bytes && (best < 0 || size < free.get(best).memory.bytes())) {
         best = i;
       }
     }
-    Slab slab = best < 0 ? new Slab(arena.floats(elements)) : free.remove(best);
+    Slab slab =
+        best < 0
+            ? new Slab(arena.allocate(Shape.of(bytes), DType.U8, Layout.PLAIN))
+            : free.remove(best);
     slab.users = 1;
     return slab;
   }

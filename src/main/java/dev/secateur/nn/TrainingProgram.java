@@ -5,6 +5,7 @@ import dev.secateur.device.Arena;
 import dev.secateur.device.Device;
 import dev.secateur.device.Epilogue;
 import dev.secateur.device.Kernel;
+import dev.secateur.device.MixedPrecision;
 import dev.secateur.device.PoolSpec;
 import dev.secateur.device.TrainingKernels;
 import dev.secateur.nn.SlabPool.Slab;
@@ -25,8 +26,16 @@ import java.util.Set;
  * cross-entropy, backward, SGD. {@link #step} only launches kernels; it changes the network's
  * parameters and running statistics in place. ReLU is fused behind batch norm and add. Gradients
  * share memory as soon as they have been used.
+ *
+ * <p>Where the device computes in another type or layout than parameters have ({@link
+ * MixedPrecision}), every step begins with one kernel that copies them; the loss and SGD stay in
+ * F32. In half precision the loss is scaled, and a step whose gradients overflow changes no
+ * parameter.
  */
 public final class TrainingProgram implements AutoCloseable {
+  /** Of the loss, in half precision; PyTorch's GradScaler begins with it too. */
+  private static final float FIRST_SCALE = 65536;
+
   private final Network net;
   private final Graph graph;
   private final Device device;
@@ -39,6 +48,7 @@ public final class TrainingProgram implements AutoCloseable {
   private final Tensor metrics;
   private final Tensor learningRate;
   private final Tensor gradients;
+  private final Optional<Mixed> mixed;
   private final Kernel clearMetrics;
   private final Kernel pass;
   private final Kernel step;
@@ -56,6 +66,16 @@ public final class TrainingProgram implements AutoCloseable {
 
   private record Gradient(Tensor tensor, Slab slab) {}
 
+  /**
+   * What is there twice, see {@link MixedPrecision}.
+   *
+   * @param weights copies of the parameters, the layers' type
+   * @param gradients those of filters
+   * @param state of the loss scale
+   */
+  private record Mixed(
+      MixedPrecision kernels, Tensor weights, Tensor gradients, Optional<Tensor> state) {}
+
   private TrainingProgram(Network net, int batch, Sgd sgd, int cropPadding) {
     this.net = net;
     this.graph = net.graph();
@@ -71,6 +91,7 @@ public final class TrainingProgram implements AutoCloseable {
     this.learningRate = arena.floats(1);
     this.gradients = arena.floats(net.flat().elements());
     this.clearMetrics = device.fill(metrics, 0);
+    this.mixed = device.mixedPrecision().map(this::copies);
     planFusion();
     graph.nodes().forEach(this::place);
     InputScale s = InputScale.of(net, arena);
@@ -78,12 +99,7 @@ public final class TrainingProgram implements AutoCloseable {
         input,
         device.imageInput(
             pixels, Optional.of(crops), cropPadding, s.scale(), s.shift(), values.get(input)));
-    Tensor logits = values.get(graph.output().name());
-    Gradient loss = fresh(logits.shape(), Layout.PLAIN);
-    Kernel entropy =
-        device.crossEntropy(
-            logits, labels, sgd.labelSmoothing(), metrics, Optional.of(loss.tensor()));
-    contribute(graph.output().name(), loss);
+    List<Kernel> loss = loss(values.get(graph.output().name()), sgd.labelSmoothing());
     List<Node> nodes = graph.nodes();
     for (int i = nodes.size() - 1; i > 0; i--) {
       if (!absorbed.contains(nodes.get(i).name())) {
@@ -91,24 +107,90 @@ public final class TrainingProgram implements AutoCloseable {
       }
     }
     List<Kernel> kernels = new ArrayList<>();
+    List<Tensor> filters = filters();
+    mixed.ifPresent(m -> kernels.add(m.kernels().pack(net.flat(), filters, m.weights(), arena)));
     nodes.stream().map(n -> forward.get(n.name())).filter(k -> k != null).forEach(kernels::add);
-    kernels.add(entropy);
+    kernels.addAll(loss);
     kernels.addAll(backward);
-    Tensor velocity = arena.floats(net.flat().elements());
-    Kernel update =
-        device.sgd(
-            net.flat(),
-            gradients,
-            velocity,
-            learningRate,
-            sgd.momentum(),
-            sgd.nesterov(),
-            sgd.weightDecay());
+    mixed.ifPresent(
+        m ->
+            kernels.add(
+                m.kernels()
+                    .unpack(m.gradients(), net.flat(), filters, gradients, m.state(), arena)));
     this.pass = device.sequence(kernels, arena);
     List<Kernel> whole = new ArrayList<>(kernels);
-    whole.add(update);
+    whole.add(update(sgd, arena.floats(net.flat().elements())));
     this.step = device.sequence(whole, arena);
     device.synchronize();
+  }
+
+  private Mixed copies(MixedPrecision kernels) {
+    Shape all = net.flat().shape();
+    DType type = device.activationType();
+    Optional<Tensor> state = Optional.empty();
+    if (kernels.scalesLoss()) {
+      state = Optional.of(arena.floats(3));
+      device.upload(new float[] {FIRST_SCALE, 0, 0}, state.get());
+    }
+    return new Mixed(
+        kernels,
+        arena.allocate(all, type, Layout.PLAIN),
+        arena.allocate(all, type, Layout.PLAIN),
+        state);
+  }
+
+  /** The loss and its gradient by the network's result, which is in F32 for this. */
+  private List<Kernel> loss(Tensor result, float smoothing) {
+    List<Kernel> out = new ArrayList<>();
+    Tensor logits = result;
+    if (result.dtype() != DType.F32) {
+      logits = arena.allocate(result.shape(), DType.F32, Layout.PLAIN);
+      out.add(device.copy(result, logits));
+    }
+    Gradient gradient = fresh(logits.shape(), Layout.PLAIN);
+    boolean narrow = gradient.tensor().dtype() != DType.F32;
+    Tensor single = narrow ? arena.floats(logits.shape().toArray()) : gradient.tensor();
+    out.add(device.crossEntropy(logits, labels, smoothing, metrics, Optional.of(single)));
+    if (narrow) {
+      Mixed m = mixed.orElseThrow();
+      out.add(m.kernels().scaleLoss(single, gradient.tensor(), m.state()));
+    }
+    contribute(graph.output().name(), gradient);
+    return out;
+  }
+
+  /** All filter banks. */
+  private List<Tensor> filters() {
+    return graph.nodes().stream()
+        .filter(n -> n.op() instanceof Op.Convolution)
+        .map(n -> net.parameter(n.name() + ".weight"))
+        .toList();
+  }
+
+  private Kernel update(Sgd sgd, Tensor velocity) {
+    Optional<Tensor> state = mixed.flatMap(Mixed::state);
+    if (state.isPresent()) {
+      return mixed
+          .get()
+          .kernels()
+          .sgd(
+              net.flat(),
+              gradients,
+              velocity,
+              learningRate,
+              sgd.momentum(),
+              sgd.nesterov(),
+              sgd.weightDecay(),
+              state.get());
+    }
+    return device.sgd(
+        net.flat(),
+        gradients,
+        velocity,
+        learningRate,
+        sgd.momentum(),
+        sgd.nesterov(),
+        sgd.weightDecay());
   }
 
   /**
@@ -152,6 +234,14 @@ public final class TrainingProgram implements AutoCloseable {
   /** Bytes of device memory held. */
   public long bytes() {
     return arena.bytes();
+  }
+
+  /**
+   * What the loss is multiplied with in the next step, 1 where it is not scaled; waits for the
+   * device.
+   */
+  public float lossScale() {
+    return mixed.flatMap(Mixed::state).map(s -> device.downloadFloats(s)[0]).orElse(1f);
   }
 
   /** For the steps that follow. */
@@ -215,9 +305,9 @@ public final class TrainingProgram implements AutoCloseable {
     if (isView(n)) {
       Tensor x = values.get(n.inputs().get(0));
       Layout layout = shape.rank() == 4 ? x.layout() : Layout.PLAIN;
-      value = new Tensor(x.buffer(), x.byteOffset(), shape, DType.F32, layout);
+      value = new Tensor(x.buffer(), x.byteOffset(), shape, x.dtype(), layout);
     } else {
-      value = arena.allocate(shape, DType.F32, layout(shape));
+      value = arena.allocate(shape, InferenceProgram.typeOf(graph, n, device), layout(shape));
     }
     values.put(result(n), value);
   }
@@ -231,8 +321,38 @@ public final class TrainingProgram implements AutoCloseable {
   }
 
   private Gradient fresh(Shape shape, Layout layout) {
-    Slab slab = pool.take(shape.elements());
-    return new Gradient(slab.as(shape, layout), slab);
+    DType type = device.activationType();
+    Slab slab = pool.take(shape.elements() * type.bytes());
+    return new Gradient(slab.as(shape, type, layout), slab);
+  }
+
+  /** A convolution's or linear layer's parameter as the layer reads it. */
+  private Tensor read(String parameter) {
+    return mixed
+        .map(m -> filterLayout(net.partOf(m.weights(), parameter)))
+        .orElseGet(() -> net.parameter(parameter));
+  }
+
+  /** Where the gradient of filters is written. */
+  private Tensor filterGradient(String parameter) {
+    return mixed
+        .map(m -> filterLayout(net.partOf(m.gradients(), parameter)))
+        .orElseGet(() -> gradient(parameter));
+  }
+
+  private Tensor filterLayout(Tensor t) {
+    return t.shape().rank() == 4
+        ? new Tensor(t.buffer(), t.byteOffset(), t.shape(), t.dtype(), device.weightLayout())
+        : t;
+  }
+
+  /** A bias is of the type of the result. */
+  private Epilogue bias(String name, boolean present, DType type) {
+    if (!present) {
+      return Epilogue.NONE;
+    }
+    String bias = name + ".bias";
+    return Epilogue.bias(type == DType.F32 ? net.parameter(bias) : read(bias));
   }
 
   private Gradient freshFor(String value) {
@@ -280,10 +400,11 @@ public final class TrainingProgram implements AutoCloseable {
     String from = n.inputs().get(0);
     Tensor x = values.get(from);
     if (op instanceof Op.Convolution c) {
-      Tensor w = net.parameter(name + ".weight");
-      Epilogue e = c.bias() ? Epilogue.bias(net.parameter(name + ".bias")) : Epilogue.NONE;
+      Tensor w = read(name + ".weight");
+      Epilogue e = bias(name, c.bias(), y.dtype());
       forward.put(name, device.convolution(c.spec(), x, w, e, y, false));
-      backward.add(device.convolutionBackwardWeights(c.spec(), x, dy, gradient(name + ".weight")));
+      Tensor dw = filterGradient(name + ".weight");
+      backward.add(device.convolutionBackwardWeights(c.spec(), x, dy, dw));
       bias(name, c.bias(), dy);
       if (learns.contains(from)) {
         Gradient dx = freshFor(from);
@@ -291,8 +412,8 @@ public final class TrainingProgram implements AutoCloseable {
         contribute(from, dx);
       }
     } else if (op instanceof Op.Linear l) {
-      Tensor w = net.parameter(name + ".weight");
-      Epilogue e = l.bias() ? Epilogue.bias(net.parameter(name + ".bias")) : Epilogue.NONE;
+      Tensor w = read(name + ".weight");
+      Epilogue e = bias(name, l.bias(), y.dtype());
       forward.put(name, device.linear(x, w, e, y));
       backward.add(device.linearBackwardWeights(x, dy, gradient(name + ".weight")));
       bias(name, l.bias(), dy);
@@ -355,7 +476,7 @@ public final class TrainingProgram implements AutoCloseable {
       backward.add(device.shortcutBackward(dy, s.stride(), s.before(), dx.tensor()));
       contribute(from, dx);
     } else if (isView(n)) {
-      Tensor view = g.slab().as(x.shape(), x.layout());
+      Tensor view = g.slab().as(x.shape(), dy.dtype(), x.layout());
       contribute(from, new Gradient(view, g.slab().share()));
     } else if (op instanceof Op.Flatten) {
       Gradient dx = freshFor(from);
@@ -369,7 +490,7 @@ public final class TrainingProgram implements AutoCloseable {
   }
 
   private static Tensor plain(Tensor t, Shape shape) {
-    return new Tensor(t.buffer(), t.byteOffset(), shape, DType.F32, Layout.PLAIN);
+    return new Tensor(t.buffer(), t.byteOffset(), shape, t.dtype(), Layout.PLAIN);
   }
 
   private static Gradient shared(Gradient g) {

@@ -4,6 +4,6 @@ package dev.secateur.tensor;
 public enum Layout {
   /** Row-major in the order of the shape: NCHW activations, OIHW weights, matrices, vectors. */
   PLAIN,
-  /** Four-dimensional activations stored as N, H, W, C. */
+  /** Four-dimensional: activations stored as N, H, W, C, convolution weights as K, R, S, C. */
   CHANNELS_LAST
 }

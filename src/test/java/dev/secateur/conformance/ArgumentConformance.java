@@ -24,24 +24,30 @@ interface ArgumentConformance extends Conformance {
     Device d = device();
     ConvolutionSpec spec = ConvolutionSpec.of(1, 1);
     Tensor x = activation(Shape.of(2, 6, 5, 5));
-    Tensor w = plain(4, 6, 3, 3);
+    Tensor w = filters(Shape.of(4, 6, 3, 3));
     Tensor y = activation(Shape.of(2, 4, 5, 5));
     Epilogue none = Epilogue.NONE;
-    assertRefused("channels", () -> d.convolution(spec, x, plain(4, 5, 3, 3), none, y, false));
-    assertRefused("filters", () -> d.convolution(spec, x, plain(5, 6, 3, 3), none, y, false));
+    assertRefused(
+        "channels", () -> d.convolution(spec, x, filters(Shape.of(4, 5, 3, 3)), none, y, false));
+    assertRefused(
+        "filters", () -> d.convolution(spec, x, filters(Shape.of(5, 6, 3, 3)), none, y, false));
     assertRefused("rank", () -> d.convolution(spec, x, plain(4, 54), none, y, false));
     assertRefused(
         "batch", () -> d.convolution(spec, x, w, none, activation(Shape.of(1, 4, 5, 5)), false));
     assertRefused("size", () -> d.convolution(ConvolutionSpec.of(1, 0), x, w, none, y, false));
     ConvolutionSpec four = new ConvolutionSpec(1, 1, 1, 1, 1, 1, 1, 1, 4);
-    assertRefused("groups", () -> d.convolution(four, x, plain(4, 1, 3, 3), none, y, false));
+    assertRefused(
+        "groups", () -> d.convolution(four, x, filters(Shape.of(4, 1, 3, 3)), none, y, false));
     ConvolutionSpec three = new ConvolutionSpec(1, 1, 1, 1, 1, 1, 1, 1, 3);
-    assertRefused("groups of y", () -> d.convolution(three, x, plain(4, 2, 3, 3), none, y, false));
-    assertRefused("bias", () -> d.convolution(spec, x, w, Epilogue.bias(plain(5)), y, false));
+    assertRefused(
+        "groups of y",
+        () -> d.convolution(three, x, filters(Shape.of(4, 2, 3, 3)), none, y, false));
+    assertRefused("bias", () -> d.convolution(spec, x, w, Epilogue.bias(typed(5)), y, false));
     Epilogue residual = new Epilogue(Optional.empty(), Optional.of(x), Activation.NONE);
     assertRefused("residual", () -> d.convolution(spec, x, w, residual, y, false));
     assertRefused("dx", () -> d.convolutionBackwardData(spec, y, w, y));
-    assertRefused("dw", () -> d.convolutionBackwardWeights(spec, x, y, plain(4, 6, 1, 1)));
+    assertRefused(
+        "dw", () -> d.convolutionBackwardWeights(spec, x, y, filters(Shape.of(4, 6, 1, 1))));
     assertRefused("db", () -> d.biasBackward(y, plain(5)));
     assertRefused("x of F64", () -> d.convolution(spec, doubles(2, 6, 5, 5), w, none, y, false));
     // a kernel larger than the input, whose output size would round up to 1
@@ -57,17 +63,17 @@ interface ArgumentConformance extends Conformance {
   @Test
   default void linearLayersThatDoNotFitAreRefused() {
     Device d = device();
-    Tensor x = plain(2, 6);
-    Tensor w = plain(4, 6);
-    Tensor y = plain(2, 4);
-    assertRefused("w", () -> d.linear(x, plain(4, 5), Epilogue.NONE, y));
-    assertRefused("y", () -> d.linear(x, w, Epilogue.NONE, plain(4, 2)));
-    assertRefused("bias", () -> d.linear(x, w, Epilogue.bias(plain(6)), y));
+    Tensor x = typed(2, 6);
+    Tensor w = typed(4, 6);
+    Tensor y = typed(2, 4);
+    assertRefused("w", () -> d.linear(x, typed(4, 5), Epilogue.NONE, y));
+    assertRefused("y", () -> d.linear(x, w, Epilogue.NONE, typed(4, 2)));
+    assertRefused("bias", () -> d.linear(x, w, Epilogue.bias(typed(6)), y));
     Epilogue residual = new Epilogue(Optional.empty(), Optional.of(y), Activation.NONE);
-    assertRefused("residual", () -> d.linear(x, w, residual, plain(2, 4)));
-    assertRefused("dx", () -> d.linearBackwardData(y, w, plain(2, 5)));
+    assertRefused("residual", () -> d.linear(x, w, residual, typed(2, 4)));
+    assertRefused("dx", () -> d.linearBackwardData(y, w, typed(2, 5)));
     assertRefused("dw", () -> d.linearBackwardWeights(x, y, plain(6, 4)));
-    assertRefused("rank", () -> d.linear(plain(12), w, Epilogue.NONE, y));
+    assertRefused("rank", () -> d.linear(typed(12), w, Epilogue.NONE, y));
   }
 
   @Test

@@ -9,6 +9,7 @@ import dev.secateur.device.Arena;
 import dev.secateur.device.Device;
 import dev.secateur.device.HostBuffer;
 import dev.secateur.device.Kernel;
+import dev.secateur.device.Precision;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Shape;
@@ -36,10 +37,58 @@ interface Conformance {
 
   Device device();
 
+  Precision precision();
+
   Arena arena();
 
+  /** Of results of layers: two roundings to the type of activations. */
+  default double layer() {
+    return switch (precision()) {
+      case FP32, TF32 -> FLOAT;
+      case FP16 -> 2 * 0x1p-11;
+      case BF16 -> 2 * 0x1p-8;
+    };
+  }
+
+  /**
+   * Of results of convolutions and linear layers; TF32 rounds both factors to 2^-11, and a bias or
+   * ReLU may leave less of the result than of the error.
+   */
+  default double product() {
+    return precision() == Precision.TF32 ? 4 * 0x1p-11 : layer();
+  }
+
+  /** Numbers that activations hold exactly. */
+  default Values values(long seed) {
+    return new Values(seed, device().activationType());
+  }
+
+  /** Weights of a convolution. */
+  default Tensor filters(double[] values, Shape shape) {
+    Tensor t = arena().allocate(shape, device().activationType(), device().weightLayout());
+    device().upload(floats(values), t);
+    return t;
+  }
+
+  /** An output. */
+  default Tensor filters(Shape shape) {
+    return filters(garbage(shape.elements()), shape);
+  }
+
+  /** PLAIN, of the type of activations: a matrix, a bias. */
+  default Tensor typed(double[] values, long... dims) {
+    Tensor t = arena().allocate(Shape.of(dims), device().activationType(), Layout.PLAIN);
+    device().upload(floats(values), t);
+    return t;
+  }
+
+  /** An output. */
+  default Tensor typed(long... dims) {
+    return typed(garbage(Shape.of(dims).elements()), dims);
+  }
+
   default Tensor activation(Shape shape, double[] values) {
-    Tensor t = arena().allocate(shape, DType.F32, device().activationLayout());
+    Tensor t = arena().allocate(shape, device().activationType(), device().activationLayout());
     device().upload(floats(values), t);
     return t;
   }

@@ -25,40 +25,40 @@ interface ConvolutionConformance extends Conformance {
     "dev.secateur.conformance.ConvolutionCase#large"
   })
   default void convolution(ConvolutionCase c) {
-    Values draw = new Values(c.hashCode());
+    Values draw = values(c.hashCode());
     double[] x = draw.uniform(c.x().elements());
     double[] w = draw.uniform(c.w().elements());
     double[] expected = ReferenceLayers.convolution(c.spec(), x, c.x(), w, c.w());
     Tensor dx = activation(c.x(), x);
-    Tensor dw = plain(w, c.w().toArray());
+    Tensor dw = filters(w, c.w());
     Tensor y = activation(c.y());
     for (boolean frozen : new boolean[] {false, true}) {
       Kernel k = device().convolution(c.spec(), dx, dw, Epilogue.NONE, y, frozen);
-      assertNear(expected, result(k, y), FLOAT, "y, frozen " + frozen);
+      assertNear(expected, result(k, y), product(), "y, frozen " + frozen);
     }
   }
 
   @ParameterizedTest
   @MethodSource("dev.secateur.conformance.ConvolutionCase#small")
   default void convolutionGradients(ConvolutionCase c) {
-    Values draw = new Values(c.hashCode());
+    Values draw = values(c.hashCode());
     double[] x = draw.uniform(c.x().elements());
     double[] w = draw.uniform(c.w().elements());
     double[] g = draw.uniform(c.y().elements());
     Tensor dy = activation(c.y(), g);
     Tensor dx = activation(c.x());
-    Tensor dw = plain(c.w().toArray());
-    Kernel data = device().convolutionBackwardData(c.spec(), dy, plain(w, c.w().toArray()), dx);
+    Tensor dw = filters(c.w());
+    Kernel data = device().convolutionBackwardData(c.spec(), dy, filters(w, c.w()), dx);
     Kernel weights = device().convolutionBackwardWeights(c.spec(), activation(c.x(), x), dy, dw);
     assertNear(
         Differences.gradient(v -> ReferenceLayers.convolution(c.spec(), v, c.x(), w, c.w()), x, g),
         result(data, dx),
-        GRADIENT,
+        (GRADIENT + product()),
         "dx");
     assertNear(
         Differences.gradient(v -> ReferenceLayers.convolution(c.spec(), x, c.x(), v, c.w()), w, g),
         result(weights, dw),
-        GRADIENT,
+        (GRADIENT + product()),
         "dw");
   }
 
@@ -68,15 +68,15 @@ interface ConvolutionConformance extends Conformance {
   @ParameterizedTest
   @MethodSource("dev.secateur.conformance.ConvolutionCase#large")
   default void convolutionGradientsAreAdjoint(ConvolutionCase c) {
-    Values draw = new Values(c.hashCode());
+    Values draw = values(c.hashCode());
     double[] x = draw.uniform(c.x().elements());
     double[] w = draw.uniform(c.w().elements());
     double[] g = draw.uniform(c.y().elements());
     Tensor dy = activation(c.y(), g);
     Tensor dx = activation(c.x());
-    Tensor dw = plain(c.w().toArray());
+    Tensor dw = filters(c.w());
     double[] byX =
-        result(device().convolutionBackwardData(c.spec(), dy, plain(w, c.w().toArray()), dx), dx);
+        result(device().convolutionBackwardData(c.spec(), dy, filters(w, c.w()), dx), dx);
     double[] byW =
         result(device().convolutionBackwardWeights(c.spec(), activation(c.x(), x), dy, dw), dw);
     for (int i = 0; i < 3; i++) {
@@ -84,8 +84,12 @@ interface ConvolutionConformance extends Conformance {
       double[] v = draw.uniform(w.length);
       double alongX = Differences.dot(g, ReferenceLayers.convolution(c.spec(), u, c.x(), w, c.w()));
       double alongW = Differences.dot(g, ReferenceLayers.convolution(c.spec(), x, c.x(), v, c.w()));
-      double nearX = GRADIENT * Math.sqrt(Differences.dot(byX, byX) * Differences.dot(u, u) / 100);
-      double nearW = GRADIENT * Math.sqrt(Differences.dot(byW, byW) * Differences.dot(v, v) / 100);
+      double nearX =
+          (GRADIENT + product())
+              * Math.sqrt(Differences.dot(byX, byX) * Differences.dot(u, u) / 100);
+      double nearW =
+          (GRADIENT + product())
+              * Math.sqrt(Differences.dot(byW, byW) * Differences.dot(v, v) / 100);
       assertEquals(alongX, Differences.dot(byX, u), nearX, "dx");
       assertEquals(alongW, Differences.dot(byW, v), nearW, "dw");
     }
@@ -108,7 +112,7 @@ interface ConvolutionConformance extends Conformance {
   default void convolutionEpilogue(Activation activation, boolean bias, boolean residual) {
     for (int i : new int[] {0, 3, 4, 6, 11, 13, 17, 22}) {
       ConvolutionCase c = ConvolutionCase.small().get(i);
-      Values draw = new Values(i);
+      Values draw = values(i);
       double[] x = draw.uniform(c.x().elements());
       double[] w = draw.uniform(c.w().elements());
       Optional<double[]> b = Optional.of(draw.uniform(c.y().dim(1), -3, 5)).filter(v -> bias);
@@ -120,12 +124,11 @@ interface ConvolutionConformance extends Conformance {
       Tensor y = activation(c.y());
       Epilogue epilogue =
           new Epilogue(
-              b.map(v -> plain(v, v.length)), r.map(v -> activation(c.y(), v)), activation);
+              b.map(v -> typed(v, v.length)), r.map(v -> activation(c.y(), v)), activation);
       Kernel k =
           device()
-              .convolution(
-                  c.spec(), activation(c.x(), x), plain(w, c.w().toArray()), epilogue, y, i == 4);
-      assertNear(expected, result(k, y), FLOAT, c.toString());
+              .convolution(c.spec(), activation(c.x(), x), filters(w, c.w()), epilogue, y, i == 4);
+      assertNear(expected, result(k, y), product(), c.toString());
     }
   }
 
@@ -133,10 +136,10 @@ interface ConvolutionConformance extends Conformance {
   @Test
   default void convolutionReadsItsWeightsWhenLaunched() {
     ConvolutionCase c = ConvolutionCase.small().get(4);
-    Values draw = new Values(5);
+    Values draw = values(5);
     double[] x = draw.uniform(c.x().elements());
     for (boolean frozen : new boolean[] {false, true}) {
-      Tensor w = plain(c.w().toArray());
+      Tensor w = filters(c.w());
       Tensor y = activation(c.y());
       Kernel k = device().convolution(c.spec(), activation(c.x(), x), w, Epilogue.NONE, y, frozen);
       for (int i = 0; i < (frozen ? 1 : 2); i++) {
@@ -145,11 +148,11 @@ interface ConvolutionConformance extends Conformance {
         device().copy(plain(now, c.w().toArray()), w).launch();
         k.launch();
         double[] expected = ReferenceLayers.convolution(c.spec(), x, c.x(), now, c.w());
-        assertNear(expected, read(y), FLOAT, "frozen " + frozen);
+        assertNear(expected, read(y), product(), "frozen " + frozen);
       }
     }
     double[] g = draw.uniform(c.y().elements());
-    Tensor w = plain(c.w().toArray());
+    Tensor w = filters(c.w());
     Tensor dx = activation(c.x());
     Kernel back = device().convolutionBackwardData(c.spec(), activation(c.y(), g), w, dx);
     for (int i = 0; i < 2; i++) {
@@ -159,7 +162,7 @@ interface ConvolutionConformance extends Conformance {
       double[] expected =
           Differences.gradient(
               v -> ReferenceLayers.convolution(c.spec(), v, c.x(), now, c.w()), x, g);
-      assertNear(expected, read(dx), GRADIENT, "dx");
+      assertNear(expected, read(dx), (GRADIENT + product()), "dx");
     }
   }
 
@@ -169,7 +172,7 @@ interface ConvolutionConformance extends Conformance {
         new Shape[] {
           Shape.of(2, 7, 5, 3), Shape.of(1, 1, 1, 1), Shape.of(5, 16, 1, 1), Shape.of(4, 13, 9, 17)
         }) {
-      double[] g = new Values(s.hashCode()).uniform(s.elements());
+      double[] g = values(s.hashCode()).uniform(s.elements());
       Tensor db = plain(s.dim(1));
       double[] expected =
           Differences.gradient(
@@ -181,7 +184,7 @@ interface ConvolutionConformance extends Conformance {
       Kernel k = device().biasBackward(activation(s, g), db);
       assertNear(expected, result(k, db), GRADIENT, s.toString());
     }
-    double[] g = new Values(2).uniform(13 * 10);
+    double[] g = values(2).uniform(13 * 10);
     Tensor db = plain(10);
     double[] expected = new double[10];
     for (int i = 0; i < g.length; i++) {
@@ -194,22 +197,23 @@ interface ConvolutionConformance extends Conformance {
   @EnumSource
   default void linear(Activation activation) {
     for (int[] nck : linearShapes()) {
-      Values draw = new Values(nck[2]);
+      Values draw = values(nck[2]);
       double[] x = draw.uniform(nck[0] * nck[1]);
       double[] w = draw.uniform(nck[2] * nck[1]);
       Shape ys = Shape.of(nck[0], nck[2]);
       for (boolean bias : new boolean[] {false, true}) {
         Optional<double[]> b = Optional.of(draw.uniform(nck[2], -3, 5)).filter(v -> bias);
-        Tensor y = plain(ys.toArray());
-        Epilogue epilogue =
-            new Epilogue(b.map(v -> plain(v, v.length)), Optional.empty(), activation);
-        Kernel k = device().linear(plain(x, nck[0], nck[1]), plain(w, nck[2], nck[1]), epilogue, y);
         double[] product = ReferenceLayers.linear(x, w, nck[1]);
-        assertNear(
-            ReferenceLayers.epilogue(product, ys, b, Optional.empty(), activation),
-            result(k, y),
-            FLOAT,
-            ys + " of " + nck[1]);
+        double[] expected = ReferenceLayers.epilogue(product, ys, b, Optional.empty(), activation);
+        for (boolean logits : new boolean[] {false, true}) {
+          Tensor y = logits ? plain(ys.toArray()) : typed(ys.toArray());
+          Optional<Tensor> bias32 = b.map(v -> plain(v, v.length));
+          Optional<Tensor> biases = logits ? bias32 : b.map(v -> typed(v, v.length));
+          Epilogue epilogue = new Epilogue(biases, Optional.empty(), activation);
+          Tensor tx = typed(x, nck[0], nck[1]);
+          Kernel k = device().linear(tx, typed(w, nck[2], nck[1]), epilogue, y);
+          assertNear(expected, result(k, y), product(), y + " of " + nck[1]);
+        }
       }
     }
   }
@@ -221,20 +225,20 @@ interface ConvolutionConformance extends Conformance {
       int n = nck[0];
       int c = nck[1];
       int k = nck[2];
-      Values draw = new Values(c);
+      Values draw = values(c);
       double[] x = draw.uniform(n * c);
       double[] w = draw.uniform(k * c);
       double[] g = draw.uniform(n * k);
-      Tensor dy = plain(g, n, k);
-      Tensor dx = plain(n, c);
+      Tensor dy = typed(g, n, k);
+      Tensor dx = typed(n, c);
       Tensor dw = plain(k, c);
       double[] byX = Differences.gradient(v -> ReferenceLayers.linear(v, w, c), x, g);
       double[] byW = Differences.gradient(v -> ReferenceLayers.linear(x, v, c), w, g);
       String what = n + "x" + c + " to " + k;
-      Kernel data = device.linearBackwardData(dy, plain(w, k, c), dx);
-      Kernel weights = device.linearBackwardWeights(plain(x, n, c), dy, dw);
-      assertNear(byX, result(data, dx), GRADIENT, "dx " + what);
-      assertNear(byW, result(weights, dw), GRADIENT, "dw " + what);
+      Kernel data = device.linearBackwardData(dy, typed(w, k, c), dx);
+      Kernel weights = device.linearBackwardWeights(typed(x, n, c), dy, dw);
+      assertNear(byX, result(data, dx), GRADIENT + product(), "dx " + what);
+      assertNear(byW, result(weights, dw), GRADIENT + product(), "dw " + what);
     }
   }
 

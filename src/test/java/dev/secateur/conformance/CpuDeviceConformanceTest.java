@@ -1,10 +1,11 @@
 package dev.secateur.conformance;
 
+import dev.secateur.device.Precision;
 import dev.secateur.device.cpu.CpuDevice;
 
 /** The processor conforms. */
 class CpuDeviceConformanceTest extends DeviceConformance {
   CpuDeviceConformanceTest() {
-    super(new CpuDevice());
+    super(new CpuDevice(), Precision.FP32);
   }
 }

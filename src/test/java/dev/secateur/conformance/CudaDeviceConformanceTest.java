@@ -1,10 +1,11 @@
 package dev.secateur.conformance;
 
+import dev.secateur.device.Precision;
 import dev.secateur.device.cuda.TestCuda;
 
 /** The CUDA device conforms. */
 class CudaDeviceConformanceTest extends DeviceConformance {
   CudaDeviceConformanceTest() {
-    super(TestCuda.open());
+    super(TestCuda.open(), Precision.FP32);
   }
 }

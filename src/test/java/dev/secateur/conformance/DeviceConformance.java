@@ -2,6 +2,7 @@ package dev.secateur.conformance;
 
 import dev.secateur.device.Arena;
 import dev.secateur.device.Device;
+import dev.secateur.device.Precision;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -24,10 +25,12 @@ abstract class DeviceConformance
         MemoryConformance,
         ArgumentConformance {
   private final Device device;
+  private final Precision precision;
   private Arena arena;
 
-  DeviceConformance(Device device) {
+  DeviceConformance(Device device, Precision precision) {
     this.device = device;
+    this.precision = precision;
   }
 
   @BeforeEach
@@ -48,6 +51,11 @@ abstract class DeviceConformance
   @Override
   public final Device device() {
     return device;
+  }
+
+  @Override
+  public final Precision precision() {
+    return precision;
   }
 
   @Override

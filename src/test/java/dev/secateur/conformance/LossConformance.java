@@ -19,7 +19,7 @@ interface LossConformance extends Conformance {
   @CsvSource({"1, 1, 1, 1, 0", "3, 3, 5, 7, 2", "2, 1, 8, 8, 4", "5, 13, 4, 3, 1", "2, 3, 9, 6, 0"})
   default void imageInput(int n, int c, int h, int w, int padding) {
     Shape s = Shape.of(n, c, h, w);
-    Values draw = new Values(s.hashCode());
+    Values draw = values(s.hashCode());
     byte[] pixels = draw.bytes(s.elements());
     int[] crops = draw.ints(3 * n, 0, 2 * padding + 1);
     for (int i = 0; i < n; i++) {
@@ -47,13 +47,13 @@ interface LossConformance extends Conformance {
       assertNear(
           ReferenceMath.imageInput(pixels, s, crops, padding, scale, shift),
           result(moved, y),
-          FLOAT,
+          layer(),
           "crops, scale of rank " + dims.length);
       Kernel still = device().imageInput(bytes(pixels, s), Optional.empty(), padding, ts, tb, y);
       assertNear(
           ReferenceMath.imageInput(pixels, s, centre, padding, scale, shift),
           result(still, y),
-          FLOAT,
+          layer(),
           "no crops, scale of rank " + dims.length);
     }
   }
@@ -62,7 +62,7 @@ interface LossConformance extends Conformance {
   @CsvSource({"1, 1", "1, 10", "7, 13", "33, 1000"})
   default void softmax(int n, int k) {
     for (double scale : new double[] {1, 300}) {
-      double[] x = new Values(k).uniform(n * k, -scale, scale);
+      double[] x = values(k).uniform(n * k, -scale, scale);
       Tensor y = plain(n, k);
       double[] expected = ReferenceLoss.softmax(x, k);
       assertNear(expected, result(device().softmax(plain(x, n, k), y), y), FLOAT, "y");
@@ -81,7 +81,7 @@ interface LossConformance extends Conformance {
   })
   default void crossEntropy(int n, int k, float smoothing, boolean ignoring) {
     Shape s = Shape.of(n, k);
-    Values draw = new Values(n);
+    Values draw = values(n);
     double[] x = draw.distinct(s.elements(), 0);
     for (int i = 0; i < x.length && x.length > 200; i++) {
       x[i] /= 32;
@@ -158,7 +158,7 @@ interface LossConformance extends Conformance {
     "70001, 0.5, false, 0.1"
   })
   default void sgd(int n, float momentum, boolean nesterov, float decay) {
-    Values draw = new Values(n);
+    Values draw = values(n);
     double[] p = draw.uniform(n);
     double[] v = draw.uniform(n);
     Tensor tp = plain(p, n);

@@ -47,7 +47,7 @@ interface MatrixConformance extends Conformance {
   })
   default void poolFeatures(int n, int c, int h, int w) {
     Shape s = Shape.of(n, c, h, w);
-    double[] x = new Values(c).uniform(s.elements(), -2, -1);
+    double[] x = values(c).uniform(s.elements(), -2, -1);
     int columns = c + 5;
     for (PoolSpec.Kind kind : new PoolSpec.Kind[] {PoolSpec.Kind.MAX, PoolSpec.Kind.AVERAGE}) {
       Tensor features = plain(n, columns);

@@ -22,7 +22,7 @@ interface NormConformance extends Conformance {
         new Shape[] {
           Shape.of(1, 1, 1, 1), Shape.of(2, 7, 5, 3), Shape.of(1, 17, 1, 1), Shape.of(2, 48, 9, 8)
         }) {
-      Values draw = new Values(s.hashCode());
+      Values draw = values(s.hashCode());
       int c = s.size(1);
       double[] x = draw.uniform(s.elements(), -4, 9);
       double[] gamma = draw.uniform(c, -2, 2);
@@ -47,7 +47,7 @@ interface NormConformance extends Conformance {
                       activation,
                       y),
               y),
-          FLOAT,
+          layer(),
           s.toString());
     }
   }
@@ -69,7 +69,7 @@ interface NormConformance extends Conformance {
     float eps = 1e-3f;
     float momentum = 0.3f;
     Shape s = Shape.of(n, c, h, w);
-    Values draw = new Values(s.hashCode());
+    Values draw = values(s.hashCode());
     double[] x = draw.uniform(s.elements(), -1, 2);
     double[] gamma = draw.uniform(c, 0.5, 2);
     double[] beta = draw.uniform(c);
@@ -118,13 +118,13 @@ interface NormConformance extends Conformance {
       runningVariance = moved(runningVariance, unbiased, momentum);
       assertNear(runningMean, read(mean), FLOAT, "running mean");
       assertNear(runningVariance, read(variance), FLOAT, "running variance");
-      assertNear(norm(x, s, gamma, beta, eps, relu), read(y), FLOAT, "y");
+      assertNear(norm(x, s, gamma, beta, eps, relu), read(y), layer(), "y");
     }
     double[] first = result(k.backward(), dx);
     assertNear(
         Differences.gradient(v -> norm(v, s, gamma, shift, eps, relu), x, g),
         first,
-        GRADIENT,
+        GRADIENT + layer(),
         "dx");
     assertNear(
         Differences.gradient(v -> norm(input, s, v, shift, eps, relu), gamma, g),

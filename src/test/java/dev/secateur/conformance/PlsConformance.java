@@ -16,7 +16,7 @@ interface PlsConformance extends Conformance {
   @ParameterizedTest
   @CsvSource({"1, 1", "7, 13", "101, 499", "257, 301"})
   default void accumulate(int n, int p) {
-    Values draw = new Values(n);
+    Values draw = values(n);
     double[] sum = draw.uniform(n * p);
     double[] f = draw.uniform(n * p);
     double[] d = draw.uniform(n * p);
@@ -33,7 +33,7 @@ interface PlsConformance extends Conformance {
   @ParameterizedTest
   @CsvSource({"1, 1", "7, 13", "300, 257", "5, 4000"})
   default void accumulateFeatures(int n, int p) {
-    Values draw = new Values(p);
+    Values draw = values(p);
     int q = 5;
     double[] shift = draw.uniform(p);
     double[] sums = draw.uniform(q * p);
@@ -62,8 +62,8 @@ interface PlsConformance extends Conformance {
 
   @Test
   default void multiply() {
-    double[] a = new Values(1).uniform(5003);
-    double[] b = new Values(2).uniform(5003);
+    double[] a = values(1).uniform(5003);
+    double[] b = values(2).uniform(5003);
     double[] expected = new double[a.length];
     for (int i = 0; i < a.length; i++) {
       expected[i] = a[i] * b[i];
@@ -80,7 +80,7 @@ interface PlsConformance extends Conformance {
   @ParameterizedTest
   @CsvSource({"1, 1", "2, 2", "13, 40", "33, 7", "64, 64"})
   default void eigenSymmetric(int n, int rank) {
-    double[] b = new Values(n).uniform(rank * n);
+    double[] b = values(n).uniform(rank * n);
     double[] zeros = new double[n * n];
     double[] a = ReferenceMath.gemm(n, 1, ReferenceMath.transpose(b, rank), b, 0, zeros);
     double norm = Math.sqrt(Differences.dot(a, a));
@@ -107,7 +107,7 @@ interface PlsConformance extends Conformance {
   @ParameterizedTest
   @CsvSource({"1, 1", "7, 13", "13, 1", "257, 300"})
   default void standardize(int rows, int columns) {
-    Values draw = new Values(rows);
+    Values draw = values(rows);
     double[] m = draw.uniform(rows * columns);
     double[] sumI = draw.uniform(rows);
     double[] sumJ = draw.uniform(columns);
@@ -134,7 +134,7 @@ interface PlsConformance extends Conformance {
   @ParameterizedTest
   @CsvSource({"2, 1", "5, 7", "40, 13"})
   default void inverseDeviation(int rows, int columns) {
-    double[] a = new Values(columns).uniform(rows * columns, -1, 2);
+    double[] a = values(columns).uniform(rows * columns, -1, 2);
     for (int i = 0; i < rows; i++) {
       a[i * columns] = columns == 1 ? a[i] : 0.75; // the first column is constant
     }
@@ -157,7 +157,7 @@ interface PlsConformance extends Conformance {
 
   @Test
   default void scaleByPower() {
-    double[] x = new Values(1).uniform(5003);
+    double[] x = values(1).uniform(5003);
     for (double exponent : new double[] {-0.5, 1, -1, 2}) {
       double[] expected = x.clone();
       for (int i = 0; i < x.length; i++) {
@@ -172,7 +172,7 @@ interface PlsConformance extends Conformance {
   @ParameterizedTest
   @CsvSource({"1, 1", "1, 17", "2, 7", "5, 1301"})
   default void vip(int components, int p) {
-    Values draw = new Values(p);
+    Values draw = values(p);
     double[] w = draw.uniform(components * p);
     double[] s = draw.uniform(components, 0.1, 3);
     Tensor vip = plain(p);

@@ -23,7 +23,7 @@ interface PointwiseConformance extends Conformance {
   @EnumSource
   default void activations(Activation activation) {
     for (Shape s : anyShapes()) {
-      Values draw = new Values(s.hashCode());
+      Values draw = values(s.hashCode());
       double[] x = draw.awayFromKinks(s.elements());
       double[] g = draw.uniform(s.elements());
       double[] expected = ReferenceLayers.activation(activation, x);
@@ -65,7 +65,7 @@ interface PointwiseConformance extends Conformance {
   @EnumSource
   default void add(Activation activation) {
     for (Shape s : anyShapes()) {
-      Values draw = new Values(s.hashCode());
+      Values draw = values(s.hashCode());
       double[] a = draw.uniform(s.elements(), -2, 5);
       double[] b = draw.uniform(s.elements(), -2, 5);
       double[] sum = ReferenceLayers.activation(activation, ReferenceLayers.add(a, b));
@@ -74,15 +74,15 @@ interface PointwiseConformance extends Conformance {
         Tensor ta = tensor(s, layout, a);
         Tensor tb = tensor(s, layout, b);
         Tensor y = tensor(s, layout, a);
-        assertNear(sum, result(device().add(ta, tb, activation, y), y), FLOAT, "y " + s);
-        assertNear(twice, result(device().add(ta, ta, activation, y), y), FLOAT, "a + a " + s);
+        assertNear(sum, result(device().add(ta, tb, activation, y), y), layer(), "y " + s);
+        assertNear(twice, result(device().add(ta, ta, activation, y), y), layer(), "a + a " + s);
         device().add(ta, tb, activation, ta).launch();
-        assertNear(sum, read(ta), FLOAT, "y is a " + s);
+        assertNear(sum, read(ta), layer(), "y is a " + s);
         device().upload(device().downloadFloats(tensor(s, layout, a)), ta);
         device().add(ta, tb, activation, tb).launch();
-        assertNear(sum, read(tb), FLOAT, "y is b " + s);
+        assertNear(sum, read(tb), layer(), "y is b " + s);
         device().add(ta, ta, activation, ta).launch();
-        assertNear(twice, read(ta), FLOAT, "y is a and b " + s);
+        assertNear(twice, read(ta), layer(), "y is a and b " + s);
       }
     }
   }
@@ -98,7 +98,7 @@ interface PointwiseConformance extends Conformance {
   default void concatAndSlice(int n, int h, int w, String channels) {
     List<double[]> values = new ArrayList<>();
     List<Tensor> inputs = new ArrayList<>();
-    Values draw = new Values(h);
+    Values draw = values(h);
     int total = 0;
     for (String c : channels.split(" ")) {
       Shape s = Shape.of(n, Integer.parseInt(c), h, w);
@@ -142,7 +142,7 @@ interface PointwiseConformance extends Conformance {
   @Test
   default void sliceFromTheMiddle() {
     Shape s = Shape.of(2, 17, 3, 5);
-    double[] x = new Values(1).uniform(s.elements());
+    double[] x = values(1).uniform(s.elements());
     Tensor y = activation(s.with(1, 7));
     assertNear(
         ReferenceLayers.slice(x, s, 3, 7),
@@ -167,7 +167,7 @@ interface PointwiseConformance extends Conformance {
   default void shortcut(int n, int c, int h, int w, int stride, int before, int outChannels) {
     Shape xs = Shape.of(n, c, h, w);
     Shape ys = Shape.of(n, outChannels, (h + stride - 1) / stride, (w + stride - 1) / stride);
-    Values draw = new Values(xs.hashCode());
+    Values draw = values(xs.hashCode());
     double[] x = draw.uniform(xs.elements());
     double[] g = draw.uniform(ys.elements());
     Tensor y = activation(ys);
@@ -189,8 +189,8 @@ interface PointwiseConformance extends Conformance {
     Layout layout = device().activationLayout();
     for (Shape s :
         new Shape[] {Shape.of(2, 7, 3, 5), Shape.of(1, 1, 4, 3), Shape.of(3, 17, 1, 1)}) {
-      double[] x = new Values(1).uniform(s.elements());
-      byte[] pixels = new Values(2).bytes(s.elements());
+      double[] x = values(1).uniform(s.elements());
+      byte[] pixels = values(2).bytes(s.elements());
       double[] fromPixels = new double[pixels.length];
       for (int i = 0; i < pixels.length; i++) {
         fromPixels[i] = pixels[i] & 255;

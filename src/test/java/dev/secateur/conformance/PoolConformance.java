@@ -18,20 +18,20 @@ interface PoolConformance extends Conformance {
   default void poolAndItsGradient(PoolSpec.Kind kind) {
     for (PoolCase c : cases(kind)) {
       Shape ys = ReferenceLayers.pooled(c.spec(), c.x());
-      Values draw = new Values(c.hashCode());
+      Values draw = values(c.hashCode());
       double[] x = draw.distinct(c.x().elements(), -30);
       double[] g = draw.uniform(ys.elements());
       double[] expected = ReferenceLayers.pool(c.spec(), x, c.x());
       Tensor in = activation(c.x(), x);
       Tensor y = activation(ys);
       Tensor dx = activation(c.x());
-      assertNear(expected, result(device().pool(c.spec(), in, y), y), FLOAT, c.toString());
+      assertNear(expected, result(device().pool(c.spec(), in, y), y), layer(), c.toString());
       TrainingKernels k = device().poolTraining(c.spec(), in, y, activation(ys, g), dx, arena());
-      assertNear(expected, result(k.forward(), y), FLOAT, "training " + c);
+      assertNear(expected, result(k.forward(), y), layer(), "training " + c);
       assertNear(
           Differences.gradient(v -> ReferenceLayers.pool(c.spec(), v, c.x()), x, g),
           result(k.backward(), dx),
-          GRADIENT,
+          GRADIENT + layer(),
           "dx " + c);
     }
   }

@@ -90,7 +90,7 @@ final class CopyKernels {
       case F32 -> floats::get;
       case F64 -> doubles::get;
       case U8 -> i -> bytes.get(i) & 0xff;
-      case I32 -> throw new IllegalArgumentException("cannot copy " + t);
+      case I32, F16, BF16 -> throw new IllegalArgumentException("cannot copy " + t);
     };
   }
 

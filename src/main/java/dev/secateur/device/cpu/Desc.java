@@ -71,6 +71,7 @@ record Desc(Shape dims, int type, int tag, Shape strides) {
       case F64 -> dnnl_f64;
       case I32 -> dnnl_s32;
       case U8 -> dnnl_u8;
+      case F16, BF16 -> throw new IllegalArgumentException("the cpu device takes no " + t);
     };
   }
 

@@ -22,10 +22,7 @@ record CudaBridge(Path folder) {
     if (!own.isEmpty()) {
       return new CudaBridge(Path.of(own));
     }
-    String cache = environment.getOrDefault("XDG_CACHE_HOME", "");
-    Path base =
-        cache.isEmpty() ? Path.of(environment.getOrDefault("HOME", "."), ".cache") : Path.of(cache);
-    return new CudaBridge(base.resolve("secateur").resolve("cuda13-bridge"));
+    return new CudaBridge(CacheFolder.of(environment).resolve("cuda13-bridge"));
   }
 
   /** CUDA 13's library, where it is the one that would have to serve. */

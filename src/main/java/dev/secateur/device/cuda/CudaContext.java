@@ -65,6 +65,13 @@ final class CudaContext {
     return count[0];
   }
 
+  /** The newest CUDA that the driver serves, such as 12.6. */
+  static String driverVersion() {
+    int[] v = new int[1];
+    Status.driver(cuDriverGetVersion(v), "asking the driver's version (cuDriverGetVersion)");
+    return v[0] / 1000 + "." + v[0] / 10 % 100;
+  }
+
   /** Makes the context current in the calling thread. */
   void enter() {
     if (CURRENT.get() != this) {

@@ -37,17 +37,24 @@ final class CudaCopies {
   }
 
   void upload(float[] src, Tensor dst) {
-    Require.type("destination", dst, DType.F32);
+    Require.real("destination", dst);
     Require.that(src.length == dst.elements(), src.length + " elements do not fit", dst);
     float[] ordered = permuted(dst) ? toChannelsLast(src, dst.shape()) : src;
     DevicePointer p = CudaBuffer.pointer(dst);
     context.enter();
-    int step = PIECE / Float.BYTES;
+    int bytes = dst.dtype().bytes();
+    int step = PIECE / bytes;
     for (int at = 0; at < src.length; at += step) {
       int n = Math.min(step, src.length - at);
       Piece piece = next();
-      piece.bytes().asFloatBuffer().put(0, ordered, at, n);
-      send(piece, p, (long) at * Float.BYTES, (long) n * Float.BYTES);
+      if (dst.dtype() == DType.F32) {
+        piece.bytes().asFloatBuffer().put(0, ordered, at, n);
+      } else {
+        for (int i = 0; i < n; i++) {
+          piece.bytes().putShort(i * bytes, Halves.narrow(ordered[at + i], dst.dtype()));
+        }
+      }
+      send(piece, p, (long) at * bytes, (long) n * bytes);
     }
   }
 
@@ -91,9 +98,17 @@ final class CudaCopies {
       }
       return out;
     }
-    Require.type("source", src, DType.F32);
+    Require.real("source", src);
     float[] out = new float[Math.toIntExact(src.elements())];
-    download(src, Pointer.to(out));
+    if (Require.sixteen(src)) {
+      short[] bits = new short[out.length];
+      download(src, Pointer.to(bits));
+      for (int i = 0; i < out.length; i++) {
+        out[i] = Halves.widen(bits[i], src.dtype());
+      }
+    } else {
+      download(src, Pointer.to(out));
+    }
     if (!permuted(src)) {
       return out;
     }
@@ -105,7 +120,7 @@ final class CudaCopies {
   }
 
   double[] doubles(Tensor src) {
-    if (src.dtype() == DType.F32) {
+    if (src.dtype() == DType.F32 || Require.sixteen(src)) {
       float[] f = floats(src);
       double[] out = new double[f.length];
       for (int i = 0; i < f.length; i++) {

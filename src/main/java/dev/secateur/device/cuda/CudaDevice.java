@@ -9,8 +9,11 @@ import dev.secateur.device.DeviceReport;
 import dev.secateur.device.Epilogue;
 import dev.secateur.device.HostBuffer;
 import dev.secateur.device.Kernel;
+import dev.secateur.device.MixedPrecision;
 import dev.secateur.device.PoolSpec;
+import dev.secateur.device.Precision;
 import dev.secateur.device.TrainingKernels;
+import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Tensor;
 import java.util.ArrayDeque;
@@ -21,17 +24,16 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import jcuda.driver.JCudaDriver;
 
 /**
  * An NVIDIA GPU: layers by cuDNN, matrices by cuBLAS and cuSolver, the rest by our own kernels, all
- * on one stream. Activations are N, C, H, W in single precision. {@link #sequence} makes a CUDA
- * graph, unless {@code -Dsecateur.cuda.graphs=false} is given.
+ * on one stream. In single precision activations are N, C, H, W. For tensor cores (TF32, FP16,
+ * BF16) they are N, H, W, C and filters K, R, S, C, which is how those read them: cuDNN would turn
+ * N, C, H, W around before and after every convolution. {@link #sequence} makes a CUDA graph,
+ * unless {@code -Dsecateur.cuda.graphs=false} is given.
  */
 public final class CudaDevice implements Device {
-  /** Of activations; cuDNN's single precision is fastest this way. */
-  static final Layout LAYOUT = Layout.PLAIN;
-
+  private final Precision precision;
   private final Deque<Runnable> closers = new ArrayDeque<>();
   private final Set<CudaArena> arenas = new HashSet<>();
   private final Set<CudaHostBuffer> hostBuffers = new HashSet<>();
@@ -47,9 +49,11 @@ public final class CudaDevice implements Device {
   private final CudnnConvolutions convolutions;
   private final CudnnNorm norms;
   private final CudnnPool pools;
+  private final MixedPrecision mixed;
   private boolean closed;
 
-  private CudaDevice(int ordinal) {
+  private CudaDevice(int ordinal, Precision precision) {
+    this.precision = precision;
     try {
       context = new CudaContext(ordinal);
       closers.push(context::close);
@@ -63,16 +67,22 @@ public final class CudaDevice implements Device {
       Cudnn cudnn = new Cudnn(context);
       closers.push(cudnn::close);
       pointwise = new CudaPointwise(context, kernels);
-      matrix = new CudaMatrix(context, kernels, pointwise);
+      matrix = new CudaMatrix(context, kernels, pointwise, precision);
       closers.push(matrix::close);
       eigen = new CudaEigen(context, workspace);
       closers.push(eigen::close);
       moves = new CudaMoves(kernels);
       reductions = new CudaReductions(kernels, workspace);
       pls = new CudaPls(kernels, workspace);
-      convolutions = new CudnnConvolutions(context, cudnn, workspace, pointwise, moves);
-      norms = new CudnnNorm(context, cudnn, workspace, pointwise);
+      convolutions = new CudnnConvolutions(context, cudnn, workspace, pointwise, moves, precision);
+      norms = new CudnnNorm(context, cudnn, workspace, pointwise, kernels);
       pools = new CudnnPool(context, cudnn, kernels);
+      mixed =
+          new CudaMixedPrecision(
+              kernels,
+              pointwise,
+              activationType(),
+              (values, arena) -> CudaMixedPrecision.ints(copies, values, arena));
     } catch (RuntimeException e) {
       closers.forEach(Runnable::run);
       throw e;
@@ -82,9 +92,9 @@ public final class CudaDevice implements Device {
   /**
    * @throws SecateurException in one line, if the driver, a library or the GPU is missing
    */
-  public static CudaDevice open(int ordinal) {
+  public static CudaDevice open(int ordinal, Precision precision) {
     CudaLibraries.load();
-    return new CudaDevice(ordinal);
+    return new CudaDevice(ordinal, precision);
   }
 
   /** What CUDA there is on this machine; opens no device. */
@@ -116,10 +126,8 @@ public final class CudaDevice implements Device {
   @Override
   public Map<String, String> versions() {
     context.enter();
-    int[] driver = new int[1];
-    Status.driver(JCudaDriver.cuDriverGetVersion(driver), "cuDriverGetVersion");
     Map<String, String> out = new LinkedHashMap<>();
-    out.put("CUDA driver", driver[0] / 1000 + "." + driver[0] / 10 % 100);
+    out.put("CUDA driver", CudaContext.driverVersion());
     out.put("cuDNN", Cudnn.version());
     out.put("cuBLAS", matrix.version());
     out.put("cuSolver", CudaEigen.version());
@@ -128,7 +136,26 @@ public final class CudaDevice implements Device {
 
   @Override
   public Layout activationLayout() {
-    return LAYOUT;
+    return precision == Precision.FP32 ? Layout.PLAIN : Layout.CHANNELS_LAST;
+  }
+
+  @Override
+  public DType activationType() {
+    return switch (precision) {
+      case FP32, TF32 -> DType.F32;
+      case FP16 -> DType.F16;
+      case BF16 -> DType.BF16;
+    };
+  }
+
+  @Override
+  public Layout weightLayout() {
+    return activationLayout();
+  }
+
+  @Override
+  public Optional<MixedPrecision> mixedPrecision() {
+    return precision == Precision.FP32 ? Optional.empty() : Optional.of(mixed);
   }
 
   @Override
@@ -242,20 +269,21 @@ public final class CudaDevice implements Device {
       Tensor dbeta,
       Arena arena) {
     return norms.training(
-        x,
-        gamma,
-        beta,
-        runningMean,
-        runningVariance,
-        momentum,
-        eps,
-        relu,
-        y,
-        dy,
-        dx,
-        dgamma,
-        dbeta,
-        arena);
+        new NormTraining(
+            x,
+            gamma,
+            beta,
+            runningMean,
+            runningVariance,
+            momentum,
+            eps,
+            relu,
+            y,
+            dy,
+            dx,
+            dgamma,
+            dbeta,
+            arena));
   }
 
   @Override
@@ -311,12 +339,13 @@ public final class CudaDevice implements Device {
 
   @Override
   public Kernel linearBackwardData(Tensor dy, Tensor w, Tensor dx) {
-    return matrix.gemm(false, false, 1, dy, w, 0, dx);
+    return matrix.product(false, false, dy, w, dx);
   }
 
   @Override
   public Kernel linearBackwardWeights(Tensor x, Tensor dy, Tensor dw) {
-    return matrix.gemm(true, false, 1, dy, x, 0, dw);
+    Require.type("dw", dw, DType.F32);
+    return matrix.product(true, false, dy, x, dw);
   }
 
   @Override
@@ -355,7 +384,7 @@ public final class CudaDevice implements Device {
       float momentum,
       boolean nesterov,
       float weightDecay) {
-    return pointwise.sgd(p, grad, velocity, lr, momentum, nesterov, weightDecay);
+    return pointwise.sgd(p, grad, velocity, lr, momentum, nesterov, weightDecay, Optional.empty());
   }
 
   @Override

@@ -3,6 +3,7 @@ package dev.secateur.device.cuda;
 import static jcuda.driver.JCudaDriver.*;
 
 import dev.secateur.SecateurException;
+import dev.secateur.tensor.DType;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.Arrays;
@@ -58,6 +59,15 @@ final class CudaKernels {
   Launch.Builder launch(String name) {
     return new Launch.Builder(
         context, workspace, functions.computeIfAbsent("secateur_" + name, this::function));
+  }
+
+  /** The same for activations of a type. */
+  Launch.Builder launch(String name, DType type) {
+    return switch (type) {
+      case F16 -> launch(name + "_f16");
+      case BF16 -> launch(name + "_bf16");
+      default -> launch(name);
+    };
   }
 
   private CUfunction function(String name) {

@@ -5,11 +5,15 @@ import static jcuda.jcublas.JCublas2.*;
 import dev.secateur.device.Activation;
 import dev.secateur.device.Epilogue;
 import dev.secateur.device.Kernel;
+import dev.secateur.device.Precision;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Tensor;
 import java.util.List;
 import jcuda.Pointer;
+import jcuda.cudaDataType;
+import jcuda.jcublas.cublasComputeType;
 import jcuda.jcublas.cublasFillMode;
+import jcuda.jcublas.cublasGemmAlgo;
 import jcuda.jcublas.cublasHandle;
 import jcuda.jcublas.cublasOperation;
 import jcuda.runtime.cudaStream_t;
@@ -23,10 +27,16 @@ final class CudaMatrix {
   private final CudaContext context;
   private final CudaKernels kernels;
   private final CudaPointwise pointwise;
+  private final Precision precision;
   private final cublasHandle handle = new cublasHandle();
   private final DevicePointer workspace;
 
-  CudaMatrix(CudaContext context, CudaKernels kernels, CudaPointwise pointwise) {
+  /**
+   * @param precision of linear layers; other products are in full precision
+   */
+  CudaMatrix(
+      CudaContext context, CudaKernels kernels, CudaPointwise pointwise, Precision precision) {
+    this.precision = precision;
     this.context = context;
     this.kernels = kernels;
     this.pointwise = pointwise;
@@ -56,14 +66,10 @@ final class CudaMatrix {
     Require.plain("a", a, type, 2);
     Require.plain("b", b, type, 2);
     Require.plain("c", c, type, 2);
+    fit(transposeA, transposeB, a, b, c);
     int m = c.shape().size(0);
     int n = c.shape().size(1);
     int k = a.shape().size(transposeA ? 0 : 1);
-    boolean fits =
-        a.shape().dim(transposeA ? 1 : 0) == m
-            && b.shape().dim(transposeB ? 1 : 0) == k
-            && b.shape().dim(transposeB ? 0 : 1) == n;
-    Require.that(fits, "shapes must fit op(a) op(b) = c", a, b, c);
     int opA = operation(transposeA);
     int opB = operation(transposeB);
     int lda = a.shape().size(1);
@@ -82,6 +88,78 @@ final class CudaMatrix {
                     ? cublasSgemm(handle, opB, opA, n, m, k, s, pb, ldb, pa, lda, t, pc, n)
                     : cublasDgemm(handle, opB, opA, n, m, k, s, pb, ldb, pa, lda, t, pc, n),
                 "cuBLAS gemm"));
+  }
+
+  private static void fit(boolean transposeA, boolean transposeB, Tensor a, Tensor b, Tensor c) {
+    boolean fits =
+        a.shape().dim(transposeA ? 1 : 0) == c.shape().dim(0)
+            && b.shape().dim(transposeB ? 1 : 0) == a.shape().dim(transposeA ? 0 : 1)
+            && b.shape().dim(transposeB ? 0 : 1) == c.shape().dim(1);
+    Require.that(fits, "shapes must fit op(a) op(b) = c", a, b, c);
+  }
+
+  /** c = op(a) op(b) in the precision of layers; c may be F32 where a and b are not. */
+  Kernel product(boolean transposeA, boolean transposeB, Tensor a, Tensor b, Tensor c) {
+    boolean single = a.dtype() == DType.F32;
+    if (single && precision != Precision.TF32) {
+      return gemm(transposeA, transposeB, 1, a, b, 0, c);
+    }
+    Require.real("a", a);
+    Require.plain("a", a, a.dtype(), 2);
+    Require.plain("b", b, a.dtype(), 2);
+    Require.plain("c", c, c.dtype() == DType.F32 ? DType.F32 : a.dtype(), 2);
+    fit(transposeA, transposeB, a, b, c);
+    int m = c.shape().size(0);
+    int n = c.shape().size(1);
+    int k = a.shape().size(transposeA ? 0 : 1);
+    int opA = operation(transposeA);
+    int opB = operation(transposeB);
+    int lda = a.shape().size(1);
+    int ldb = b.shape().size(1);
+    int in = cudaType(a);
+    int out = cudaType(c);
+    int compute =
+        single
+            ? cublasComputeType.CUBLAS_COMPUTE_32F_FAST_TF32
+            : cublasComputeType.CUBLAS_COMPUTE_32F;
+    DevicePointer pa = CudaBuffer.pointer(a);
+    DevicePointer pb = CudaBuffer.pointer(b);
+    DevicePointer pc = CudaBuffer.pointer(c);
+    return context.kernel(
+        List.of(a, b, c),
+        () ->
+            Status.cublas(
+                cublasGemmEx_new(
+                    handle,
+                    opB,
+                    opA,
+                    n,
+                    m,
+                    k,
+                    Constants.ONE,
+                    pb,
+                    in,
+                    ldb,
+                    pa,
+                    in,
+                    lda,
+                    Constants.ZERO,
+                    pc,
+                    out,
+                    n,
+                    compute,
+                    cublasGemmAlgo.CUBLAS_GEMM_DEFAULT),
+                "cublasGemmEx"));
+  }
+
+  // cublasGemmEx itself is missing from JCuda's native library: its name there is one of C++
+
+  private static int cudaType(Tensor t) {
+    return switch (t.dtype()) {
+      case F16 -> cudaDataType.CUDA_R_16F;
+      case BF16 -> cudaDataType.CUDA_R_16BF;
+      default -> cudaDataType.CUDA_R_32F;
+    };
   }
 
   Kernel syrk(double alpha, Tensor a, double beta, Tensor c) {
@@ -124,9 +202,9 @@ final class CudaMatrix {
   /** y = epilogue(x wᵀ). */
   Kernel linear(Tensor x, Tensor w, Epilogue epilogue, Tensor y) {
     Require.that(epilogue.residual().isEmpty(), "a linear layer takes no residual");
-    Require.plain("y", y, DType.F32, 2);
-    epilogue.bias().ifPresent(b -> Require.vector("bias", b, DType.F32, y.shape().dim(1)));
-    Kernel product = gemm(false, true, 1, x, w, 0, y);
+    Require.plain("y", y, y.dtype(), 2);
+    epilogue.bias().ifPresent(b -> Require.vector("bias", b, y.dtype(), y.shape().dim(1)));
+    Kernel product = product(false, true, x, w, y);
     if (epilogue.bias().isEmpty() && epilogue.activation() == Activation.NONE) {
       return product;
     }

@@ -8,6 +8,7 @@ import dev.secateur.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.UnaryOperator;
 
 /** Kernels that move elements; kernels/moves.cu. */
 final class CudaMoves {
@@ -48,6 +49,7 @@ final class CudaMoves {
     long channel = 0;
     for (Tensor x : inputs) {
       Require.activation("input", x);
+      Require.alike("inputs and y", x, y);
       boolean fits = x.shape().with(1, 1).equals(y.shape().with(1, 1));
       Require.that(fits, "inputs and y must agree but in channels", x, y);
       long end = channel + x.shape().dim(1);
@@ -62,6 +64,7 @@ final class CudaMoves {
   Kernel sliceChannels(Tensor x, long from, Tensor y) {
     Require.activation("x", x);
     Require.activation("y", y);
+    Require.alike("x and y", x, y);
     boolean fits =
         x.shape().with(1, 1).equals(y.shape().with(1, 1))
             && from >= 0
@@ -74,7 +77,7 @@ final class CudaMoves {
     long pixels = Require.pixels(x);
     long images = x.shape().dim(0);
     return kernels
-        .launch("channels")
+        .launch("channels", x.dtype())
         .arg(x)
         .arg(x.shape().dim(1))
         .arg(from)
@@ -100,6 +103,7 @@ final class CudaMoves {
       String name, Tensor from, Tensor to, int stride, long before, Tensor x, Tensor y) {
     Require.activation("x", x);
     Require.activation("y", y);
+    Require.alike("x and y", x, y);
     Shape xs = x.shape();
     Shape ys = y.shape();
     boolean fits =
@@ -110,7 +114,7 @@ final class CudaMoves {
             && before + xs.dim(1) <= ys.dim(1);
     Require.that(fits, "a shortcut by stride " + stride + " after " + before + " channels", x, y);
     return kernels
-        .launch(name)
+        .launch(name, x.dtype())
         .arg(from)
         .arg(to)
         .arg(xs.dim(0))
@@ -125,21 +129,22 @@ final class CudaMoves {
         .arg(Require.last(x));
   }
 
-  /** Scratch memory at its beginning = x with zeros around it, shaped {@code padded}. */
-  Kernel padToWorkspace(Tensor x, Shape padded, long top, long left) {
-    Launch.Builder b = kernels.launch("pad").arg(x).workspace(0);
-    return pad(b, x.shape(), padded, top, left, Require.last(x)).over(padded.elements());
-  }
-
-  /** dx = the inside of scratch memory shaped {@code padded}. */
-  Kernel cropFromWorkspace(Shape padded, Tensor dx, long top, long left) {
-    Launch.Builder b = kernels.launch("pad").workspace(0).arg(dx);
-    return pad(b, padded, dx.shape(), -top, -left, Require.last(dx)).over(dx.elements());
-  }
-
-  private static Launch.Builder pad(
-      Launch.Builder b, Shape from, Shape to, long top, long left, boolean last) {
-    return b.arg(from.dim(0))
+  /**
+   * What is moved down by top and right by left, with zeros around it; less than 0 crops.
+   *
+   * @param operands gives source and destination to the launch, each a tensor or scratch memory
+   */
+  Kernel pad(
+      DType type,
+      boolean last,
+      UnaryOperator<Launch.Builder> operands,
+      Shape from,
+      Shape to,
+      long top,
+      long left) {
+    return operands
+        .apply(kernels.launch("pad", type))
+        .arg(from.dim(0))
         .arg(from.dim(1))
         .arg(from.dim(2))
         .arg(from.dim(3))
@@ -147,7 +152,8 @@ final class CudaMoves {
         .arg(to.dim(3))
         .arg(top)
         .arg(left)
-        .arg(last);
+        .arg(last)
+        .over(to.elements());
   }
 
   Kernel imageInput(
@@ -169,7 +175,7 @@ final class CudaMoves {
       Require.that(crops.get().shape().equals(each), "crops must be " + each, crops.get());
     }
     return kernels
-        .launch("image_input")
+        .launch("image_input", y.dtype())
         .arg(pixels)
         .arg(crops)
         .arg(padding)

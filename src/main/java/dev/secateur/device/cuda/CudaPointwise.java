@@ -22,7 +22,7 @@ final class CudaPointwise {
   Kernel activation(Activation activation, Tensor x, Tensor y) {
     alike("x and y", x, y);
     return kernels
-        .launch("activate")
+        .launch("activate", x.dtype())
         .arg(x)
         .arg(y)
         .arg(x.elements())
@@ -34,7 +34,7 @@ final class CudaPointwise {
     alike("y and dy", y, dy);
     alike("y and dx", y, dx);
     return kernels
-        .launch("activate_backward")
+        .launch("activate_backward", y.dtype())
         .arg(y)
         .arg(dy)
         .arg(dx)
@@ -59,7 +59,7 @@ final class CudaPointwise {
     alike("a and b", a, b);
     alike("a and y", a, y);
     return kernels
-        .launch("add")
+        .launch("add", a.dtype())
         .arg(a)
         .arg(b)
         .arg(y)
@@ -72,7 +72,7 @@ final class CudaPointwise {
   Kernel epilogue(
       Tensor y, Optional<Tensor> bias, Optional<Tensor> residual, Activation activation) {
     return kernels
-        .launch("epilogue")
+        .launch("epilogue", y.dtype())
         .arg(y)
         .arg(bias)
         .arg(residual)
@@ -93,7 +93,7 @@ final class CudaPointwise {
       Activation activation,
       Tensor y) {
     return kernels
-        .launch("batch_norm")
+        .launch("batch_norm", x.dtype())
         .arg(x)
         .arg(gamma)
         .arg(beta)
@@ -111,8 +111,8 @@ final class CudaPointwise {
   Kernel copy(Tensor src, Tensor dst) {
     Require.sameShape("src and dst", src, dst);
     Require.that(
-        src.dtype() != DType.I32 && (dst.dtype() == DType.F32 || dst.dtype() == DType.F64),
-        "only F32, F64 and U8 are copied to F32 and F64",
+        src.dtype() != DType.I32 && dst.dtype() != DType.I32 && dst.dtype() != DType.U8,
+        "only F32, F64, F16, BF16 and U8 are copied to F32, F64, F16 and BF16",
         src,
         dst);
     boolean sameOrder = src.layout() == dst.layout();
@@ -140,6 +140,38 @@ final class CudaPointwise {
         .over(src.elements());
   }
 
+  /** Scratch memory from {@code offset} on = t in F32, PLAIN. */
+  Kernel toScratch(Tensor t, long offset) {
+    return kernels
+        .launch("copy")
+        .arg(t)
+        .arg(t.dtype().ordinal())
+        .arg(Require.last(t))
+        .workspace(offset)
+        .arg(DType.F32.ordinal())
+        .arg(false)
+        .arg(t.elements())
+        .arg(t.shape().dim(1))
+        .arg(Require.pixels(t))
+        .over(t.elements());
+  }
+
+  /** t = scratch memory in F32, PLAIN, from {@code offset} on. */
+  Kernel fromScratch(long offset, Tensor t) {
+    return kernels
+        .launch("copy")
+        .workspace(offset)
+        .arg(DType.F32.ordinal())
+        .arg(false)
+        .arg(t)
+        .arg(t.dtype().ordinal())
+        .arg(Require.last(t))
+        .arg(t.elements())
+        .arg(t.shape().dim(1))
+        .arg(Require.pixels(t))
+        .over(t.elements());
+  }
+
   Kernel fill(Tensor x, double value) {
     DevicePointer p = CudaBuffer.pointer(x);
     long n = x.elements();
@@ -147,6 +179,13 @@ final class CudaPointwise {
       case F64 -> kernels.launch("fill_f64").arg(x).arg(value).arg(n).over(n);
       case F32 -> fill(x, p, Float.floatToRawIntBits((float) value));
       case I32 -> fill(x, p, (int) value);
+      case F16, BF16 -> {
+        short bits = Halves.narrow((float) value, x.dtype());
+        yield context.kernel(
+            List.of(x),
+            () ->
+                Status.driver(cuMemsetD16Async(p, bits, n, context.stream()), "cuMemsetD16Async"));
+      }
       case U8 ->
           context.kernel(
               List.of(x),
@@ -171,7 +210,9 @@ final class CudaPointwise {
       Tensor lr,
       float momentum,
       boolean nesterov,
-      float weightDecay) {
+      float weightDecay,
+      Optional<Tensor> unlessOverflow) {
+    Require.type("p", p, DType.F32);
     alike("p and grad", p, grad);
     alike("p and velocity", p, velocity);
     Require.type("lr", lr, DType.F32);
@@ -185,14 +226,14 @@ final class CudaPointwise {
         .arg(momentum)
         .arg(weightDecay)
         .arg(nesterov)
+        .arg(unlessOverflow)
         .arg(p.elements())
         .over(p.elements());
   }
 
   private static void alike(String what, Tensor a, Tensor b) {
-    Require.type(what, a, DType.F32);
-    Require.type(what, b, DType.F32);
+    Require.real(what, a);
     Require.sameShape(what, a, b);
-    Require.sameLayout(what, a, b);
+    Require.alike(what, a, b);
   }
 }

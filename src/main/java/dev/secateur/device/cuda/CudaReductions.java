@@ -29,18 +29,18 @@ final class CudaReductions {
     boolean inside = column >= 0 && column + channels <= p;
     Require.that(inside, "columns outside of features", column, x, features);
     long pixels = Require.pixels(x);
-    return kernels
-        .launch("pool_features")
-        .arg(x)
-        .arg(features)
-        .arg(n)
-        .arg(channels)
-        .arg(pixels)
-        .arg(p)
-        .arg(column)
-        .arg(kind == PoolSpec.Kind.MAX)
-        .arg(Require.last(x))
-        .rows(n * channels, pixels);
+    Launch.Builder b =
+        kernels
+            .launch(Require.last(x) ? "pool_features_last" : "pool_features", x.dtype())
+            .arg(x)
+            .arg(features)
+            .arg(n)
+            .arg(channels)
+            .arg(pixels)
+            .arg(p)
+            .arg(column)
+            .arg(kind == PoolSpec.Kind.MAX);
+    return Require.last(x) ? b.over(n * channels) : b.rows(n * channels, pixels);
   }
 
   Kernel biasBackward(Tensor dy, Tensor db) {
@@ -50,7 +50,7 @@ final class CudaReductions {
     long pixels = Require.pixels(dy);
     long n = dy.shape().dim(0);
     return kernels
-        .launch("bias_backward")
+        .launch("bias_backward", dy.dtype())
         .arg(dy)
         .arg(db)
         .arg(n)
@@ -61,7 +61,7 @@ final class CudaReductions {
   }
 
   private static void imagesOrRows(String name, Tensor t) {
-    Require.type(name, t, DType.F32);
+    Require.real(name, t);
     int rank = t.shape().rank();
     Require.that(rank == 4 || rank == 2, name + " must be (N,C,H,W) or (N,C)", t);
     Require.that(rank == 4 || t.layout() == Layout.PLAIN, name + " must be PLAIN", t);

@@ -4,8 +4,10 @@ import static jcuda.jcudnn.JCudnn.*;
 
 import dev.secateur.device.ConvolutionSpec;
 import dev.secateur.device.PoolSpec;
+import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Shape;
+import dev.secateur.tensor.Tensor;
 import java.util.HashMap;
 import java.util.Map;
 import jcuda.jcudnn.cudnnActivationDescriptor;
@@ -29,11 +31,29 @@ final class Cudnn {
   private static final int NAN = cudnnNanPropagation.CUDNN_PROPAGATE_NAN;
   private final CudaContext context;
   private final cudnnHandle handle = new cudnnHandle();
-  private final Map<Shape, cudnnTensorDescriptor> tensors = new HashMap<>();
-  private final Map<Shape, cudnnFilterDescriptor> filters = new HashMap<>();
-  private final Map<ConvolutionSpec, cudnnConvolutionDescriptor> convolutions = new HashMap<>();
+  private final Map<Memory, cudnnTensorDescriptor> tensors = new HashMap<>();
+  private final Map<Memory, cudnnFilterDescriptor> filters = new HashMap<>();
+  private final Map<Convolution, cudnnConvolutionDescriptor> convolutions = new HashMap<>();
   private final Map<PoolSpec, cudnnPoolingDescriptor> pools = new HashMap<>();
   private final Map<Integer, cudnnActivationDescriptor> activations = new HashMap<>();
+
+  /** Elements without their place. */
+  record Memory(Shape shape, DType type, Layout layout) {
+    static Memory of(Tensor t) {
+      return new Memory(t.shape(), t.dtype(), t.layout());
+    }
+
+    long bytes() {
+      return Math.multiplyExact(shape.elements(), type.bytes());
+    }
+
+    /** In the same type and order. */
+    Memory shaped(Shape other) {
+      return new Memory(other, type, layout);
+    }
+  }
+
+  private record Convolution(ConvolutionSpec spec, int math) {}
 
   Cudnn(CudaContext context) {
     this.context = context;
@@ -53,54 +73,58 @@ final class Cudnn {
     return handle;
   }
 
-  /** Float activations in the device's layout. */
-  cudnnTensorDescriptor tensor(Shape shape) {
+  cudnnTensorDescriptor tensor(Tensor t) {
+    return tensor(Memory.of(t));
+  }
+
+  cudnnTensorDescriptor tensor(Memory memory) {
     return tensors.computeIfAbsent(
-        shape,
-        s -> {
+        memory,
+        m -> {
+          Shape s = m.shape();
           context.enter();
           cudnnTensorDescriptor d = new cudnnTensorDescriptor();
           Status.cudnn(cudnnCreateTensorDescriptor(d), "cudnnCreateTensorDescriptor");
           Status.cudnn(
               cudnnSetTensor4dDescriptor(
-                  d, format(), FLOAT, s.size(0), s.size(1), s.size(2), s.size(3)),
+                  d, format(m), type(m), s.size(0), s.size(1), s.size(2), s.size(3)),
               "describing a tensor of shape " + s);
           return d;
         });
   }
 
   /** A vector of one value per channel. */
-  cudnnTensorDescriptor channels(long count) {
-    return tensor(Shape.of(1, count, 1, 1));
+  cudnnTensorDescriptor channels(long count, DType type) {
+    return tensor(new Memory(Shape.of(1, count, 1, 1), type, Layout.PLAIN));
   }
 
-  cudnnFilterDescriptor filter(Shape shape) {
+  cudnnFilterDescriptor filter(Memory memory) {
     return filters.computeIfAbsent(
-        shape,
-        s -> {
+        memory,
+        m -> {
+          Shape s = m.shape();
           context.enter();
           cudnnFilterDescriptor d = new cudnnFilterDescriptor();
           Status.cudnn(cudnnCreateFilterDescriptor(d), "cudnnCreateFilterDescriptor");
           Status.cudnn(
               cudnnSetFilter4dDescriptor(
-                  d,
-                  FLOAT,
-                  cudnnTensorFormat.CUDNN_TENSOR_NCHW,
-                  s.size(0),
-                  s.size(1),
-                  s.size(2),
-                  s.size(3)),
+                  d, type(m), format(m), s.size(0), s.size(1), s.size(2), s.size(3)),
               "describing filters of shape " + s);
           return d;
         });
   }
 
-  /** Of a specification whose padding is symmetric; full single precision, no TF32. */
-  cudnnConvolutionDescriptor convolution(ConvolutionSpec spec) {
+  /**
+   * Of a specification whose padding is symmetric; sums are in single precision.
+   *
+   * @param math of {@link cudnnMathType}
+   */
+  cudnnConvolutionDescriptor convolution(ConvolutionSpec spec, int math) {
     return convolutions.computeIfAbsent(
-        spec,
-        s -> {
+        new Convolution(spec, math),
+        c -> {
           context.enter();
+          ConvolutionSpec s = c.spec();
           cudnnConvolutionDescriptor d = new cudnnConvolutionDescriptor();
           Status.cudnn(cudnnCreateConvolutionDescriptor(d), "cudnnCreateConvolutionDescriptor");
           Status.cudnn(
@@ -117,9 +141,7 @@ final class Cudnn {
               "describing a convolution");
           Status.cudnn(
               cudnnSetConvolutionGroupCount(d, s.groups()), "cudnnSetConvolutionGroupCount");
-          Status.cudnn(
-              cudnnSetConvolutionMathType(d, cudnnMathType.CUDNN_FMA_MATH),
-              "cudnnSetConvolutionMathType");
+          Status.cudnn(cudnnSetConvolutionMathType(d, c.math()), "cudnnSetConvolutionMathType");
           return d;
         });
   }
@@ -170,8 +192,16 @@ final class Cudnn {
         });
   }
 
-  private static int format() {
-    return CudaDevice.LAYOUT == Layout.PLAIN
+  private static int type(Memory m) {
+    return switch (m.type()) {
+      case F16 -> cudnnDataType.CUDNN_DATA_HALF;
+      case BF16 -> cudnnDataType.CUDNN_DATA_BFLOAT16;
+      default -> FLOAT;
+    };
+  }
+
+  private static int format(Memory m) {
+    return m.layout() == Layout.PLAIN
         ? cudnnTensorFormat.CUDNN_TENSOR_NCHW
         : cudnnTensorFormat.CUDNN_TENSOR_NHWC;
   }

@@ -2,10 +2,14 @@ package dev.secateur.device.cuda;
 
 import static jcuda.jcudnn.JCudnn.*;
 
+import dev.secateur.SecateurException;
 import dev.secateur.device.Activation;
 import dev.secateur.device.ConvolutionSpec;
 import dev.secateur.device.Epilogue;
 import dev.secateur.device.Kernel;
+import dev.secateur.device.Precision;
+import dev.secateur.device.cuda.ConvolutionAlgorithms.Choice;
+import dev.secateur.device.cuda.ConvolutionAlgorithms.Pass;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Shape;
@@ -14,16 +18,16 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
 import jcuda.Pointer;
 import jcuda.jcudnn.cudnnActivationMode;
-import jcuda.jcudnn.cudnnConvolutionDescriptor;
 import jcuda.jcudnn.cudnnConvolutionFwdAlgo;
-import jcuda.jcudnn.cudnnFilterDescriptor;
-import jcuda.jcudnn.cudnnTensorDescriptor;
+import jcuda.jcudnn.cudnnMathType;
 
 /**
  * Convolutions by cuDNN. It pads both sides alike: where a specification does not, the input is
- * padded into scratch memory first, and its gradient cut out of scratch memory afterwards.
+ * padded into scratch memory first, and its gradient cut out of scratch memory afterwards. Where
+ * cuDNN has no algorithm in 16 bits, operands are converted to single precision in scratch memory.
  */
 final class CudnnConvolutions {
   private final CudaContext context;
@@ -31,6 +35,7 @@ final class CudnnConvolutions {
   private final CudaWorkspace workspace;
   private final CudaPointwise pointwise;
   private final CudaMoves moves;
+  private final Precision precision;
   private final ConvolutionAlgorithms algorithms;
 
   CudnnConvolutions(
@@ -38,20 +43,25 @@ final class CudnnConvolutions {
       Cudnn cudnn,
       CudaWorkspace workspace,
       CudaPointwise pointwise,
-      CudaMoves moves) {
+      CudaMoves moves,
+      Precision precision) {
     this.context = context;
     this.cudnn = cudnn;
     this.workspace = workspace;
     this.pointwise = pointwise;
     this.moves = moves;
-    this.algorithms = new ConvolutionAlgorithms(cudnn);
+    this.precision = precision;
+    this.algorithms = new ConvolutionAlgorithms(context, cudnn);
   }
 
-  /** cuDNN's view of a convolution: without padding over a padded input where it is lopsided. */
-  private record Geometry(ConvolutionSpec spec, Shape x, boolean padded, long paddedBytes) {
+  /**
+   * A convolution as cuDNN is asked for it: without padding over a padded input where it is
+   * lopsided.
+   */
+  private record Geometry(ConvolutionSpec spec, Shape x, boolean padded) {
     static Geometry of(ConvolutionSpec s, Shape x) {
       if (s.padTop() == s.padBottom() && s.padLeft() == s.padRight()) {
-        return new Geometry(s, x, false, 0);
+        return new Geometry(s, x, false);
       }
       ConvolutionSpec none =
           new ConvolutionSpec(
@@ -59,78 +69,204 @@ final class CudnnConvolutions {
       Shape padded =
           x.with(2, x.dim(2) + s.padTop() + s.padBottom())
               .with(3, x.dim(3) + s.padLeft() + s.padRight());
-      long bytes = CudaWorkspace.aligned(Math.multiplyExact(padded.elements(), Float.BYTES));
-      return new Geometry(none, padded, true, bytes);
+      return new Geometry(none, padded, true);
+    }
+  }
+
+  /**
+   * One compiled convolution: descriptors, algorithm, and the copies into and out of scratch memory
+   * around it.
+   */
+  private final class Plan {
+    private final ConvolutionSpec spec;
+    private final Geometry geometry;
+    private final boolean converted;
+    private final DType type;
+    private final boolean last;
+    private final ConvolutionProblem d;
+    private final Choice chosen;
+    private final List<Kernel> before = new ArrayList<>();
+    private final List<Kernel> after = new ArrayList<>();
+    private long scratch;
+
+    Plan(ConvolutionSpec spec, Tensor x, Tensor w, Tensor y, Pass pass) {
+      this.spec = spec;
+      this.geometry = Geometry.of(spec, x.shape());
+      ConvolutionProblem own = describe(x, w, y);
+      Optional<Choice> found = algorithms.choose(pass, own);
+      this.converted = found.isEmpty() && Require.sixteen(x);
+      this.type = converted ? DType.F32 : x.dtype();
+      this.last = !converted && Require.last(x);
+      this.d = converted ? describe(single(x), single(w), single(y)) : own;
+      this.chosen =
+          (converted ? algorithms.choose(pass, d) : found)
+              .orElseThrow(() -> new SecateurException(ConvolutionAlgorithms.NONE));
+    }
+
+    private static Tensor single(Tensor t) {
+      return new Tensor(t.buffer(), t.byteOffset(), t.shape(), DType.F32, Layout.PLAIN);
+    }
+
+    private ConvolutionProblem describe(Tensor x, Tensor w, Tensor y) {
+      return ConvolutionProblem.of(
+          cudnn,
+          Cudnn.Memory.of(x).shaped(geometry.x()),
+          Cudnn.Memory.of(w),
+          Cudnn.Memory.of(y),
+          geometry.spec(),
+          math(x));
+    }
+
+    private int math(Tensor x) {
+      if (Require.sixteen(x)) {
+        return cudnnMathType.CUDNN_TENSOR_OP_MATH;
+      }
+      return precision == Precision.TF32
+          ? cudnnMathType.CUDNN_DEFAULT_MATH
+          : cudnnMathType.CUDNN_FMA_MATH;
+    }
+
+    private long take(long elements) {
+      long at = scratch;
+      long bytes = Math.multiplyExact(elements, converted ? Float.BYTES : type.bytes());
+      scratch = CudaWorkspace.aligned(at + bytes);
+      return at;
+    }
+
+    /** Where an operand is read. */
+    Supplier<DevicePointer> read(Tensor t) {
+      if (!converted) {
+        DevicePointer own = CudaBuffer.pointer(t);
+        return () -> own;
+      }
+      long at = take(t.elements());
+      before.add(pointwise.toScratch(t, at));
+      return () -> workspace.at(at);
+    }
+
+    /** Where the result is written. */
+    Supplier<DevicePointer> write(Tensor t) {
+      if (!converted) {
+        DevicePointer own = CudaBuffer.pointer(t);
+        return () -> own;
+      }
+      long at = take(t.elements());
+      after.add(pointwise.fromScratch(at, t));
+      return () -> workspace.at(at);
+    }
+
+    Supplier<DevicePointer> readInput(Tensor x) {
+      if (!geometry.padded()) {
+        return read(x);
+      }
+      long from = converted ? take(x.elements()) : 0;
+      long to = take(geometry.x().elements());
+      if (converted) {
+        before.add(pointwise.toScratch(x, from));
+      }
+      UnaryOperator<Launch.Builder> operands =
+          b -> (converted ? b.workspace(from) : b.arg(x)).workspace(to);
+      Shape padded = geometry.x();
+      before.add(moves.pad(type, last, operands, x.shape(), padded, spec.padTop(), spec.padLeft()));
+      return () -> workspace.at(to);
+    }
+
+    Supplier<DevicePointer> writeInput(Tensor dx) {
+      if (!geometry.padded()) {
+        return write(dx);
+      }
+      long from = take(geometry.x().elements());
+      long to = converted ? take(dx.elements()) : 0;
+      UnaryOperator<Launch.Builder> operands =
+          b -> converted ? b.workspace(from).workspace(to) : b.workspace(from).arg(dx);
+      Shape padded = geometry.x();
+      after.add(
+          moves.pad(type, last, operands, padded, dx.shape(), -spec.padTop(), -spec.padLeft()));
+      if (converted) {
+        after.add(pointwise.fromScratch(to, dx));
+      }
+      return () -> workspace.at(from);
+    }
+
+    /** The algorithm's own memory, behind the copies; null where it needs none. */
+    Pointer space() {
+      return chosen.bytes() == 0 ? new Pointer() : workspace.at(scratch);
+    }
+
+    /** With the copies around it. */
+    Kernel around(Kernel call) {
+      workspace.reserve(scratch + chosen.bytes());
+      if (before.isEmpty() && after.isEmpty()) {
+        return call;
+      }
+      List<Kernel> all = new ArrayList<>(before);
+      all.add(call);
+      all.addAll(after);
+      Kernel[] inTurn = all.toArray(new Kernel[0]);
+      return () -> {
+        for (Kernel k : inTurn) {
+          k.launch();
+        }
+      };
     }
   }
 
   Kernel forward(ConvolutionSpec spec, Tensor x, Tensor w, Epilogue epilogue, Tensor y) {
     check(spec, x, w, y);
-    epilogue.bias().ifPresent(b -> Require.vector("bias", b, DType.F32, y.shape().dim(1)));
+    epilogue.bias().ifPresent(b -> Require.vector("bias", b, y.dtype(), y.shape().dim(1)));
     epilogue
         .residual()
         .ifPresent(
             r -> {
               Require.activation("residual", r);
               Require.sameShape("residual and y", r, y);
+              Require.alike("residual and y", r, y);
             });
-    Geometry g = Geometry.of(spec, x.shape());
-    cudnnTensorDescriptor xd = cudnn.tensor(g.x());
-    cudnnFilterDescriptor wd = cudnn.filter(w.shape());
-    cudnnConvolutionDescriptor cd = cudnn.convolution(g.spec());
-    cudnnTensorDescriptor yd = cudnn.tensor(y.shape());
-    ConvolutionAlgorithms.Choice chosen = algorithms.forward(xd, wd, cd, yd);
+    Plan plan = new Plan(spec, x, w, y, Pass.FORWARD);
     boolean fusable =
         epilogue.bias().isPresent()
+            && !plan.converted
             && (epilogue.activation() == Activation.RELU
-                || chosen.algorithm()
+                || plan.chosen.algorithm()
                     == cudnnConvolutionFwdAlgo.CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM);
-    workspace.reserve(g.paddedBytes() + chosen.bytes());
-    Call call = new Call(g, chosen, xd, wd, cd, yd, input(g, x), CudaBuffer.pointer(w), y);
-    Kernel convolve = fusable ? fused(call, x, w, epilogue) : separate(call, x, w, epilogue);
-    if (!g.padded()) {
-      return convolve;
-    }
-    Kernel pad = moves.padToWorkspace(x, g.x(), spec.padTop(), spec.padLeft());
-    return () -> {
-      pad.launch();
-      convolve.launch();
-    };
+    Call call = new Call(plan, plan.readInput(x), plan.read(w), plan.write(y), y);
+    return fusable
+        ? plan.around(fused(call, x, w, epilogue))
+        : followed(plan.around(plain(call, x, w)), y, epilogue);
   }
 
   private record Call(
-      Geometry geometry,
-      ConvolutionAlgorithms.Choice chosen,
-      cudnnTensorDescriptor xd,
-      cudnnFilterDescriptor wd,
-      cudnnConvolutionDescriptor cd,
-      cudnnTensorDescriptor yd,
+      Plan plan,
       Supplier<DevicePointer> x,
-      DevicePointer w,
+      Supplier<DevicePointer> w,
+      Supplier<DevicePointer> py,
       Tensor y) {}
 
-  private Kernel separate(Call c, Tensor x, Tensor w, Epilogue epilogue) {
-    DevicePointer py = CudaBuffer.pointer(c.y());
-    Kernel convolve =
-        context.kernel(
-            List.of(x, w, c.y()),
-            () ->
-                Status.cudnn(
-                    cudnnConvolutionForward(
-                        cudnn.handle(),
-                        Constants.ONE,
-                        c.xd(),
-                        c.x().get(),
-                        c.wd(),
-                        c.w(),
-                        c.cd(),
-                        c.chosen().algorithm(),
-                        scratch(c.geometry(), c.chosen()),
-                        c.chosen().bytes(),
-                        Constants.ZERO,
-                        c.yd(),
-                        py),
-                    "cudnnConvolutionForward"));
+  private Kernel plain(Call c, Tensor x, Tensor w) {
+    Plan p = c.plan();
+    return context.kernel(
+        List.of(x, w, c.y()),
+        () ->
+            Status.cudnn(
+                cudnnConvolutionForward(
+                    cudnn.handle(),
+                    Constants.ONE,
+                    p.d.x(),
+                    c.x().get(),
+                    p.d.w(),
+                    c.w().get(),
+                    p.d.conv(),
+                    p.chosen.algorithm(),
+                    p.space(),
+                    p.chosen.bytes(),
+                    Constants.ZERO,
+                    p.d.y(),
+                    c.py().get()),
+                "cudnnConvolutionForward"));
+  }
+
+  /** With bias, residual and activation by our own kernel. */
+  private Kernel followed(Kernel convolve, Tensor y, Epilogue epilogue) {
     boolean plain =
         epilogue.bias().isEmpty()
             && epilogue.residual().isEmpty()
@@ -139,7 +275,7 @@ final class CudnnConvolutions {
       return convolve;
     }
     Kernel rest =
-        pointwise.epilogue(c.y(), epilogue.bias(), epilogue.residual(), epilogue.activation());
+        pointwise.epilogue(y, epilogue.bias(), epilogue.residual(), epilogue.activation());
     return () -> {
       convolve.launch();
       rest.launch();
@@ -151,6 +287,7 @@ final class CudnnConvolutions {
    * is cut off afterwards. What cuDNN says it cannot fuse runs separately from then on.
    */
   private Kernel fused(Call c, Tensor x, Tensor w, Epilogue epilogue) {
+    Plan p = c.plan();
     Tensor bias = epilogue.bias().orElseThrow();
     Optional<Tensor> residual = epilogue.residual();
     DevicePointer py = CudaBuffer.pointer(c.y());
@@ -163,10 +300,10 @@ final class CudnnConvolutions {
             relu
                 ? cudnnActivationMode.CUDNN_ACTIVATION_RELU
                 : cudnnActivationMode.CUDNN_ACTIVATION_IDENTITY);
-    var bd = cudnn.channels(bias.elements());
+    var bd = cudnn.channels(bias.elements(), bias.dtype());
     List<Tensor> all = new ArrayList<>(List.of(x, w, c.y(), bias));
     residual.ifPresent(all::add);
-    Kernel apart = separate(c, x, w, epilogue);
+    Kernel apart = followed(plain(c, x, w), c.y(), epilogue);
     Kernel clip = pointwise.activation(epilogue.activation(), c.y(), c.y());
     boolean clips = epilogue.activation() == Activation.RELU6;
     boolean[] refused = new boolean[1];
@@ -178,21 +315,21 @@ final class CudnnConvolutions {
                 cudnnConvolutionBiasActivationForward(
                     cudnn.handle(),
                     Constants.ONE,
-                    c.xd(),
+                    p.d.x(),
                     c.x().get(),
-                    c.wd(),
-                    c.w(),
-                    c.cd(),
-                    c.chosen().algorithm(),
-                    scratch(c.geometry(), c.chosen()),
-                    c.chosen().bytes(),
+                    p.d.w(),
+                    c.w().get(),
+                    p.d.conv(),
+                    p.chosen.algorithm(),
+                    p.space(),
+                    p.chosen.bytes(),
                     share,
-                    c.yd(),
+                    p.d.y(),
                     pz,
                     bd,
                     pb,
                     activation,
-                    c.yd(),
+                    p.d.y(),
                     py);
             refused[0] = Status.cudnnCannot(status);
             if (!refused[0]) {
@@ -209,17 +346,11 @@ final class CudnnConvolutions {
 
   Kernel backwardData(ConvolutionSpec spec, Tensor dy, Tensor w, Tensor dx) {
     check(spec, dx, w, dy);
-    Geometry g = Geometry.of(spec, dx.shape());
-    cudnnFilterDescriptor wd = cudnn.filter(w.shape());
-    cudnnTensorDescriptor yd = cudnn.tensor(dy.shape());
-    cudnnConvolutionDescriptor cd = cudnn.convolution(g.spec());
-    cudnnTensorDescriptor xd = cudnn.tensor(g.x());
-    ConvolutionAlgorithms.Choice chosen = algorithms.backwardData(wd, yd, cd, xd);
-    workspace.reserve(g.paddedBytes() + chosen.bytes());
-    DevicePointer pw = CudaBuffer.pointer(w);
-    DevicePointer py = CudaBuffer.pointer(dy);
-    Supplier<DevicePointer> px = input(g, dx);
-    Kernel back =
+    Plan p = new Plan(spec, dx, w, dy, Pass.DATA);
+    Supplier<DevicePointer> pw = p.read(w);
+    Supplier<DevicePointer> py = p.read(dy);
+    Supplier<DevicePointer> px = p.writeInput(dx);
+    return p.around(
         context.kernel(
             List.of(dy, w, dx),
             () ->
@@ -227,41 +358,27 @@ final class CudnnConvolutions {
                     cudnnConvolutionBackwardData(
                         cudnn.handle(),
                         Constants.ONE,
-                        wd,
-                        pw,
-                        yd,
-                        py,
-                        cd,
-                        chosen.algorithm(),
-                        scratch(g, chosen),
-                        chosen.bytes(),
+                        p.d.w(),
+                        pw.get(),
+                        p.d.y(),
+                        py.get(),
+                        p.d.conv(),
+                        p.chosen.algorithm(),
+                        p.space(),
+                        p.chosen.bytes(),
                         Constants.ZERO,
-                        xd,
+                        p.d.x(),
                         px.get()),
-                    "cudnnConvolutionBackwardData"));
-    if (!g.padded()) {
-      return back;
-    }
-    Kernel crop = moves.cropFromWorkspace(g.x(), dx, spec.padTop(), spec.padLeft());
-    return () -> {
-      back.launch();
-      crop.launch();
-    };
+                    "cudnnConvolutionBackwardData")));
   }
 
   Kernel backwardWeights(ConvolutionSpec spec, Tensor x, Tensor dy, Tensor dw) {
     check(spec, x, dw, dy);
-    Geometry g = Geometry.of(spec, x.shape());
-    cudnnTensorDescriptor xd = cudnn.tensor(g.x());
-    cudnnTensorDescriptor yd = cudnn.tensor(dy.shape());
-    cudnnConvolutionDescriptor cd = cudnn.convolution(g.spec());
-    cudnnFilterDescriptor wd = cudnn.filter(dw.shape());
-    ConvolutionAlgorithms.Choice chosen = algorithms.backwardFilter(xd, yd, cd, wd);
-    workspace.reserve(g.paddedBytes() + chosen.bytes());
-    DevicePointer pw = CudaBuffer.pointer(dw);
-    DevicePointer py = CudaBuffer.pointer(dy);
-    Supplier<DevicePointer> px = input(g, x);
-    Kernel back =
+    Plan p = new Plan(spec, x, dw, dy, Pass.WEIGHTS);
+    Supplier<DevicePointer> px = p.readInput(x);
+    Supplier<DevicePointer> py = p.read(dy);
+    Supplier<DevicePointer> pw = p.write(dw);
+    return p.around(
         context.kernel(
             List.of(x, dy, dw),
             () ->
@@ -269,43 +386,26 @@ final class CudnnConvolutions {
                     cudnnConvolutionBackwardFilter(
                         cudnn.handle(),
                         Constants.ONE,
-                        xd,
+                        p.d.x(),
                         px.get(),
-                        yd,
-                        py,
-                        cd,
-                        chosen.algorithm(),
-                        scratch(g, chosen),
-                        chosen.bytes(),
+                        p.d.y(),
+                        py.get(),
+                        p.d.conv(),
+                        p.chosen.algorithm(),
+                        p.space(),
+                        p.chosen.bytes(),
                         Constants.ZERO,
-                        wd,
-                        pw),
-                    "cudnnConvolutionBackwardFilter"));
-    if (!g.padded()) {
-      return back;
-    }
-    Kernel pad = moves.padToWorkspace(x, g.x(), spec.padTop(), spec.padLeft());
-    return () -> {
-      pad.launch();
-      back.launch();
-    };
-  }
-
-  private Supplier<DevicePointer> input(Geometry g, Tensor x) {
-    DevicePointer own = CudaBuffer.pointer(x);
-    return g.padded() ? workspace::pointer : () -> own;
-  }
-
-  /** Behind the padded input; null where the algorithm needs none. */
-  private Pointer scratch(Geometry g, ConvolutionAlgorithms.Choice chosen) {
-    return chosen.bytes() == 0 ? new Pointer() : workspace.at(g.paddedBytes());
+                        p.d.w(),
+                        pw.get()),
+                    "cudnnConvolutionBackwardFilter")));
   }
 
   private static void check(ConvolutionSpec spec, Tensor x, Tensor w, Tensor y) {
     Require.activation("x", x);
     Require.activation("y", y);
-    Require.plain("w", w, DType.F32, 4);
-    Require.that(CudaDevice.LAYOUT == Layout.PLAIN, "filters are NCHW");
+    Require.activation("w", w);
+    Require.alike("x and y", x, y);
+    Require.alike("x and w", x, w);
     Shape xs = x.shape();
     Shape ws = w.shape();
     Shape ys = y.shape();

@@ -3,19 +3,20 @@ package dev.secateur.device.cuda;
 import static jcuda.jcudnn.JCudnn.*;
 
 import dev.secateur.device.Activation;
-import dev.secateur.device.Arena;
 import dev.secateur.device.Kernel;
 import dev.secateur.device.TrainingKernels;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Tensor;
 import java.util.List;
+import java.util.Optional;
 import jcuda.jcudnn.cudnnBatchNormMode;
 import jcuda.jcudnn.cudnnTensorDescriptor;
 
 /**
- * Batch norm: inference by our own kernel, in one pass with the activation; training by cuDNN,
- * whose running variance is unbiased and whose factor is PyTorch's momentum, ReLU by our own
- * kernels.
+ * Batch norm: inference by our own kernel, in one pass with the activation; training in the order
+ * N, C, H, W by cuDNN, whose running variance is unbiased and whose factor is PyTorch's momentum,
+ * ReLU by our own kernels. In the order N, H, W, C see {@link CudnnHalfNorm} and {@link
+ * NormKernels}.
  */
 final class CudnnNorm {
   private static final int SPATIAL = cudnnBatchNormMode.CUDNN_BATCHNORM_SPATIAL;
@@ -23,8 +24,17 @@ final class CudnnNorm {
   private final Cudnn cudnn;
   private final CudaWorkspace workspace;
   private final CudaPointwise pointwise;
+  private final NormKernels own;
+  private final CudnnHalfNorm half;
 
-  CudnnNorm(CudaContext context, Cudnn cudnn, CudaWorkspace workspace, CudaPointwise pointwise) {
+  CudnnNorm(
+      CudaContext context,
+      Cudnn cudnn,
+      CudaWorkspace workspace,
+      CudaPointwise pointwise,
+      CudaKernels kernels) {
+    this.own = new NormKernels(kernels, workspace);
+    this.half = new CudnnHalfNorm(context, cudnn, workspace);
     this.context = context;
     this.cudnn = cudnn;
     this.workspace = workspace;
@@ -44,30 +54,36 @@ final class CudnnNorm {
     return pointwise.batchNorm(x, gamma, beta, mean, variance, eps, activation, y);
   }
 
-  TrainingKernels training(
-      Tensor x,
-      Tensor gamma,
-      Tensor beta,
-      Tensor runningMean,
-      Tensor runningVariance,
-      float momentum,
-      float eps,
-      boolean relu,
-      Tensor y,
-      Tensor dy,
-      Tensor dx,
-      Tensor dgamma,
-      Tensor dbeta,
-      Arena arena) {
-    check(x, y, gamma, beta, runningMean, runningVariance, dgamma, dbeta);
-    check(x, dy);
-    check(x, dx);
-    long c = x.shape().dim(1);
-    Require.that(x.elements() / c > 1, "batch norm needs more than one value per channel", x);
-    Tensor mean = arena.floats(c);
-    Tensor deviation = arena.floats(c);
-    cudnnTensorDescriptor xd = cudnn.tensor(x.shape());
-    cudnnTensorDescriptor cd = cudnn.channels(c);
+  TrainingKernels training(NormTraining n) {
+    Tensor x = n.x();
+    check(x, n.y(), n.gamma(), n.beta(), n.runningMean(), n.runningVariance());
+    check(x, n.dy(), n.dgamma(), n.dbeta());
+    check(x, n.dx());
+    Require.that(n.rows() > 1, "batch norm needs more than one value per channel", x);
+    if (Require.last(x)) {
+      Optional<TrainingKernels> fast = x.dtype() == DType.F16 ? half.training(n) : Optional.empty();
+      return fast.orElseGet(() -> own.training(n));
+    }
+    Require.that(x.dtype() == DType.F32, "16-bit batch norm takes N, H, W, C", x);
+    return single(n);
+  }
+
+  private TrainingKernels single(NormTraining n) {
+    Tensor x = n.x();
+    Tensor y = n.y();
+    Tensor dy = n.dy();
+    Tensor dx = n.dx();
+    Tensor gamma = n.gamma();
+    Tensor beta = n.beta();
+    Tensor runningMean = n.runningMean();
+    Tensor runningVariance = n.runningVariance();
+    Tensor dgamma = n.dgamma();
+    Tensor dbeta = n.dbeta();
+    boolean relu = n.relu();
+    Tensor mean = n.arena().floats(n.channels());
+    Tensor deviation = n.arena().floats(n.channels());
+    cudnnTensorDescriptor xd = cudnn.tensor(x);
+    cudnnTensorDescriptor cd = cudnn.channels(n.channels(), DType.F32);
     DevicePointer px = CudaBuffer.pointer(x);
     DevicePointer py = CudaBuffer.pointer(y);
     DevicePointer scale = CudaBuffer.pointer(gamma);
@@ -93,10 +109,10 @@ final class CudnnNorm {
                         cd,
                         scale,
                         shift,
-                        momentum,
+                        n.momentum(),
                         meanOut,
                         varianceOut,
-                        eps,
+                        n.eps(),
                         savedMean,
                         savedDeviation),
                     "cudnnBatchNormalizationForwardTraining"));
@@ -126,7 +142,7 @@ final class CudnnNorm {
                         scale,
                         scaleGradient,
                         shiftGradient,
-                        eps,
+                        n.eps(),
                         savedMean,
                         savedDeviation),
                     "cudnnBatchNormalizationBackward"));
@@ -151,6 +167,7 @@ final class CudnnNorm {
     Require.activation("x", x);
     Require.activation("y", y);
     Require.sameShape("x and y", x, y);
+    Require.alike("x and y", x, y);
     for (Tensor v : vectors) {
       Require.vector("a parameter of batch norm", v, DType.F32, x.shape().dim(1));
     }

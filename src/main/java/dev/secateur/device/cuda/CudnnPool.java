@@ -5,6 +5,7 @@ import static jcuda.jcudnn.JCudnn.*;
 import dev.secateur.device.Kernel;
 import dev.secateur.device.PoolSpec;
 import dev.secateur.device.TrainingKernels;
+import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Shape;
 import dev.secateur.tensor.Tensor;
@@ -12,7 +13,10 @@ import java.util.List;
 import jcuda.jcudnn.cudnnPoolingDescriptor;
 import jcuda.jcudnn.cudnnTensorDescriptor;
 
-/** Pooling by cuDNN, and by our own kernels where the padding is lopsided. */
+/**
+ * Pooling by cuDNN in single precision and the order N, C, H, W; by our own kernels in 16 bits, in
+ * the order N, H, W, C, and where the padding is lopsided.
+ */
 final class CudnnPool {
   private final CudaContext context;
   private final Cudnn cudnn;
@@ -26,12 +30,13 @@ final class CudnnPool {
 
   Kernel forward(PoolSpec spec, Tensor x, Tensor y) {
     check(spec, x, y);
-    if (!cudnnTakes(spec)) {
-      return own("pool", spec, x, y, kernels.launch("pool").arg(x).arg(y)).over(y.elements());
+    if (!cudnnTakes(spec, x)) {
+      Launch.Builder b = kernels.launch("pool", x.dtype()).arg(x).arg(y);
+      return own(spec, x, y, b).over(y.elements());
     }
     cudnnPoolingDescriptor d = cudnn.pool(spec);
-    cudnnTensorDescriptor xd = cudnn.tensor(x.shape());
-    cudnnTensorDescriptor yd = cudnn.tensor(y.shape());
+    cudnnTensorDescriptor xd = cudnn.tensor(x);
+    cudnnTensorDescriptor yd = cudnn.tensor(y);
     DevicePointer px = CudaBuffer.pointer(x);
     DevicePointer py = CudaBuffer.pointer(y);
     return context.kernel(
@@ -47,13 +52,14 @@ final class CudnnPool {
     check(spec, dx, dy);
     Require.sameShape("x and dx", x, dx);
     Kernel forward = forward(spec, x, y);
-    if (!cudnnTakes(spec)) {
-      Launch.Builder b = kernels.launch("pool_backward").arg(x).arg(dy).arg(dx);
-      return new TrainingKernels(forward, own("pool_backward", spec, x, y, b).over(dx.elements()));
+    Require.alike("x and dx", x, dx);
+    if (!cudnnTakes(spec, x)) {
+      Launch.Builder b = kernels.launch("pool_backward", x.dtype()).arg(x).arg(dy).arg(dx);
+      return new TrainingKernels(forward, own(spec, x, y, b).over(dx.elements()));
     }
     cudnnPoolingDescriptor d = cudnn.pool(spec);
-    cudnnTensorDescriptor xd = cudnn.tensor(x.shape());
-    cudnnTensorDescriptor yd = cudnn.tensor(y.shape());
+    cudnnTensorDescriptor xd = cudnn.tensor(x);
+    cudnnTensorDescriptor yd = cudnn.tensor(y);
     DevicePointer px = CudaBuffer.pointer(x);
     DevicePointer py = CudaBuffer.pointer(y);
     DevicePointer pdx = CudaBuffer.pointer(dx);
@@ -80,16 +86,18 @@ final class CudnnPool {
     return new TrainingKernels(forward, backward);
   }
 
-  private static boolean cudnnTakes(PoolSpec s) {
-    return s.padTop() == s.padBottom()
+  private static boolean cudnnTakes(PoolSpec s, Tensor x) {
+    return x.dtype() == DType.F32
+        && x.layout() == Layout.PLAIN
+        && s.padTop() == s.padBottom()
         && s.padLeft() == s.padRight()
         && s.padTop() < s.kernelH()
         && s.padLeft() < s.kernelW();
   }
 
-  private static Launch.Builder own(String name, PoolSpec s, Tensor x, Tensor y, Launch.Builder b) {
-    Require.that(CudaDevice.LAYOUT == Layout.PLAIN, name + " takes NCHW only");
-    return b.arg(x.shape().dim(0) * x.shape().dim(1))
+  private static Launch.Builder own(PoolSpec s, Tensor x, Tensor y, Launch.Builder b) {
+    return b.arg(x.shape().dim(0))
+        .arg(x.shape().dim(1))
         .arg(x.shape().size(2))
         .arg(x.shape().size(3))
         .arg(y.shape().size(2))
@@ -100,12 +108,14 @@ final class CudnnPool {
         .arg(s.strideW())
         .arg(s.padTop())
         .arg(s.padLeft())
-        .arg(s.kind().ordinal());
+        .arg(s.kind().ordinal())
+        .arg(Require.last(x));
   }
 
   private static void check(PoolSpec spec, Tensor x, Tensor y) {
     Require.activation("x", x);
     Require.activation("y", y);
+    Require.alike("x and y", x, y);
     long p = spec.outHeight(x.shape().dim(2));
     long q = spec.outWidth(x.shape().dim(3));
     Require.that(p > 0 && q > 0, "the window must not be larger than the input", x);

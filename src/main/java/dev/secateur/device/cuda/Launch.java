@@ -102,6 +102,11 @@ final class Launch {
       return grid(Math.min(rows, 65535), threads);
     }
 
+    /** So many blocks of 256 threads. */
+    Kernel blocks(long count) {
+      return grid(count, THREADS);
+    }
+
     /** A single block. */
     Kernel one() {
       return grid(1, THREADS);

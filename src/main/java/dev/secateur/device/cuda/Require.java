@@ -43,11 +43,26 @@ final class Require {
     that(t.shape().equals(Shape.of(length)), name + " must have length " + length, t);
   }
 
-  /** A float activation (N,C,H,W) in this device's layout. */
+  /** An activation's type: F32, F16 or BF16. */
+  static void real(String name, Tensor t) {
+    boolean known = t.dtype() == DType.F32 || sixteen(t);
+    that(known, name + " must be F32, F16 or BF16", t);
+  }
+
+  /** An activation (N,C,H,W). */
   static void activation(String name, Tensor t) {
-    type(name, t, DType.F32);
+    real(name, t);
     that(t.shape().rank() == 4, name + " must be (N,C,H,W)", t);
-    that(t.layout() == CudaDevice.LAYOUT, name + " must be " + CudaDevice.LAYOUT, t);
+  }
+
+  /** One type of activations and one layout; shapes may differ. */
+  static void alike(String what, Tensor a, Tensor b) {
+    that(a.dtype() == b.dtype(), what + " must have one type", a, b);
+    sameLayout(what, a, b);
+  }
+
+  static boolean sixteen(Tensor t) {
+    return t.dtype() == DType.F16 || t.dtype() == DType.BF16;
   }
 
   static boolean last(Tensor t) {

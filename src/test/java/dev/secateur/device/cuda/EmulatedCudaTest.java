@@ -32,6 +32,7 @@ import jcuda.jcudnn.cudnnConvolutionDescriptor;
 import jcuda.jcudnn.cudnnConvolutionFwdAlgoPerf;
 import jcuda.jcudnn.cudnnFilterDescriptor;
 import jcuda.jcudnn.cudnnHandle;
+import jcuda.jcudnn.cudnnMathType;
 import jcuda.jcudnn.cudnnTensorDescriptor;
 import jcuda.jcusolver.JCusolver;
 import jcuda.jcusolver.JCusolverDn;
@@ -172,6 +173,7 @@ class EmulatedCudaTest {
     try (Dnn dnn = new Dnn(stream)) {
       int format = last ? 1 : 0;
       dnn.set(format, n, c, h, w, k, c / groups, r, pad, stride, groups, p, q);
+      ok(cudnnSetConvolutionMathType(dnn.conv, cudnnMathType.CUDNN_FMA_MATH)); // else TF32
       int[] count = new int[1];
       cudnnConvolutionFwdAlgoPerf[] algorithms = new cudnnConvolutionFwdAlgoPerf[8];
       for (int i = 0; i < 8; i++) {

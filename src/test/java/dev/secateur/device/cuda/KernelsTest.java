@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.security.MessageDigest;
+import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.stream.Stream;
@@ -25,9 +26,11 @@ class KernelsTest {
 
   @Test
   void thePtxIsUpToDate() throws IOException, GeneralSecurityException {
-    List<Path> sources;
-    try (Stream<Path> s = Files.list(Path.of("kernels"))) {
-      sources = s.filter(f -> f.toString().endsWith(".cu")).sorted().toList();
+    List<Path> sources = new ArrayList<>();
+    for (String ending : List.of(".cu", ".h", ".inc")) {
+      try (Stream<Path> s = Files.list(Path.of("kernels"))) {
+        s.filter(f -> f.toString().endsWith(ending)).sorted().forEach(sources::add);
+      }
     }
     MessageDigest digest = MessageDigest.getInstance("SHA-256");
     for (Path source : sources) {

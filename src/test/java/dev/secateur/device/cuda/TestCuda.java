@@ -1,6 +1,7 @@
 package dev.secateur.device.cuda;
 
 import dev.secateur.device.Device;
+import dev.secateur.device.Precision;
 
 /**
  * The CUDA device of the tests: on the emulated libraries, or on the machine's own ones with mvn
@@ -14,10 +15,17 @@ public final class TestCuda {
   }
 
   public static Device open() {
+    return open(Precision.FP32);
+  }
+
+  public static Device open(Precision precision) {
     if (emulated()) {
       System.setProperty("secateur.cuda.path", EmulatedCuda.directory().toString());
+      if (System.getProperty("secateur.cuda.cache") == null) {
+        System.setProperty("secateur.cuda.cache", "none"); // outside of Maven
+      }
       EmulatedCuda.load();
     }
-    return CudaDevice.open(0);
+    return CudaDevice.open(0, precision);
   }
 }

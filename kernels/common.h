@@ -1,0 +1,116 @@
+/* What the kernels share: types of elements, activations, places in memory, sums over a block.
+
+   T is the type of activations: float, F16 or BF16. The 16-bit types are read as float and round to
+   the nearest, ties to even, when they are assigned. */
+#pragma once
+
+#ifdef __CUDACC__
+static __device__ float common_from_f16(unsigned short bits) {
+  float v;
+  asm("cvt.f32.f16 %0, %1;" : "=f"(v) : "h"(bits));
+  return v;
+}
+
+static __device__ unsigned short common_to_f16(float v) {
+  unsigned short bits;
+  asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(v));
+  return bits;
+}
+#endif /* else the tests' cuda_shim.h has them */
+
+struct F16 {
+  unsigned short bits;
+  __device__ operator float() const { return common_from_f16(bits); }
+  __device__ F16 &operator=(float v) {
+    bits = common_to_f16(v);
+    return *this;
+  }
+};
+
+/* By integers only: instructions for bfloat16 come with sm_80. */
+struct BF16 {
+  unsigned short bits;
+  __device__ operator float() const { return __uint_as_float((unsigned)bits << 16); }
+  __device__ BF16 &operator=(float v) {
+    unsigned u = __float_as_uint(v);
+    bits = (u & 0x7fffffffu) > 0x7f800000u ? (unsigned short)(u >> 16 | 0x40u) /* NaN */
+                                           : (unsigned short)((u + 0x7fffu + (u >> 16 & 1u)) >> 16);
+    return *this;
+  }
+};
+
+/* 0 none, 1 ReLU, 2 ReLU6. */
+static __device__ float common_activate(float v, int activation) {
+  if (activation >= 1) {
+    v = v < 0.0f ? 0.0f : v; /* NaN stays */
+  }
+  if (activation == 2) {
+    v = v > 6.0f ? 6.0f : v;
+  }
+  return v;
+}
+
+/* An element's place in (N,C,H,W), in the order N, H, W, C where last is 1, N, C, H, W where 0. */
+struct Place {
+  long long image, channel, row, column;
+};
+
+static __device__ long long common_at(long long n, long long c, long long h, long long w,
+                                      long long channels, long long height, long long width,
+                                      int last) {
+  return last ? ((n * height + h) * width + w) * channels + c
+              : ((n * channels + c) * height + h) * width + w;
+}
+
+/* The place of element i in the order of memory. */
+static __device__ Place common_place(long long i, long long channels, long long height,
+                                     long long width, int last) {
+  Place p;
+  if (last) {
+    p.channel = i % channels;
+    i /= channels;
+  }
+  p.column = i % width;
+  i /= width;
+  p.row = i % height;
+  i /= height;
+  if (!last) {
+    p.channel = i % channels;
+    i /= channels;
+  }
+  p.image = i;
+  return p;
+}
+
+/* The sum of v over the block, in every thread. */
+static __device__ double common_sum(double v, double *shared) {
+  int t = threadIdx.x;
+  __syncthreads(); /* the last use of shared */
+  shared[t] = v;
+  for (int half = blockDim.x / 2; half > 0; half /= 2) {
+    __syncthreads();
+    if (t < half) {
+      shared[t] += shared[t + half];
+    }
+  }
+  __syncthreads();
+  return shared[0];
+}
+
+/* The larger; NaN is larger than all. */
+static __device__ float common_larger(float a, float b) { return b > a || b != b ? b : a; }
+
+/* The maximum of v over the block, in every thread. */
+static __device__ float common_max(float v, float *shared) {
+  int t = threadIdx.x;
+  __syncthreads();
+  shared[t] = v;
+  for (int half = blockDim.x / 2; half > 0; half /= 2) {
+    __syncthreads();
+    if (t < half) {
+      shared[t] = common_larger(shared[t], shared[t + half]);
+    }
+  }
+  __syncthreads();
+  return shared[0];
+}

@@ -1,0 +1,67 @@
+package dev.secateur.device;
+
+import dev.secateur.tensor.Tensor;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Training of parameters that are kept in F32 while layers compute with copies in {@link
+ * Device#activationType()} and {@link Device#weightLayout()}. All trainable parameters are one
+ * vector; every one begins at a multiple of 16 elements of it.
+ *
+ * <p>The loss may be scaled, so that small gradients do not vanish in half precision: the scale is
+ * {@code state}, F32 (3) on the device: scale, good steps since it changed, and not 0 after an
+ * overflow. Nothing about it reaches the host.
+ */
+public interface MixedPrecision {
+
+  /** Whether gradients are in half precision, so that the loss must be scaled. */
+  boolean scalesLoss();
+
+  /**
+   * packed = flat, converted; filters turned into the order K, R, S, C.
+   *
+   * @param flat F32 (n)
+   * @param filters views of flat (K,C,R,S), in the order in which they lie there
+   * @param packed activation type (n)
+   * @param arena keeps a table
+   */
+  Kernel pack(Tensor flat, List<Tensor> filters, Tensor packed, Arena arena);
+
+  /**
+   * The gradients of filters out of packed into gradients, in the parameters' order, and all of
+   * gradients divided by the scale; notes an overflow where one is not finite.
+   *
+   * @param packed activation type (n): gradients of filters in the order K, R, S, C
+   * @param flat the parameters, F32 (n)
+   * @param filters as in {@link #pack}
+   * @param gradients F32 (n)
+   * @param state empty where the loss is not scaled
+   */
+  Kernel unpack(
+      Tensor packed,
+      Tensor flat,
+      List<Tensor> filters,
+      Tensor gradients,
+      Optional<Tensor> state,
+      Arena arena);
+
+  /**
+   * y = x times the scale, converted; forgets an overflow noted before.
+   *
+   * @param x F32
+   * @param y activation type
+   */
+  Kernel scaleLoss(Tensor x, Tensor y, Optional<Tensor> state);
+
+  /** {@link Device#sgd}, which does nothing after an overflow, and the next step's scale. */
+  Kernel sgd(
+      Tensor p,
+      Tensor grad,
+      Tensor velocity,
+      Tensor lr,
+      float momentum,
+      boolean nesterov,
+      float weightDecay,
+      Tensor state);
+}
