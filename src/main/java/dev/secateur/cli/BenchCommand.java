@@ -132,9 +132,10 @@ final class BenchCommand implements Callable<Integer> {
     }
     Map<String, Object> json = new LinkedHashMap<>();
     json.put("device", description);
+    json.put("math", common.math());
     json.put("rows", rows);
     json.put("steady", rows.stream().noneMatch(Row::unsteady));
-    common.print(json, () -> description + "\n" + text(rows));
+    common.print(json, () -> description + ", " + common.math() + "\n" + text(rows));
     if (rows.stream().anyMatch(Row::unsteady)) {
       common.warn(
           "quartiles are far apart (over "

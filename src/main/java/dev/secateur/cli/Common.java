@@ -6,6 +6,7 @@ import dev.secateur.device.Devices;
 import dev.secateur.device.Precision;
 import dev.secateur.io.Json;
 import dev.secateur.train.ProgressListener;
+import java.util.Locale;
 import java.util.function.Supplier;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -57,6 +58,11 @@ final class Common {
     } catch (IllegalArgumentException e) {
       throw new ParameterException(spec.commandLine(), "--math: " + e.getMessage());
     }
+  }
+
+  /** What the device computes in, as typed. */
+  String math() {
+    return precision.name().toLowerCase(Locale.ROOT);
   }
 
   long seed() {

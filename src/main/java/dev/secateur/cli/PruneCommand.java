@@ -159,6 +159,7 @@ final class PruneCommand implements Callable<Integer> {
     c.put("modelCrc32", crc.getValue());
     c.put("data", data.spec());
     c.put("device", device);
+    c.put("math", common.math());
     c.put("secateur", Main.Version.text());
     c.put("rate", o.rate());
     c.put("iterations", o.iterations());

@@ -6,6 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.secateur.io.Json;
+import dev.secateur.io.Models;
+import dev.secateur.nn.Architectures;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -20,6 +22,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What a person at the terminal is promised: results, one line for each mistake, exit codes. */
 class CommandLineTest {
@@ -137,6 +140,7 @@ class CommandLineTest {
   void wrongUsageIsToldInOneLine() {
     fails(2, "unknown command 'evl'; did you mean eval", run("evl"));
     fails(2, "tpu", run("doctor", "--device", "tpu"));
+    fails(2, "'fp8': expected fp32, tf32, fp16 or bf16", run("doctor", "--math", "fp8"));
     fails(2, "--data", run("eval", "x.th"));
   }
 
@@ -198,6 +202,17 @@ class CommandLineTest {
     JsonNode json = Json.MAPPER.readTree(run("doctor", "--json").out());
     assertTrue(json.get("cuda libraries").hasNonNull("cuDNN"), json.toString());
     assertTrue(json.get("ok").asBoolean(), json.toString());
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"tf32", "fp16", "bf16"})
+  void theProcessorComputesInSinglePrecisionOnly(String math) throws IOException {
+    Path model = dir.resolve("small.sct");
+    Models.save(Architectures.create("resnet8", 10, 1, 28, 1), model);
+    for (String device : new String[] {"cpu", "auto"}) {
+      Result r = run("bench", model, "--device", device, "--math", math);
+      fails(2, "--math: the cpu device computes in fp32 only; " + math + " needs a GPU", r);
+    }
   }
 
   @Test

@@ -322,20 +322,23 @@ class MixedPrecisionTest {
     return Math.sqrt(sum);
   }
 
-  /** Steps as long and in the same direction, to a few per cent of their length. */
+  /**
+   * Steps as long and in the same direction. Of the ReLUs of a layer, a share like the rounding
+   * opens instead of closing; gradients differ by the root of that share.
+   */
   @ParameterizedTest
-  @CsvSource({"odd, 0.02", "resnet8, 0.01", "resnet14b, 0.01", "vgg11_bn_cifar, 0.01"})
-  void trainingStepsAgreeWithSinglePrecision(String name, float lr) {
+  @CsvSource({"odd, 0.02, 8", "resnet8, 0.01, 8", "resnet14b, 0.01, 14", "resnet8, 0.05, 8"})
+  void trainingStepsAgreeWithSinglePrecision(String name, float lr, int depth) {
     Model model = model(name);
     int steps = 4;
     Trained expected = train(Precision.FP32, model, steps, lr);
     double length = distance(expected.moved(), new float[0]);
     for (Precision p : List.of(Precision.TF32, Precision.FP16, Precision.BF16)) {
       Trained got = train(p, model, steps, lr);
-      double near = p == Precision.BF16 ? 0.25 : 0.05;
+      double near = Math.sqrt(depth * unit(p));
       double error = distance(expected.moved(), got.moved()) / length;
       assertTrue(error <= near, p + " moved otherwise: " + error);
-      assertEquals(expected.loss(), got.loss(), near * expected.loss() / 2, p + " loss");
+      assertEquals(expected.loss(), got.loss(), 8 * unit(p) * expected.loss(), p + " loss");
       assertEquals(p == Precision.FP16 ? 65536 : 1, got.scale(), p + " had no overflow");
       // running statistics
       expected
