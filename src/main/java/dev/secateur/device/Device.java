@@ -185,7 +185,7 @@ public interface Device extends AutoCloseable {
 
   /**
    * Softmax cross-entropy of logits (N,K) with labels I32 (N); a label below 0 marks a row that
-   * does not count (padding of the last batch).
+   * does not count (padding of the last batch). Labels are below K: who uploads them sees to that.
    *
    * @param smoothing target is (1 - smoothing) one-hot + smoothing / K
    * @param metrics F64 (4), added to: summed loss, top-1 hits, top-5 hits, rows counted
@@ -229,7 +229,10 @@ public interface Device extends AutoCloseable {
 
   // ---- pruning and PLS -------------------------------------------------------------------------
 
-  /** y = x with axis {@code axis} reduced to the listed indices (I32, ascending); PLAIN. */
+  /**
+   * y = x with axis {@code axis} reduced to the listed indices (I32, ascending, below the axis'
+   * length: who makes the list sees to that); PLAIN.
+   */
   Kernel gather(Tensor x, int axis, Tensor indices, Tensor y);
 
   /**
@@ -262,7 +265,7 @@ public interface Device extends AutoCloseable {
    * 0 does not count: its out is 0. Within the batch sums may be in single precision.
    *
    * @param x F32 (n,p); out likewise
-   * @param labels I32 (n), below q
+   * @param labels I32 (n), below q: who uploads them sees to that
    * @param shift F32 (p)
    * @param sums F64 (q,p), counts F64 (q), squares F64 (p)
    */

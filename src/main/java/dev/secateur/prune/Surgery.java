@@ -12,6 +12,7 @@ import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Shape;
 import dev.secateur.tensor.Tensor;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -100,6 +101,10 @@ public final class Surgery {
     HostTensor t = parameters.get(name);
     if (t == null) {
       return; // a convolution without bias
+    }
+    if (Arrays.stream(keep).anyMatch(i -> i < 0 || i >= t.shape().dim(axis))) {
+      throw new IllegalArgumentException(
+          name + " of shape " + t.shape() + " has not all of the parts to keep");
     }
     try (Arena arena = device.newArena()) {
       Tensor x = arena.allocate(t.shape(), DType.F32, Layout.PLAIN);

@@ -1,12 +1,13 @@
 package dev.secateur.device.cuda;
 
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+
 import dev.secateur.SecateurException;
 import java.io.IOException;
 import java.lang.System.Logger.Level;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
@@ -25,7 +26,7 @@ import java.util.regex.Pattern;
  * counts, so that a choice once made does not change and neither do results.
  *
  * <p>Lines are appended one by one, each in a single write under a lock, so that two processes may
- * share the file and a killed one leaves at most an unfinished last line, which does not count. A
+ * share the file, which keeps the choice of the first, and a killed one leaves at most an unfinished last line, which does not count. A
  * file that cannot be read or written is worth a warning and no more. One that grew too large loses
  * its older half.
  *
@@ -39,10 +40,12 @@ final class AlgorithmCache {
 
   private final Map<String, Integer> known = new HashMap<>();
   private Optional<Path> file;
+  private long seen;
 
   private AlgorithmCache(Optional<Path> file) {
     this.file = file;
     file.filter(Files::exists).ifPresent(this::read);
+    file.filter(f -> seen > MOST).ifPresent(AlgorithmCache::halve);
   }
 
   /** The one of this user for a GPU. */
@@ -72,16 +75,23 @@ final class AlgorithmCache {
     return Optional.ofNullable(known.get(key));
   }
 
-  /** Keeps a choice unless there is one already. */
-  void put(String key, int algorithm) {
-    if (known.putIfAbsent(key, algorithm) == null) {
-      file.ifPresent(f -> append(f, key + "\t" + algorithm));
-    }
+  /**
+   * Keeps a choice, unless there is one already, perhaps of another process.
+   *
+   * @return the one that is kept
+   */
+  int put(String key, int algorithm) {
+    return file.isPresent() ? append(file.get(), key, algorithm) : remember(key, algorithm);
+  }
+
+  private int remember(String key, int algorithm) {
+    known.putIfAbsent(key, algorithm);
+    return known.get(key);
   }
 
   private void read(Path f) {
     try {
-      List<String> lines = Files.readAllLines(f, StandardCharsets.ISO_8859_1);
+      List<String> lines = Files.readAllLines(f, ISO_8859_1);
       int strange = 0;
       for (String l : lines) {
         Matcher m = LINE.matcher(l);
@@ -94,40 +104,50 @@ final class AlgorithmCache {
       if (strange > 0) {
         LOG.log(Level.WARNING, f + ": " + strange + " unreadable lines are left out; delete it");
       }
-      if (Files.size(f) > MOST) {
-        replace(f, lines.subList(lines.size() / 2, lines.size()));
-      }
+      seen = Files.size(f);
     } catch (IOException e) {
       giveUp("read", f, e);
     }
   }
 
   /** What another process appends at the same moment is measured again some day. */
-  private static void replace(Path f, List<String> lines) throws IOException {
-    Path part = Files.createTempFile(f.toAbsolutePath().getParent(), "convolutions", ".part");
+  private static void halve(Path f) {
     try {
-      Files.write(part, lines, StandardCharsets.ISO_8859_1);
-      Files.move(part, f, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-    } finally {
-      Files.deleteIfExists(part);
+      List<String> lines = Files.readAllLines(f, ISO_8859_1);
+      Path part = Files.createTempFile(f.toAbsolutePath().getParent(), "convolutions", ".part");
+      try {
+        Files.write(part, lines.subList(lines.size() / 2, lines.size()), ISO_8859_1);
+        Files.move(part, f, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+      } finally {
+        Files.deleteIfExists(part);
+      }
+    } catch (IOException e) {
+      LOG.log(Level.WARNING, f + " is large and cannot be replaced (" + e + ")");
     }
   }
 
   /** Begins a new line first, where a killed process left one unfinished. */
-  private void append(Path f, String line) {
-    byte[] bytes = ("\n" + line + "\n").getBytes(StandardCharsets.ISO_8859_1);
+  private int append(Path f, String key, int algorithm) {
     synchronized (AlgorithmCache.class) { // a lock on a file is one process's
       try {
         Files.createDirectories(f.toAbsolutePath().getParent());
         try (FileChannel c =
                 FileChannel.open(f, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
             FileLock lock = c.lock()) {
-          c.write(ByteBuffer.wrap(bytes));
+          if (c.size() != seen) {
+            read(f);
+          }
+          if (!known.containsKey(key)) {
+            byte[] line = ("\n" + key + "\t" + algorithm + "\n").getBytes(ISO_8859_1);
+            c.write(ByteBuffer.wrap(line));
+          }
+          seen = c.size();
         }
       } catch (IOException e) {
         giveUp("written", f, e);
       }
     }
+    return remember(key, algorithm);
   }
 
   private void giveUp(String what, Path f, IOException e) {

@@ -101,8 +101,9 @@ final class ConvolutionAlgorithms {
     List<Choice> candidates = usable(pass, p, guess);
     if (cache.isPresent() && candidates.size() > 1) {
       Optional<Choice> best = measure(pass, p, candidates);
-      best.ifPresent(b -> cache.get().put(key, b.algorithm()));
-      return best.or(() -> Optional.of(candidates.get(0)));
+      Optional<Choice> kept =
+          best.map(b -> cache.get().put(key, b.algorithm())).flatMap(a -> within(pass, p, a));
+      return kept.or(() -> best).or(() -> Optional.of(candidates.get(0)));
     }
     return candidates.stream().findFirst();
   }

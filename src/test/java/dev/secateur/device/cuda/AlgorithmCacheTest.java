@@ -50,7 +50,6 @@ class AlgorithmCacheTest {
 
   /** Searches by measurement that two equal convolutions in all three passes take. */
   private static long searches() {
-    EmulatedCuda.fail("", 0);
     long before = found();
     try (Device d = TestCuda.open();
         Arena a = d.newArena()) {
@@ -164,11 +163,11 @@ class AlgorithmCacheTest {
   }
 
   @Test
-  void anAlgorithmThatCannotServeIsMeasuredAnew() throws IOException {
+  void anAlgorithmThatCannotServeIsNotUsed() throws IOException {
     searches();
     List<String> strange = lines().stream().map(l -> l.substring(0, l.length() - 1) + "9").toList();
     Files.write(folder.resolve(FILE), strange);
-    assertEquals(3, searches());
+    assertEquals(6, searches());
   }
 
   @Test
@@ -182,23 +181,19 @@ class AlgorithmCacheTest {
   }
 
   @Test
-  void withoutMemoryToMeasureInHeuristicsDecide() {
+  void whereMeasuringFailsHeuristicsDecide() {
     try (Device d = TestCuda.open();
         Arena a = d.newArena()) {
       convolve(d, a, 8);
       EmulatedCuda.fail("cudnnFindConvolutionForwardAlgorithmEx", 1);
       convolve(d, a, 4);
     }
-    assertEquals(1, searches0(4), "not kept");
-  }
-
-  private static long searches0(int channels) {
     long before = found();
     try (Device d = TestCuda.open();
         Arena a = d.newArena()) {
-      convolve(d, a, channels);
+      convolve(d, a, 4);
     }
-    return found() - before;
+    assertEquals(before + 1, found(), "what heuristics chose is not kept");
   }
 
   @Test
@@ -221,8 +216,8 @@ class AlgorithmCacheTest {
   void theFirstChoiceCountsWhereTwoProcessesWroteOne() {
     AlgorithmCache one = AlgorithmCache.in(folder, "gpu");
     AlgorithmCache two = AlgorithmCache.in(folder, "gpu");
-    one.put("a convolution", 1);
-    two.put("a convolution", 2);
+    assertEquals(1, one.put("a convolution", 1));
+    assertEquals(1, two.put("a convolution", 2));
     two.put("another", 3);
     one.put("a third", 4);
     assertEquals(Optional.of(1), one.get("a convolution"));
