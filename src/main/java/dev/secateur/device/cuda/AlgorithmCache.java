@@ -26,9 +26,9 @@ import java.util.regex.Pattern;
  * counts, so that a choice once made does not change and neither do results.
  *
  * <p>Lines are appended one by one, each in a single write under a lock, so that two processes may
- * share the file, which keeps the choice of the first, and a killed one leaves at most an unfinished last line, which does not count. A
- * file that cannot be read or written is worth a warning and no more. One that grew too large loses
- * its older half.
+ * share the file, which keeps the choice of the first, and a killed one leaves at most an
+ * unfinished last line, which does not count. A file that cannot be read or written is worth a
+ * warning and no more. One that grew too large loses its older half.
  *
  * <p>It lies in $XDG_CACHE_HOME/secateur/convolutions (~/.cache without that variable), or in the
  * folder that {@code -Dsecateur.cuda.cache=DIR} names; {@code none} keeps nothing.

@@ -160,8 +160,9 @@ final class ConvolutionAlgorithms {
       Scratch s = new Scratch(taken.get(0), taken.get(1), taken.get(2), taken.get(3), space);
       Answer answer = ask(pass, p, Optional.of(s));
       return answer.status() == 0 ? usable(pass, p, answer).stream().findFirst() : Optional.empty();
-    } catch (SecateurException e) {
-      return Optional.empty(); // no memory; heuristics need none
+    } catch (SecateurException | ArrayIndexOutOfBoundsException e) {
+      // no memory; or cuDNN failed and left the count, which JCuda reads all the same, unset
+      return Optional.empty();
     } finally {
       taken.forEach(context::free);
     }

@@ -63,7 +63,8 @@ final class CudaLibraries {
     }
   }
 
-  private static SecateurException missing(LibraryLocator locator, CudaBridge bridge, CudaLibrary l) {
+  private static SecateurException missing(
+      LibraryLocator locator, CudaBridge bridge, CudaLibrary l) {
     return new SecateurException("no CUDA: " + l.name() + ": " + absence(locator, bridge, l));
   }
 
