@@ -22,6 +22,7 @@ struct Handle {
   void* stream = nullptr;
   int mathMode = 0;
   bool devicePointers = false;
+  emu::Range workspace = {nullptr, 0, 0};  // cuBLAS's own where null
 };
 
 // The handle behind p, with its stream alive; nullptr otherwise.
@@ -88,6 +89,11 @@ bool scalar(const Handle* h, const T* p, const char* what, Scalar<T>* out) {
 }
 
 int submit(Handle* h, emu::Task task) {
+  if (h->workspace.p != nullptr) {
+    task.ranges.push_back(h->workspace);
+  } else if (emu::stream(h->stream)->capture) {
+    emu::count("graph memory nodes", 1);  // for a workspace of this call's own
+  }
   return emu::enqueue(h->stream, std::move(task)) && !emu::poisoned() ? OK : EXECUTION_FAILED;
 }
 
@@ -379,6 +385,7 @@ int cublasSetStream_v2(void* raw, void* stream) {
   if (!emu::lives(raw, "cublas handle")) return NOT_INITIALIZED;
   if (!emu::stream(stream)) return INVALID_VALUE;
   static_cast<Handle*>(raw)->stream = stream;
+  static_cast<Handle*>(raw)->workspace = {nullptr, 0, 0};
   return OK;
 }
 
@@ -413,6 +420,7 @@ int cublasSetAtomicsMode(void* raw, int) {
 int cublasSetWorkspace_v2(void* raw, void* workspace, size_t bytes) {
   BLAS_API(cublasSetWorkspace);
   if (bytes > 0 && !emu::device(workspace, bytes, 256, "the workspace")) return INVALID_VALUE;
+  h->workspace = bytes > 0 ? emu::range(workspace, bytes) : emu::Range{nullptr, 0, 0};
   return OK;
 }
 

@@ -31,6 +31,7 @@ enum {
   CAPTURE_UNMATCHED = 903,
   CAPTURE_IMPLICIT = 906,
   CAPTURED_EVENT = 907,
+  CAPTURE_WRONG_THREAD = 908,
 };
 
 constexpr int kMajor = 8, kMinor = 0, kPtx = 85;  // a driver 12.6 with an Ampere GPU
@@ -151,7 +152,7 @@ int cuDeviceGet(int* device, int ordinal) {
 int cuDeviceGetName(char* name, int length, int device) {
   EMU_API(cuDeviceGetName, 999);
   if (device != 0) return INVALID_DEVICE;
-  snprintf(name, length, "Emulated CUDA device");
+  snprintf(name, length, "%s", emu::deviceName());
   return OK;
 }
 
@@ -306,6 +307,10 @@ int cuStreamDestroy_v2(void* handle) {
     if (handle == nullptr) emu::say("the null stream can't be destroyed");
     return INVALID_HANDLE;
   }
+  if (s->capture) {
+    emu::say("the stream is capturing");
+    s->capture->invalid = true;
+  }
   emu::drain(s);
   s->alive = false;
   emu::removeStream(s);
@@ -372,11 +377,18 @@ int cuEventRecordWithFlags(void* handle, void* stream, unsigned) {
   return cuEventRecord(handle, stream);
 }
 
+static int capturedEvent(Event* e) {
+  emu::say("the event was recorded during a capture");
+  e->captured->invalid = true;
+  return CAPTURED_EVENT;
+}
+
 int cuEventQuery(void* handle) {
   CU_API(cuEventQuery, LAUNCH_FAILED);
   if (!emu::lives(handle, "event")) return INVALID_HANDLE;
+  if (emu::unsafeInCapture()) return CAPTURE_UNSUPPORTED;
   auto* e = static_cast<Event*>(handle);
-  if (e->captured) return CAPTURED_EVENT;
+  if (e->captured) return capturedEvent(e);
   if (e->stream == nullptr || e->stream->done >= e->ticket) return OK;
   emu::drainUntil(e->stream, e->stream->done + 1);
   return NOT_READY;
@@ -386,11 +398,9 @@ int cuEventSynchronize(void* handle) {
   CU_API(cuEventSynchronize, LAUNCH_FAILED);
   emu::count("synchronisations", 1);
   if (!emu::lives(handle, "event")) return INVALID_HANDLE;
+  if (emu::unsafeInCapture()) return CAPTURE_UNSUPPORTED;
   auto* e = static_cast<Event*>(handle);
-  if (e->captured) {
-    emu::say("the event was recorded during a capture");
-    return CAPTURED_EVENT;
-  }
+  if (e->captured) return capturedEvent(e);
   if (e->stream) emu::drainUntil(e->stream, e->ticket);
   return emu::poisoned() ? ILLEGAL_ADDRESS : OK;
 }
@@ -514,6 +524,7 @@ int cuMemAllocHost_v2(void** out, size_t bytes) {
 
 int cuMemFreeHost(void* p) {
   EMU_API(cuMemFreeHost, 999);
+  if (emu::unsafeInCapture()) return CAPTURE_UNSUPPORTED;
   emu::drainAll();
   return emu::freePinned(p) ? OK : INVALID_VALUE;
 }
@@ -755,11 +766,13 @@ int cuMemsetD32Async(unsigned long long d, unsigned v, size_t n, void* stream) {
 
 int cuModuleLoadData(void** module, const void* image) {
   CU_API(cuModuleLoadData, OUT_OF_MEMORY);
+  if (emu::unsafeInCapture()) return CAPTURE_UNSUPPORTED;
   return loadModule(module, image);
 }
 
 int cuModuleLoadDataEx(void** module, const void* image, unsigned, int*, void**) {
   CU_API(cuModuleLoadDataEx, OUT_OF_MEMORY);
+  if (emu::unsafeInCapture()) return CAPTURE_UNSUPPORTED;
   return loadModule(module, image);
 }
 
@@ -834,6 +847,7 @@ int cuLaunchKernel(void* function, unsigned gx, unsigned gy, unsigned gz, unsign
   auto values = std::make_shared<std::vector<uint64_t>>();
   std::vector<size_t> offsets;
   emu::Task task;
+  task.function = function;
   for (size_t i = 0; i < n; i++) {
     if (!readable(params + i, sizeof(void*)) || !readable(params[i], kernel->sizes[i])) {
       emu::say("%s takes %zu parameters; number %zu is missing", name, n, i);
@@ -866,7 +880,8 @@ int cuLaunchKernel(void* function, unsigned gx, unsigned gy, unsigned gz, unsign
 // ---- graphs -------------------------------------------------------------------------------------
 
 int cuStreamBeginCapture_v2(void* handle, int mode) {
-  CU_API(cuStreamBeginCapture, 999);
+  CU_API(cuStreamBeginCapture, CAPTURE_UNSUPPORTED);
+  if (mode < 0 || mode > 2) return INVALID_VALUE;
   emu::Stream* s = emu::stream(handle);
   if (s == nullptr) return INVALID_HANDLE;
   if (handle == nullptr || reinterpret_cast<uintptr_t>(handle) == 1) {
@@ -880,18 +895,25 @@ int cuStreamBeginCapture_v2(void* handle, int mode) {
   s->capture = new emu::Graph;
   s->captureOrigin = true;
   s->captureMode = mode;
+  s->captureThread = std::this_thread::get_id();
   return OK;
 }
 
 int cuStreamEndCapture(void* handle, void** graph) {
-  CU_API(cuStreamEndCapture, 999);
+  emu::Call call("cuStreamEndCapture");
+  if (int state = ready(); state != OK) return state;
   emu::Stream* s = emu::stream(handle);
   if (s == nullptr) return INVALID_HANDLE;
+  if (call.injected() && s->capture) s->capture->invalid = true;  // a failure ends it all the same
   if (s->capture == nullptr || !s->captureOrigin) {
     emu::say("the stream is not capturing");
     return s->capture ? CAPTURE_UNMATCHED : 401;
   }
   emu::Graph* g = s->capture;
+  if (s->captureMode != 2 && s->captureThread != std::this_thread::get_id()) {
+    emu::say("the capture was begun by another thread");
+    return CAPTURE_WRONG_THREAD;
+  }
   emu::endCapture(g);
   *graph = nullptr;
   if (g->invalid) {
@@ -913,7 +935,8 @@ int cuStreamIsCapturing(void* handle, int* status) {
 
 int cuThreadExchangeStreamCaptureMode(int* mode) {
   EMU_API(cuThreadExchangeStreamCaptureMode, 999);
-  *mode = 0;
+  if (*mode < 0 || *mode > 2) return INVALID_VALUE;
+  std::swap(*mode, emu::threadCaptureMode());
   return OK;
 }
 
@@ -948,7 +971,9 @@ int cuGraphLaunch(void* exec, void* stream) {
   if (!emu::lives(exec, "graph exec")) return INVALID_VALUE;
   if (emu::stream(stream) == nullptr) return INVALID_HANDLE;
   auto* g = static_cast<emu::Graph*>(exec);
-  for (emu::Task& task : g->tasks)
+  emu::count("graph nodes", long(g->tasks.size()));
+  for (emu::Task& task : g->tasks) {
+    if (task.function && !emu::lives(task.function, "function")) return INVALID_HANDLE;
     for (emu::Range& r : task.ranges) {
       emu::Allocation* a = emu::find(r.p);
       if (a == nullptr || a->released || a->id != r.allocation) {
@@ -957,6 +982,7 @@ int cuGraphLaunch(void* exec, void* stream) {
         return ILLEGAL_ADDRESS;
       }
     }
+  }
   for (emu::Task& task : g->tasks)
     if (int status = submit(stream, task); status != OK) return status;
   return OK;
@@ -999,6 +1025,7 @@ static const std::map<int, const char*>& errorNames() {
       {905, "CUDA_ERROR_STREAM_CAPTURE_ISOLATION"},
       {906, "CUDA_ERROR_STREAM_CAPTURE_IMPLICIT"},
       {907, "CUDA_ERROR_CAPTURED_EVENT"},
+      {908, "CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD"},
       {999, "CUDA_ERROR_UNKNOWN"}};
   return names;
 }

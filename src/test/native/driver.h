@@ -26,6 +26,7 @@ void drainUntil(Stream* stream, uint64_t ticket);
 void drainBlocking();
 void endCapture(Graph* graph);
 
+const char* deviceName();
 size_t totalMemory();
 size_t usedMemory();
 

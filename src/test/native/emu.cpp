@@ -32,6 +32,7 @@ struct State {
   long failIn = 0;
   size_t memory = size_t(8) << 30;
   size_t used = 0;
+  std::string name = "Emulated CUDA device";
   uint64_t nextAllocation = 1;
   bool poisoned = false;
   bool eager = false;
@@ -420,9 +421,18 @@ bool capturing(void* handle) {
   return true;
 }
 
+int& threadCaptureMode() {
+  thread_local int mode = 0;
+  return mode;
+}
+
 bool unsafeInCapture() {
+  if (threadCaptureMode() == 2) return false;
   for (Stream* each : state().streams)
     if (each->capture && each->captureMode != 2) {
+      bool own = each->captureThread == std::this_thread::get_id();
+      bool global = each->captureMode == 0 && threadCaptureMode() == 0;
+      if (!own && !global) continue;
       say("not permitted while a stream is capturing");
       each->capture->invalid = true;
       return true;
@@ -438,6 +448,7 @@ void endCapture(Graph* graph) {
     }
 }
 
+const char* deviceName() { return state().name.c_str(); }
 size_t totalMemory() { return state().memory; }
 size_t usedMemory() { return state().used; }
 
@@ -485,7 +496,7 @@ long secateurEmuCount(const char* name) {
   return it == emu::state().counts.end() ? 0 : it->second;
 }
 
-/// Forgets counts, injected failures and an illegal access; live objects stay.
+/// Forgets counts, injected failures, an illegal access and the device's name; live objects stay.
 void secateurEmuReset() {
   std::lock_guard<std::recursive_mutex> guard(emu::mutex());
   auto& s = emu::state();
@@ -494,12 +505,18 @@ void secateurEmuReset() {
   s.poisoned = false;
   s.lastMessage.clear();
   s.memory = size_t(8) << 30;
+  s.name = emu::State().name;
 }
 
 void secateurEmuFail(const char* api, long nth) {
   std::lock_guard<std::recursive_mutex> guard(emu::mutex());
   emu::state().failApi = api;
   emu::state().failIn = nth;
+}
+
+void secateurEmuName(const char* name) {
+  std::lock_guard<std::recursive_mutex> guard(emu::mutex());
+  emu::state().name = name;
 }
 
 void secateurEmuMemory(unsigned long long bytes) {

@@ -10,6 +10,7 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace emu {
@@ -45,6 +46,7 @@ struct Range {
 struct Task {
   std::function<void()> run;
   std::vector<Range> ranges;
+  void* function = nullptr;  // the kernel, whose module must be loaded as long as a graph holds it
 };
 
 struct Graph {
@@ -62,6 +64,7 @@ struct Stream {
   Graph* capture = nullptr;
   bool captureOrigin = false;
   int captureMode = 0;
+  std::thread::id captureThread;
 };
 
 /// The stream behind a handle; null handles mean the null stream. nullptr if dead or unknown.
@@ -75,8 +78,12 @@ void drain(Stream* stream);
 void drainAll();
 
 /// Whether a call that may not happen during capture is made during one; invalidates the capture.
+/// The latter is for calls that are only potentially unsafe: whether they are permitted depends on
+/// the mode in which a capture began and on the calling thread's own mode.
 bool capturing(void* stream);
 bool unsafeInCapture();
+/// The calling thread's mode for unsafeInCapture: 0 global, 1 thread local, 2 relaxed.
+int& threadCaptureMode();
 
 /// Whether [p, p + bytes) lies in ONE live device allocation and p is aligned; says what is wrong.
 bool device(const void* p, size_t bytes, size_t align, const char* what);

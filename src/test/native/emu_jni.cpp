@@ -8,6 +8,7 @@ int secateurEmuLiveObjects(char* text, int size);
 long secateurEmuCount(const char* name);
 void secateurEmuReset();
 void secateurEmuFail(const char* api, long nth);
+void secateurEmuName(const char* name);
 void secateurEmuMemory(unsigned long long bytes);
 int secateurEmuLastMessage(char* text, int size);
 
@@ -41,6 +42,11 @@ JNIEXPORT void JNICALL Java_dev_secateur_device_cuda_EmulatedCuda_fail(JNIEnv* e
 JNIEXPORT void JNICALL Java_dev_secateur_device_cuda_EmulatedCuda_memory(JNIEnv*, jclass,
                                                                          jlong bytes) {
   secateurEmuMemory(static_cast<unsigned long long>(bytes));
+}
+
+JNIEXPORT void JNICALL Java_dev_secateur_device_cuda_EmulatedCuda_name(JNIEnv* env, jclass,
+                                                                       jstring name) {
+  secateurEmuName(text(env, name).c_str());
 }
 
 JNIEXPORT jstring JNICALL Java_dev_secateur_device_cuda_EmulatedCuda_lastMessage(JNIEnv* env,

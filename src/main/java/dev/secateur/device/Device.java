@@ -74,6 +74,17 @@ public interface Device extends AutoCloseable {
 
   void synchronize();
 
+  /**
+   * One kernel that runs all of them in order, with the results of launching each. A device may
+   * prepare the whole at its second launch and enqueue it at once from then on; it then takes the
+   * kernels as they are at that time.
+   *
+   * @param kernels of this device; what they read and write may change between launches, where it
+   *     lies may not
+   * @param arena holds what the device prepares; once it is closed the kernel must not be launched
+   */
+  Kernel sequence(List<Kernel> kernels, Arena arena);
+
   /** Layers of networks beyond plain chains of convolutions. */
   VisionKernels vision();
 
@@ -174,7 +185,7 @@ public interface Device extends AutoCloseable {
 
   /**
    * Softmax cross-entropy of logits (N,K) with labels I32 (N); a label below 0 marks a row that
-   * does not count (padding of the last batch).
+   * does not count (padding of the last batch). Labels are below K: who uploads them sees to that.
    *
    * @param smoothing target is (1 - smoothing) one-hot + smoothing / K
    * @param metrics F64 (4), added to: summed loss, top-1 hits, top-5 hits, rows counted
@@ -218,7 +229,10 @@ public interface Device extends AutoCloseable {
 
   // ---- pruning and PLS -------------------------------------------------------------------------
 
-  /** y = x with axis {@code axis} reduced to the listed indices (I32, ascending); PLAIN. */
+  /**
+   * y = x with axis {@code axis} reduced to the listed indices (I32, ascending, below the axis'
+   * length: who makes the list sees to that); PLAIN.
+   */
   Kernel gather(Tensor x, int axis, Tensor indices, Tensor y);
 
   /**
@@ -251,7 +265,7 @@ public interface Device extends AutoCloseable {
    * 0 does not count: its out is 0. Within the batch sums may be in single precision.
    *
    * @param x F32 (n,p); out likewise
-   * @param labels I32 (n), below q
+   * @param labels I32 (n), below q: who uploads them sees to that
    * @param shift F32 (p)
    * @param sums F64 (q,p), counts F64 (q), squares F64 (p)
    */

@@ -20,9 +20,9 @@ import java.util.Set;
 /**
  * A network compiled for inference at one batch size: batch norm folded into the convolution before
  * it, bias, residual add and ReLU fused behind it, activations sharing memory as soon as their last
- * reader has run. {@link #run} only launches kernels. The parameters are those at compile time, in
- * the device's type of activations. Logits and pooled features are in single precision whatever
- * that type is.
+ * reader has run. {@link #run} only launches kernels, as one {@link Device#sequence}. The
+ * parameters are those at compile time, in the device's type of activations. Logits and pooled
+ * features are in single precision whatever that type is.
  */
 public final class InferenceProgram implements AutoCloseable {
   private final Network net;
@@ -45,6 +45,7 @@ public final class InferenceProgram implements AutoCloseable {
   private final ForwardKernels forward;
   private final Map<String, Integer> readsLeft = new HashMap<>();
   private final Tensor output;
+  private final Kernel all;
 
   /** A convolution or batch norm with what follows it. */
   private record Fused(
@@ -85,6 +86,7 @@ public final class InferenceProgram implements AutoCloseable {
       }
     }
     this.output = single(values.get(graph.output().name()));
+    this.all = device.sequence(kernels, arena);
     device.synchronize();
   }
 
@@ -121,9 +123,7 @@ public final class InferenceProgram implements AutoCloseable {
 
   /** Enqueues one forward pass. */
   public void run() {
-    for (Kernel k : kernels) {
-      k.launch();
-    }
+    all.launch();
   }
 
   /** The kernels, for a profile. */

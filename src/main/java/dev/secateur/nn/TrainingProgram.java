@@ -51,8 +51,8 @@ public final class TrainingProgram implements AutoCloseable {
   private final Tensor gradients;
   private final Optional<Mixed> mixed;
   private final Kernel clearMetrics;
-  private final List<Kernel> kernels = new ArrayList<>();
-  private final Kernel update;
+  private final Kernel pass;
+  private final Kernel step;
 
   private final Map<String, Tensor> values = new HashMap<>();
 
@@ -111,6 +111,7 @@ public final class TrainingProgram implements AutoCloseable {
         emit(nodes.get(i));
       }
     }
+    List<Kernel> kernels = new ArrayList<>();
     List<Tensor> filters = filters();
     mixed.ifPresent(m -> kernels.add(m.kernels().pack(net.flat(), filters, m.weights(), arena)));
     nodes.stream().map(n -> forward.get(n.name())).filter(k -> k != null).forEach(kernels::add);
@@ -121,7 +122,10 @@ public final class TrainingProgram implements AutoCloseable {
             kernels.add(
                 m.kernels()
                     .unpack(m.gradients(), net.flat(), filters, gradients, m.state(), arena)));
-    this.update = update(sgd, arena.floats(net.flat().elements()));
+    this.pass = device.sequence(kernels, arena);
+    List<Kernel> whole = new ArrayList<>(kernels);
+    whole.add(update(sgd, arena.floats(net.flat().elements())));
+    this.step = device.sequence(whole, arena);
     device.synchronize();
   }
 
@@ -257,15 +261,12 @@ public final class TrainingProgram implements AutoCloseable {
 
   /** Enqueues forward, loss and backward, without changing trainable parameters. */
   public void backpropagate() {
-    for (Kernel k : kernels) {
-      k.launch();
-    }
+    pass.launch();
   }
 
   /** Enqueues a whole training step. */
   public void step() {
-    backpropagate();
-    update.launch();
+    step.launch();
   }
 
   @Override

@@ -1,5 +1,6 @@
 package dev.secateur.train;
 
+import dev.secateur.SecateurException;
 import dev.secateur.data.Dataset;
 import dev.secateur.device.Device;
 import dev.secateur.device.HostBuffer;
@@ -143,6 +144,8 @@ public final class BatchFeed implements AutoCloseable {
   /**
    * Enqueues the next batch's upload and returns its rows that count, which come first; 0 at the
    * end. Images that cannot be read have no row.
+   *
+   * @throws SecateurException for a label that is not below the data's number of classes
    */
   public int next() {
     int rows = 0;
@@ -153,6 +156,7 @@ public final class BatchFeed implements AutoCloseable {
       Slot s = slots[turn % SLOTS];
       s.filling()[0].join();
       int taken = Math.min(batch, images - done);
+      checkLabels(s, taken);
       rows = closeRanks(s, taken);
       if (rows > 0) {
         device.upload(s.pixels(), pixels);
@@ -170,6 +174,24 @@ public final class BatchFeed implements AutoCloseable {
     int[] out = new int[batch];
     slots[(turn + SLOTS - 1) % SLOTS].labels().bytes().asIntBuffer().get(out);
     return out;
+  }
+
+  /** Neither device looks at labels that are too large: one gives an error, the other NaN. */
+  private void checkLabels(Slot s, int taken) {
+    int classes = data.classNames().size();
+    ByteBuffer label = s.labels().bytes();
+    for (int i = 0; i < taken; i++) {
+      if (label.getInt(4 * i) >= classes) {
+        throw new SecateurException(
+            "image "
+                + order[done + i]
+                + " has label "
+                + label.getInt(4 * i)
+                + "; expected 0 to "
+                + (classes - 1)
+                + ", as there are classes");
+      }
+    }
   }
 
   /**

@@ -1,7 +1,9 @@
 package dev.secateur.train;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import dev.secateur.SecateurException;
 import dev.secateur.data.Dataset;
 import dev.secateur.device.Arena;
 import dev.secateur.device.Device;
@@ -13,6 +15,7 @@ import dev.secateur.tensor.Tensor;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
@@ -20,7 +23,7 @@ import org.junit.jupiter.api.Test;
 class BatchFeedTest {
 
   /** Ten images of two pixels, of which some cannot be read. */
-  private record Numbers(Set<Integer> unreadable) implements Dataset {
+  private record Numbers(Set<Integer> unreadable, int classes) implements Dataset {
     @Override
     public int size() {
       return 10;
@@ -43,7 +46,7 @@ class BatchFeedTest {
 
     @Override
     public List<String> classNames() {
-      return List.of();
+      return Collections.nCopies(classes, "number");
     }
 
     @Override
@@ -69,7 +72,7 @@ class BatchFeedTest {
       Tensor labels = arena.allocate(Shape.of(4), DType.I32, Layout.PLAIN);
       Tensor floats = arena.allocate(pixels.shape(), DType.F32, Layout.PLAIN);
       try (BatchFeed feed =
-          new BatchFeed(device, new Numbers(unreadable), pixels, labels, Integer.MAX_VALUE)) {
+          new BatchFeed(device, new Numbers(unreadable, 20), pixels, labels, Integer.MAX_VALUE)) {
         for (int rows = feed.next(); rows > 0; rows = feed.next()) {
           device.copy(pixels, floats).launch();
           float[] p = device.downloadFloats(floats);
@@ -84,6 +87,21 @@ class BatchFeedTest {
       }
     }
     return out;
+  }
+
+  @Test
+  void aLabelBeyondTheClassesNeverReachesTheDevice() {
+    try (Device device = Devices.open("cpu");
+        Arena arena = device.newArena()) {
+      Tensor pixels = arena.allocate(Shape.of(4, 1, 1, 2), DType.U8, Layout.PLAIN);
+      Tensor labels = arena.allocate(Shape.of(4), DType.I32, Layout.PLAIN);
+      try (BatchFeed feed = new BatchFeed(device, new Numbers(Set.of(5), 16), pixels, labels, 10)) {
+        assertEquals(4, feed.next());
+        SecateurException e = assertThrows(SecateurException.class, feed::next);
+        assertEquals(
+            "image 6 has label 16; expected 0 to 15, as there are classes", e.getMessage());
+      }
+    }
   }
 
   /** The labels, -1 where there is none. */

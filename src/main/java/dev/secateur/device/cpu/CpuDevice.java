@@ -106,6 +106,11 @@ public final class CpuDevice implements Device {
   public void synchronize() {}
 
   @Override
+  public Kernel sequence(List<Kernel> kernels, Arena arena) {
+    return Kernel.each(kernels);
+  }
+
+  @Override
   public VisionKernels vision() {
     return vision;
   }

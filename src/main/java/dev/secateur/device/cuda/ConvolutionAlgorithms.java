@@ -1,24 +1,32 @@
 package dev.secateur.device.cuda;
 
+import static jcuda.driver.JCudaDriver.cuMemsetD8Async;
 import static jcuda.jcudnn.JCudnn.*;
 
+import dev.secateur.SecateurException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
-import java.util.function.ToIntBiFunction;
+import java.util.function.Supplier;
+import java.util.stream.Stream;
 import jcuda.jcudnn.cudnnConvolutionBwdDataAlgoPerf;
 import jcuda.jcudnn.cudnnConvolutionBwdFilterAlgoPerf;
-import jcuda.jcudnn.cudnnConvolutionDescriptor;
 import jcuda.jcudnn.cudnnConvolutionFwdAlgoPerf;
 import jcuda.jcudnn.cudnnDeterminism;
-import jcuda.jcudnn.cudnnFilterDescriptor;
+import jcuda.jcudnn.cudnnHandle;
 import jcuda.jcudnn.cudnnMathType;
-import jcuda.jcudnn.cudnnTensorDescriptor;
 
 /**
- * Chooses a convolution's algorithm by cuDNN's heuristics: the fastest whose results do not change
- * from run to run and whose workspace keeps within a limit. Nothing runs on the GPU.
+ * Chooses a convolution's algorithm: the fastest whose results do not change from run to run and
+ * whose workspace keeps within a limit.
+ *
+ * <p>The fastest is measured once for each shape on each kind of GPU (cudnnFindConvolution...Ex, on
+ * memory of its own) and kept in an {@link AlgorithmCache}: the same cache gives the same choices
+ * and so the same results. Where there is only one candidate, or no memory to measure in, cuDNN's
+ * heuristics decide; with {@code -Dsecateur.cuda.search=heuristic} they always do, and the cache is
+ * neither read nor written.
  */
 final class ConvolutionAlgorithms {
   /** Bytes of workspace that one convolution may ask for. */
@@ -31,133 +39,213 @@ final class ConvolutionAlgorithms {
           + " bytes of workspace; raise -Dsecateur.cuda.workspace=BYTES";
 
   private static final int MOST = 16;
+  private final CudaContext context;
   private final Cudnn cudnn;
+  private final String libraries;
+  private final Optional<AlgorithmCache> cache;
 
-  ConvolutionAlgorithms(Cudnn cudnn) {
+  /**
+   * @throws SecateurException if secateur.cuda.search has another value
+   */
+  ConvolutionAlgorithms(CudaContext context, Cudnn cudnn) {
+    this.context = context;
     this.cudnn = cudnn;
+    this.libraries =
+        " limit=" + LIMIT + " cudnn=" + Cudnn.version() + " driver=" + CudaContext.driverVersion();
+    String search = System.getProperty("secateur.cuda.search", "measure");
+    this.cache =
+        switch (search) {
+          case "measure" ->
+              Optional.of(AlgorithmCache.of(context.name() + " sm" + context.capability()));
+          case "heuristic" -> Optional.empty();
+          default ->
+              throw new SecateurException(
+                  "-Dsecateur.cuda.search=" + search + "; expected measure or heuristic");
+        };
+  }
+
+  /** What is computed: y, the gradient of x, or the gradient of w. */
+  enum Pass {
+    FORWARD,
+    DATA,
+    WEIGHTS
   }
 
   /** An algorithm's number and its workspace in bytes. */
   record Choice(int algorithm, long bytes) {}
 
-  private record Offer(int algorithm, int status, boolean deterministic, int math) {}
-
-  /**
-   * @param math of {@link cudnnMathType}, as in {@code conv}
-   */
-  Optional<Choice> forward(
-      cudnnTensorDescriptor x,
-      cudnnFilterDescriptor w,
-      cudnnConvolutionDescriptor conv,
-      cudnnTensorDescriptor y,
-      int math) {
-    cudnnConvolutionFwdAlgoPerf[] found = new cudnnConvolutionFwdAlgoPerf[MOST];
-    for (int i = 0; i < MOST; i++) {
-      found[i] = new cudnnConvolutionFwdAlgoPerf();
+  private record Offer(int algorithm, int status, int determinism, int math) {
+    boolean varies() {
+      return determinism != cudnnDeterminism.CUDNN_DETERMINISTIC;
     }
-    int[] count = new int[1];
-    int status =
-        cudnnGetConvolutionForwardAlgorithm_v7(cudnn.handle(), x, w, conv, y, MOST, count, found);
-    if (Status.cudnnCannot(status)) {
+  }
+
+  private record Answer(int status, String call, List<Offer> offers) {}
+
+  /** Memory to measure in. */
+  private record Scratch(
+      DevicePointer x, DevicePointer w, DevicePointer y, DevicePointer space, long bytes) {}
+
+  /** Empty where cuDNN has no algorithm at all or none within the limit. */
+  Optional<Choice> choose(Pass pass, ConvolutionProblem p) {
+    String key = pass + " " + p.key() + libraries;
+    Optional<Choice> known = cache.flatMap(c -> c.get(key)).flatMap(a -> within(pass, p, a));
+    if (known.isPresent()) {
+      return known;
+    }
+    Answer guess = ask(pass, p, Optional.empty());
+    if (Status.cudnnCannot(guess.status())) {
       return Optional.empty();
     }
-    Status.cudnn(status, "cudnnGetConvolutionForwardAlgorithm_v7");
-    List<Offer> offers = new ArrayList<>();
-    for (int i = 0; i < count[0]; i++) {
-      var f = found[i];
-      offers.add(new Offer(f.algo, f.status, deterministic(f.determinism), f.mathType));
+    Status.cudnn(guess.status(), "choosing a convolution's algorithm (" + guess.call() + ")");
+    List<Choice> candidates = usable(pass, p, guess);
+    if (cache.isPresent() && candidates.size() > 1) {
+      Optional<Choice> best = measure(pass, p, candidates);
+      Optional<Choice> kept =
+          best.map(b -> cache.get().put(key, b.algorithm())).flatMap(a -> within(pass, p, a));
+      return kept.or(() -> best).or(() -> Optional.of(candidates.get(0)));
     }
-    return choose(
-        offers,
-        math,
-        (a, bytes) ->
-            cudnnGetConvolutionForwardWorkspaceSize(cudnn.handle(), x, w, conv, y, a, bytes));
+    return candidates.stream().findFirst();
   }
 
-  Optional<Choice> backwardData(
-      cudnnFilterDescriptor w,
-      cudnnTensorDescriptor dy,
-      cudnnConvolutionDescriptor conv,
-      cudnnTensorDescriptor dx,
-      int math) {
-    cudnnConvolutionBwdDataAlgoPerf[] found = new cudnnConvolutionBwdDataAlgoPerf[MOST];
-    for (int i = 0; i < MOST; i++) {
-      found[i] = new cudnnConvolutionBwdDataAlgoPerf();
-    }
-    int[] count = new int[1];
+  /** In cuDNN's order, the fastest first, but what changes from run to run last. */
+  private List<Choice> usable(Pass pass, ConvolutionProblem p, Answer answer) {
+    return answer.offers().stream()
+        .filter(o -> o.status() == 0 && allowed(o.math(), p.math()))
+        .sorted(Comparator.comparing(Offer::varies))
+        .map(o -> within(pass, p, o.algorithm()))
+        .flatMap(Optional::stream)
+        .distinct()
+        .toList();
+  }
+
+  private static boolean allowed(int math, int wanted) {
+    return wanted != cudnnMathType.CUDNN_FMA_MATH
+        || math == cudnnMathType.CUDNN_FMA_MATH
+        || math == cudnnMathType.CUDNN_DEFAULT_MATH;
+  }
+
+  /** An algorithm with its workspace, where cuDNN can run it within the limit. */
+  private Optional<Choice> within(Pass pass, ConvolutionProblem p, int a) {
+    long[] bytes = new long[1];
+    cudnnHandle h = cudnn.handle();
     int status =
-        cudnnGetConvolutionBackwardDataAlgorithm_v7(
-            cudnn.handle(), w, dy, conv, dx, MOST, count, found);
-    if (Status.cudnnCannot(status)) {
-      return Optional.empty();
-    }
-    Status.cudnn(status, "cudnnGetConvolutionBackwardDataAlgorithm_v7");
-    List<Offer> offers = new ArrayList<>();
-    for (int i = 0; i < count[0]; i++) {
-      var f = found[i];
-      offers.add(new Offer(f.algo, f.status, deterministic(f.determinism), f.mathType));
-    }
-    return choose(
-        offers,
-        math,
-        (a, bytes) ->
-            cudnnGetConvolutionBackwardDataWorkspaceSize(
-                cudnn.handle(), w, dy, conv, dx, a, bytes));
+        switch (pass) {
+          case FORWARD ->
+              cudnnGetConvolutionForwardWorkspaceSize(h, p.x(), p.w(), p.conv(), p.y(), a, bytes);
+          case DATA ->
+              cudnnGetConvolutionBackwardDataWorkspaceSize(
+                  h, p.w(), p.y(), p.conv(), p.x(), a, bytes);
+          case WEIGHTS ->
+              cudnnGetConvolutionBackwardFilterWorkspaceSize(
+                  h, p.x(), p.y(), p.conv(), p.w(), a, bytes);
+        };
+    return status == 0 && bytes[0] <= LIMIT
+        ? Optional.of(new Choice(a, bytes[0]))
+        : Optional.empty();
   }
 
-  Optional<Choice> backwardFilter(
-      cudnnTensorDescriptor x,
-      cudnnTensorDescriptor dy,
-      cudnnConvolutionDescriptor conv,
-      cudnnFilterDescriptor dw,
-      int math) {
-    cudnnConvolutionBwdFilterAlgoPerf[] found = new cudnnConvolutionBwdFilterAlgoPerf[MOST];
-    for (int i = 0; i < MOST; i++) {
-      found[i] = new cudnnConvolutionBwdFilterAlgoPerf();
-    }
-    int[] count = new int[1];
-    int status =
-        cudnnGetConvolutionBackwardFilterAlgorithm_v7(
-            cudnn.handle(), x, dy, conv, dw, MOST, count, found);
-    if (Status.cudnnCannot(status)) {
-      return Optional.empty();
-    }
-    Status.cudnn(status, "cudnnGetConvolutionBackwardFilterAlgorithm_v7");
-    List<Offer> offers = new ArrayList<>();
-    for (int i = 0; i < count[0]; i++) {
-      var f = found[i];
-      offers.add(new Offer(f.algo, f.status, deterministic(f.determinism), f.mathType));
-    }
-    return choose(
-        offers,
-        math,
-        (a, bytes) ->
-            cudnnGetConvolutionBackwardFilterWorkspaceSize(
-                cudnn.handle(), x, dy, conv, dw, a, bytes));
-  }
-
-  private static boolean deterministic(int determinism) {
-    return determinism == cudnnDeterminism.CUDNN_DETERMINISTIC;
-  }
-
-  /** The offers are in cuDNN's order, the fastest first; sorting keeps it. */
-  private static Optional<Choice> choose(
-      List<Offer> offers, int math, ToIntBiFunction<Integer, long[]> workspace) {
-    List<Offer> order = new ArrayList<>(offers);
-    order.sort(Comparator.comparing(o -> !o.deterministic()));
-    for (Offer o : order) {
-      boolean allowed =
-          math != cudnnMathType.CUDNN_FMA_MATH
-              || o.math() == cudnnMathType.CUDNN_FMA_MATH
-              || o.math() == cudnnMathType.CUDNN_DEFAULT_MATH;
-      long[] bytes = new long[1];
-      if (o.status() == 0
-          && allowed
-          && workspace.applyAsInt(o.algorithm(), bytes) == 0
-          && bytes[0] <= LIMIT) {
-        return Optional.of(new Choice(o.algorithm(), bytes[0]));
+  /** The best by the clock; empty where it cannot be measured. */
+  private Optional<Choice> measure(Pass pass, ConvolutionProblem p, List<Choice> candidates) {
+    long space = candidates.stream().mapToLong(Choice::bytes).max().orElse(0);
+    List<DevicePointer> taken = new ArrayList<>();
+    try {
+      for (long bytes : new long[] {p.xm().bytes(), p.wm().bytes(), p.ym().bytes(), space}) {
+        DevicePointer d = context.allocate(Math.max(1, bytes));
+        taken.add(d);
+        Status.driver(
+            cuMemsetD8Async(d, (byte) 0, Math.max(1, bytes), context.stream()),
+            "clearing memory to measure in");
       }
+      Scratch s = new Scratch(taken.get(0), taken.get(1), taken.get(2), taken.get(3), space);
+      Answer answer = ask(pass, p, Optional.of(s));
+      return answer.status() == 0 ? usable(pass, p, answer).stream().findFirst() : Optional.empty();
+    } catch (SecateurException | ArrayIndexOutOfBoundsException e) {
+      // no memory; or cuDNN failed and left the count, which JCuda reads all the same, unset
+      return Optional.empty();
+    } finally {
+      taken.forEach(context::free);
     }
-    return Optional.empty();
+  }
+
+  /** By measurement where there is memory for it, else by heuristics. */
+  private Answer ask(Pass pass, ConvolutionProblem p, Optional<Scratch> scratch) {
+    cudnnHandle h = cudnn.handle();
+    int[] n = new int[1];
+    return switch (pass) {
+      case FORWARD -> {
+        var found = filled(cudnnConvolutionFwdAlgoPerf::new, new cudnnConvolutionFwdAlgoPerf[MOST]);
+        int status =
+            scratch
+                .map(
+                    s ->
+                        cudnnFindConvolutionForwardAlgorithmEx(
+                            h, p.x(), s.x(), p.w(), s.w(), p.conv(), p.y(), s.y(), MOST, n, found,
+                            s.space(), s.bytes()))
+                .orElseGet(
+                    () ->
+                        cudnnGetConvolutionForwardAlgorithm_v7(
+                            h, p.x(), p.w(), p.conv(), p.y(), MOST, n, found));
+        yield new Answer(
+            status,
+            "cudnnGetConvolutionForwardAlgorithm_v7",
+            first(found, n[0])
+                .map(f -> new Offer(f.algo, f.status, f.determinism, f.mathType))
+                .toList());
+      }
+      case DATA -> {
+        var found =
+            filled(cudnnConvolutionBwdDataAlgoPerf::new, new cudnnConvolutionBwdDataAlgoPerf[MOST]);
+        int status =
+            scratch
+                .map(
+                    s ->
+                        cudnnFindConvolutionBackwardDataAlgorithmEx(
+                            h, p.w(), s.w(), p.y(), s.y(), p.conv(), p.x(), s.x(), MOST, n, found,
+                            s.space(), s.bytes()))
+                .orElseGet(
+                    () ->
+                        cudnnGetConvolutionBackwardDataAlgorithm_v7(
+                            h, p.w(), p.y(), p.conv(), p.x(), MOST, n, found));
+        yield new Answer(
+            status,
+            "cudnnGetConvolutionBackwardDataAlgorithm_v7",
+            first(found, n[0])
+                .map(f -> new Offer(f.algo, f.status, f.determinism, f.mathType))
+                .toList());
+      }
+      case WEIGHTS -> {
+        var found =
+            filled(
+                cudnnConvolutionBwdFilterAlgoPerf::new,
+                new cudnnConvolutionBwdFilterAlgoPerf[MOST]);
+        int status =
+            scratch
+                .map(
+                    s ->
+                        cudnnFindConvolutionBackwardFilterAlgorithmEx(
+                            h, p.x(), s.x(), p.y(), s.y(), p.conv(), p.w(), s.w(), MOST, n, found,
+                            s.space(), s.bytes()))
+                .orElseGet(
+                    () ->
+                        cudnnGetConvolutionBackwardFilterAlgorithm_v7(
+                            h, p.x(), p.y(), p.conv(), p.w(), MOST, n, found));
+        yield new Answer(
+            status,
+            "cudnnGetConvolutionBackwardFilterAlgorithm_v7",
+            first(found, n[0])
+                .map(f -> new Offer(f.algo, f.status, f.determinism, f.mathType))
+                .toList());
+      }
+    };
+  }
+
+  private static <P> P[] filled(Supplier<P> one, P[] all) {
+    Arrays.setAll(all, i -> one.get());
+    return all;
+  }
+
+  private static <P> Stream<P> first(P[] found, int n) {
+    return Arrays.stream(found, 0, n);
   }
 }

@@ -16,6 +16,7 @@ final class CudaArena implements Arena {
   private final CudaContext context;
   private final Consumer<CudaArena> onClose;
   private final List<CudaBuffer> buffers = new ArrayList<>();
+  private final List<Runnable> beforeFreeing = new ArrayList<>();
   private long bytes;
   private boolean closed;
 
@@ -46,10 +47,20 @@ final class CudaArena implements Arena {
     return bytes;
   }
 
+  /** Runs when the arena is closed, while its memory is still there. */
+  void onClose(Runnable r) {
+    if (closed) {
+      throw new IllegalStateException("the arena is closed");
+    }
+    beforeFreeing.add(r);
+  }
+
   @Override
   public void close() {
     if (!closed) {
       closed = true;
+      beforeFreeing.forEach(Runnable::run);
+      beforeFreeing.clear();
       buffers.forEach(b -> b.free(context));
       buffers.clear();
       bytes = 0;

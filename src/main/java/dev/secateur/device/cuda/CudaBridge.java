@@ -1,5 +1,6 @@
 package dev.secateur.device.cuda;
 
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -16,16 +17,16 @@ import java.util.Optional;
 record CudaBridge(Path folder) {
   static final String SCRIPT = "scripts/build-cuda13-bridge";
 
+  /** What the script writes into the file "version": raised whenever it bridges other functions. */
+  static final String VERSION = "2";
+
   /** In SECATEUR_CUDA_BRIDGE, or where the script puts it unless told. */
   static CudaBridge of(Map<String, String> environment) {
     String own = environment.getOrDefault("SECATEUR_CUDA_BRIDGE", "");
     if (!own.isEmpty()) {
       return new CudaBridge(Path.of(own));
     }
-    String cache = environment.getOrDefault("XDG_CACHE_HOME", "");
-    Path base =
-        cache.isEmpty() ? Path.of(environment.getOrDefault("HOME", "."), ".cache") : Path.of(cache);
-    return new CudaBridge(base.resolve("secateur").resolve("cuda13-bridge"));
+    return new CudaBridge(CacheFolder.of(environment).resolve("cuda13-bridge"));
   }
 
   /** CUDA 13's library, where it is the one that would have to serve. */
@@ -34,12 +35,31 @@ record CudaBridge(Path folder) {
     return needed ? locator.find(l.successors().get(l.successors().size() - 1)) : Optional.empty();
   }
 
-  /** The bridge's library, where it serves: CUDA 13's is there, the one asked for is not. */
+  /**
+   * The bridge's library, where it serves: CUDA 13's is there, the one asked for is not, and the
+   * bridge has the functions that are called now.
+   */
   Optional<Path> library(LibraryLocator locator, CudaLibrary l) {
-    Path file = folder.resolve(l.soname());
-    return successor(locator, l).isPresent() && Files.exists(file)
-        ? Optional.of(file)
+    return successor(locator, l).isPresent() && built(l) && version().equals(VERSION)
+        ? Optional.of(file(l))
         : Optional.empty();
+  }
+
+  /** Whether there is a library, of any version. */
+  boolean built(CudaLibrary l) {
+    return Files.exists(file(l));
+  }
+
+  private Path file(CudaLibrary l) {
+    return folder.resolve(l.soname());
+  }
+
+  private String version() {
+    try {
+      return Files.readString(folder.resolve("version")).strip();
+    } catch (IOException e) {
+      return ""; // built before there were versions, or half built
+    }
   }
 
   /** What is loaded before the bridge's library, in this order. */

@@ -6,7 +6,10 @@ import dev.secateur.SecateurException;
 import dev.secateur.device.Kernel;
 import dev.secateur.tensor.Tensor;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
+import java.util.Set;
 import jcuda.driver.CUcontext;
 import jcuda.driver.CUdevice;
 import jcuda.driver.CUdevice_attribute;
@@ -31,6 +34,7 @@ final class CudaContext {
   private final CUstream copies = new CUstream();
   private final boolean pools;
   private final int processors;
+  private Optional<Set<CudaBuffer>> launched = Optional.empty();
   private boolean closed;
 
   /**
@@ -59,6 +63,13 @@ final class CudaContext {
     int[] count = new int[1];
     Status.driver(cuDeviceGetCount(count), "cuDeviceGetCount");
     return count[0];
+  }
+
+  /** The newest CUDA that the driver serves, such as 12.6. */
+  static String driverVersion() {
+    int[] v = new int[1];
+    Status.driver(cuDriverGetVersion(v), "asking the driver's version (cuDriverGetVersion)");
+    return v[0] / 1000 + "." + v[0] / 10 % 100;
   }
 
   /** Makes the context current in the calling thread. */
@@ -99,8 +110,24 @@ final class CudaContext {
       for (CudaBuffer b : buffers) {
         b.requireOpen();
       }
+      launched.ifPresent(all -> all.addAll(Arrays.asList(buffers)));
       enqueue.run();
     };
+  }
+
+  /** Launches kernels and gathers the memory that they work on in {@code buffers}. */
+  void launch(Kernel kernels, Set<CudaBuffer> buffers) {
+    launched = Optional.of(buffers);
+    try {
+      kernels.launch();
+    } finally {
+      launched = Optional.empty();
+    }
+  }
+
+  /** Whether kernels are being launched by {@link #launch}. */
+  boolean gathering() {
+    return launched.isPresent();
   }
 
   void synchronize() {
@@ -172,20 +199,31 @@ final class CudaContext {
 
   // ---- the GPU in words ------------------------------------------------------------------------
 
-  String description() {
+  /** As NVIDIA names it. */
+  String name() {
     byte[] name = new byte[256];
-    long[] memory = new long[1];
     Status.driver(cuDeviceGetName(name, name.length, device), "cuDeviceGetName");
-    Status.driver(cuDeviceTotalMem(memory, device), "cuDeviceTotalMem");
     int length = 0;
     while (length < name.length && name[length] != 0) {
       length++;
     }
-    return new String(name, 0, length, StandardCharsets.UTF_8)
+    return new String(name, 0, length, StandardCharsets.UTF_8);
+  }
+
+  /** The compute capability times ten. */
+  int capability() {
+    return 10 * attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)
+        + attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
+  }
+
+  String description() {
+    long[] memory = new long[1];
+    Status.driver(cuDeviceTotalMem(memory, device), "cuDeviceTotalMem");
+    return name()
         + ", compute capability "
-        + attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)
+        + capability() / 10
         + "."
-        + attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)
+        + capability() % 10
         + ", "
         + memory[0] / (1 << 20)
         + " MiB";

@@ -25,13 +25,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import jcuda.driver.JCudaDriver;
 
 /**
  * An NVIDIA GPU: layers by cuDNN, matrices by cuBLAS and cuSolver, the rest by our own kernels, all
  * on one stream. In single precision activations are N, C, H, W. For tensor cores (TF32, FP16,
  * BF16) they are N, H, W, C and filters K, R, S, C, which is how those read them: cuDNN would turn
- * N, C, H, W around before and after every convolution.
+ * N, C, H, W around before and after every convolution. {@link #sequence} makes a CUDA graph,
+ * unless {@code -Dsecateur.cuda.graphs=false} is given.
  */
 public final class CudaDevice implements Device {
   private final Precision precision;
@@ -39,6 +39,7 @@ public final class CudaDevice implements Device {
   private final Set<CudaArena> arenas = new HashSet<>();
   private final Set<CudaHostBuffer> hostBuffers = new HashSet<>();
   private final CudaContext context;
+  private final CudaGraphs graphs;
   private final CudaCopies copies;
   private final CudaPointwise pointwise;
   private final CudaMoves moves;
@@ -62,6 +63,7 @@ public final class CudaDevice implements Device {
       closers.push(copies::close);
       CudaWorkspace workspace = new CudaWorkspace(context);
       closers.push(workspace::close);
+      graphs = new CudaGraphs(context, workspace);
       CudaKernels kernels = new CudaKernels(context, workspace);
       closers.push(kernels::close);
       Cudnn cudnn = new Cudnn(context);
@@ -127,10 +129,8 @@ public final class CudaDevice implements Device {
   @Override
   public Map<String, String> versions() {
     context.enter();
-    int[] driver = new int[1];
-    Status.driver(JCudaDriver.cuDriverGetVersion(driver), "cuDriverGetVersion");
     Map<String, String> out = new LinkedHashMap<>();
-    out.put("CUDA driver", driver[0] / 1000 + "." + driver[0] / 10 % 100);
+    out.put("CUDA driver", CudaContext.driverVersion());
     out.put("cuDNN", Cudnn.version());
     out.put("cuBLAS", matrix.version());
     out.put("cuSolver", CudaEigen.version());
@@ -211,6 +211,11 @@ public final class CudaDevice implements Device {
   @Override
   public void synchronize() {
     context.synchronize();
+  }
+
+  @Override
+  public Kernel sequence(List<Kernel> kernels, Arena arena) {
+    return graphs.sequence(kernels, arena);
   }
 
   @Override

@@ -38,7 +38,7 @@ final class CudaLibraries {
         load(bridged.get(), l);
         continue;
       }
-      Path file = locator.find(l.soname()).orElseThrow(() -> missing(locator, l));
+      Path file = locator.find(l.soname()).orElseThrow(() -> missing(locator, bridge, l));
       l.companions().forEach(c -> locator.find(c).ifPresent(CudaLibraries::tryToLoad));
       load(file, l);
     }
@@ -63,17 +63,20 @@ final class CudaLibraries {
     }
   }
 
-  private static SecateurException missing(LibraryLocator locator, CudaLibrary l) {
-    return new SecateurException("no CUDA: " + l.name() + ": " + absence(locator, l));
+  private static SecateurException missing(
+      LibraryLocator locator, CudaBridge bridge, CudaLibrary l) {
+    return new SecateurException("no CUDA: " + l.name() + ": " + absence(locator, bridge, l));
   }
 
-  static String absence(LibraryLocator locator, CudaLibrary l) {
+  static String absence(LibraryLocator locator, CudaBridge bridge, CudaLibrary l) {
     Optional<Path> successor = CudaBridge.successor(locator, l);
     if (successor.isPresent()) {
       return l.soname()
           + " is missing, CUDA 13's "
           + successor.get()
-          + " serves through a bridge only: run "
+          + " serves through a bridge only"
+          + (bridge.built(l) ? ", and " + bridge.folder() + " has one of another version" : "")
+          + ": run "
           + CudaBridge.SCRIPT
           + ", or "
           + l.advice();
@@ -119,7 +122,7 @@ final class CudaLibraries {
       out.put(
           l.name(),
           file.map(f -> version.isEmpty() ? f.toString() : f + " (" + version + ")")
-              .orElseGet(() -> absence(locator, l)));
+              .orElseGet(() -> absence(locator, bridge, l)));
     }
     return out;
   }

@@ -20,7 +20,8 @@ import jcuda.runtime.cudaStream_t;
 
 /**
  * Products of matrices by cuBLAS, which takes columns first: a row-major matrix is its transpose
- * there, so C = A B is asked for as Cᵀ = Bᵀ Aᵀ.
+ * there, so C = A B is asked for as Cᵀ = Bᵀ Aᵀ. cuBLAS has its scratch memory from us: it would
+ * otherwise allocate some at a call, within a graph one for each.
  */
 final class CudaMatrix {
   private final CudaContext context;
@@ -28,6 +29,7 @@ final class CudaMatrix {
   private final CudaPointwise pointwise;
   private final Precision precision;
   private final cublasHandle handle = new cublasHandle();
+  private final DevicePointer workspace;
 
   /**
    * @param precision of linear layers; other products are in full precision
@@ -41,6 +43,9 @@ final class CudaMatrix {
     context.enter();
     Status.cublas(cublasCreate(handle), "cublasCreate");
     Status.cublas(cublasSetStream(handle, new cudaStream_t(context.stream())), "cublasSetStream");
+    long bytes = context.capability() >= 90 ? 32L << 20 : 4L << 20; // as cuBLAS would take itself
+    workspace = context.allocateShared(bytes);
+    Status.cublas(cublasSetWorkspace(handle, workspace, bytes), "cublasSetWorkspace");
   }
 
   String version() {
@@ -227,5 +232,6 @@ final class CudaMatrix {
 
   void close() {
     Status.cublas(cublasDestroy(handle), "cublasDestroy");
+    context.freeShared(workspace);
   }
 }

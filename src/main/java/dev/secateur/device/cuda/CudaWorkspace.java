@@ -1,5 +1,7 @@
 package dev.secateur.device.cuda;
 
+import dev.secateur.SecateurException;
+
 /**
  * Scratch memory that all kernels of a device share, because they run one after the other. It grows
  * while kernels are compiled and is looked up when they are launched.
@@ -9,6 +11,7 @@ final class CudaWorkspace {
   private final CudaContext context;
   private DevicePointer pointer = new DevicePointer();
   private long bytes;
+  private int generation;
 
   CudaWorkspace(CudaContext context) {
     this.context = context;
@@ -17,11 +20,27 @@ final class CudaWorkspace {
   /** Makes room; waits for the GPU where the memory must be replaced. */
   void reserve(long needed) {
     if (needed > bytes) {
-      long size = (needed + STEP - 1) / STEP * STEP;
+      long before = bytes;
       close();
-      pointer = context.allocateShared(size);
-      bytes = size;
+      try {
+        take((needed + STEP - 1) / STEP * STEP);
+      } catch (SecateurException e) {
+        if (before > 0) {
+          take(before); // earlier kernels still need it
+        }
+        throw e;
+      }
     }
+  }
+
+  private void take(long size) {
+    pointer = context.allocateShared(size);
+    bytes = size;
+  }
+
+  /** Changes whenever {@link #pointer} does. */
+  int generation() {
+    return generation;
   }
 
   /** Valid until the next {@link #reserve}. */
@@ -35,6 +54,7 @@ final class CudaWorkspace {
 
   void close() {
     if (bytes > 0) {
+      generation++;
       context.freeShared(pointer);
       pointer = new DevicePointer();
       bytes = 0;

@@ -43,6 +43,10 @@ final class Cudnn {
       return new Memory(t.shape(), t.dtype(), t.layout());
     }
 
+    long bytes() {
+      return Math.multiplyExact(shape.elements(), type.bytes());
+    }
+
     /** In the same type and order. */
     Memory shaped(Shape other) {
       return new Memory(other, type, layout);

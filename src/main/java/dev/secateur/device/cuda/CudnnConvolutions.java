@@ -9,6 +9,7 @@ import dev.secateur.device.Epilogue;
 import dev.secateur.device.Kernel;
 import dev.secateur.device.Precision;
 import dev.secateur.device.cuda.ConvolutionAlgorithms.Choice;
+import dev.secateur.device.cuda.ConvolutionAlgorithms.Pass;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Shape;
@@ -20,11 +21,8 @@ import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import jcuda.Pointer;
 import jcuda.jcudnn.cudnnActivationMode;
-import jcuda.jcudnn.cudnnConvolutionDescriptor;
 import jcuda.jcudnn.cudnnConvolutionFwdAlgo;
-import jcuda.jcudnn.cudnnFilterDescriptor;
 import jcuda.jcudnn.cudnnMathType;
-import jcuda.jcudnn.cudnnTensorDescriptor;
 
 /**
  * Convolutions by cuDNN. It pads both sides alike: where a specification does not, the input is
@@ -53,7 +51,7 @@ final class CudnnConvolutions {
     this.pointwise = pointwise;
     this.moves = moves;
     this.precision = precision;
-    this.algorithms = new ConvolutionAlgorithms(cudnn);
+    this.algorithms = new ConvolutionAlgorithms(context, cudnn);
   }
 
   /**
@@ -75,18 +73,6 @@ final class CudnnConvolutions {
     }
   }
 
-  private interface Search {
-    Optional<Choice> in(Described d);
-  }
-
-  /** Descriptors of all parts. */
-  private record Described(
-      cudnnTensorDescriptor x,
-      cudnnFilterDescriptor w,
-      cudnnConvolutionDescriptor conv,
-      cudnnTensorDescriptor y,
-      int math) {}
-
   /**
    * One compiled convolution: descriptors, algorithm, and the copies into and out of scratch memory
    * around it.
@@ -97,23 +83,23 @@ final class CudnnConvolutions {
     private final boolean converted;
     private final DType type;
     private final boolean last;
-    private final Described d;
+    private final ConvolutionProblem d;
     private final Choice chosen;
     private final List<Kernel> before = new ArrayList<>();
     private final List<Kernel> after = new ArrayList<>();
     private long scratch;
 
-    Plan(ConvolutionSpec spec, Tensor x, Tensor w, Tensor y, Search search) {
+    Plan(ConvolutionSpec spec, Tensor x, Tensor w, Tensor y, Pass pass) {
       this.spec = spec;
       this.geometry = Geometry.of(spec, x.shape());
-      Described own = describe(x, w, y);
-      Optional<Choice> found = search.in(own);
+      ConvolutionProblem own = describe(x, w, y);
+      Optional<Choice> found = algorithms.choose(pass, own);
       this.converted = found.isEmpty() && Require.sixteen(x);
       this.type = converted ? DType.F32 : x.dtype();
       this.last = !converted && Require.last(x);
       this.d = converted ? describe(single(x), single(w), single(y)) : own;
       this.chosen =
-          (converted ? search.in(d) : found)
+          (converted ? algorithms.choose(pass, d) : found)
               .orElseThrow(() -> new SecateurException(ConvolutionAlgorithms.NONE));
     }
 
@@ -121,14 +107,14 @@ final class CudnnConvolutions {
       return new Tensor(t.buffer(), t.byteOffset(), t.shape(), DType.F32, Layout.PLAIN);
     }
 
-    private Described describe(Tensor x, Tensor w, Tensor y) {
-      int math = math(x);
-      return new Described(
-          cudnn.tensor(Cudnn.Memory.of(x).shaped(geometry.x())),
-          cudnn.filter(Cudnn.Memory.of(w)),
-          cudnn.convolution(geometry.spec(), math),
-          cudnn.tensor(y),
-          math);
+    private ConvolutionProblem describe(Tensor x, Tensor w, Tensor y) {
+      return ConvolutionProblem.of(
+          cudnn,
+          Cudnn.Memory.of(x).shaped(geometry.x()),
+          Cudnn.Memory.of(w),
+          Cudnn.Memory.of(y),
+          geometry.spec(),
+          math(x));
     }
 
     private int math(Tensor x) {
@@ -236,8 +222,7 @@ final class CudnnConvolutions {
               Require.sameShape("residual and y", r, y);
               Require.alike("residual and y", r, y);
             });
-    Plan plan =
-        new Plan(spec, x, w, y, d -> algorithms.forward(d.x(), d.w(), d.conv(), d.y(), d.math()));
+    Plan plan = new Plan(spec, x, w, y, Pass.FORWARD);
     boolean fusable =
         epilogue.bias().isPresent()
             && !plan.converted
@@ -361,9 +346,7 @@ final class CudnnConvolutions {
 
   Kernel backwardData(ConvolutionSpec spec, Tensor dy, Tensor w, Tensor dx) {
     check(spec, dx, w, dy);
-    Plan p =
-        new Plan(
-            spec, dx, w, dy, d -> algorithms.backwardData(d.w(), d.y(), d.conv(), d.x(), d.math()));
+    Plan p = new Plan(spec, dx, w, dy, Pass.DATA);
     Supplier<DevicePointer> pw = p.read(w);
     Supplier<DevicePointer> py = p.read(dy);
     Supplier<DevicePointer> px = p.writeInput(dx);
@@ -391,13 +374,7 @@ final class CudnnConvolutions {
 
   Kernel backwardWeights(ConvolutionSpec spec, Tensor x, Tensor dy, Tensor dw) {
     check(spec, x, dw, dy);
-    Plan p =
-        new Plan(
-            spec,
-            x,
-            dw,
-            dy,
-            d -> algorithms.backwardFilter(d.x(), d.y(), d.conv(), d.w(), d.math()));
+    Plan p = new Plan(spec, x, dw, dy, Pass.WEIGHTS);
     Supplier<DevicePointer> px = p.readInput(x);
     Supplier<DevicePointer> py = p.read(dy);
     Supplier<DevicePointer> pw = p.write(dw);

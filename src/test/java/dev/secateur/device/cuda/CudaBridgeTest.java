@@ -25,6 +25,9 @@ class CudaBridgeTest {
   private static final CudaLibrary CUBLAS = named("libcublas.so.12");
   private static final CudaLibrary CUSOLVER = named("libcusolver.so.11");
 
+  /** Of the functions' names in this version of the bridge. */
+  private static final int LIST_OF_VERSION = 1033994487;
+
   @TempDir Path root;
 
   private static CudaLibrary named(String soname) {
@@ -113,6 +116,7 @@ class CudaBridgeTest {
         "no gcc");
     assumeTrue(System.getProperty("os.arch").equals("amd64"), "x86-64 only");
     run(Map.of("CUDA_HOME", "/nowhere"), SCRIPT.toString(), "bridge");
+    assertEquals(CudaBridge.VERSION, Files.readString(root.resolve("bridge/version")).strip());
     Files.writeString(root.resolve("program.c"), PROGRAM);
     run(
         Map.of(),
@@ -168,6 +172,12 @@ class CudaBridgeTest {
       bridged.add(m.group());
     }
     bridged.removeAll(Set.of("cublas", "cusolver"));
+    assertTrue(script.contains("\nversion=" + CudaBridge.VERSION + " "), "two versions");
+    assertEquals(
+        LIST_OF_VERSION,
+        bridged.hashCode(),
+        "other functions than before: raise the version in the script and in CudaBridge, then put"
+            + " this number here");
     Set<String> called = new TreeSet<>();
     Pattern call = Pattern.compile("(?<!new )\\b(cublas|cusolver)([A-Z]\\w*)\\(");
     try (Stream<Path> files = Files.walk(Path.of("src/main/java"))) {
@@ -196,11 +206,21 @@ class CudaBridgeTest {
     Path next = file("usr/local/cuda-13.0/lib64/libcublas.so.13");
     LibraryLocator locator = LibraryLocator.of(Map.of(), "", root);
     assertEquals(Optional.empty(), bridge.library(locator, CUBLAS));
-    String absence = CudaLibraries.absence(locator, CUBLAS);
+    String absence = CudaLibraries.absence(locator, bridge, CUBLAS);
     assertTrue(absence.contains(next + " serves"), absence);
     assertTrue(absence.contains("run scripts/build-cuda13-bridge"), absence);
     Path built = file("bridge/libcublas.so.12");
     file("bridge/libcusolver.so.11");
+    for (String old : List.of("", "1\n")) { // of a time without versions, and of an earlier one
+      if (!old.isEmpty()) {
+        Files.writeString(root.resolve("bridge/version"), old);
+      }
+      assertEquals(Optional.empty(), bridge.library(locator, CUBLAS));
+      absence = CudaLibraries.absence(locator, bridge, CUBLAS);
+      assertTrue(absence.contains(bridge.folder() + " has one of another version"), absence);
+      assertTrue(absence.contains("run scripts/build-cuda13-bridge"), absence);
+    }
+    Files.writeString(root.resolve("bridge/version"), CudaBridge.VERSION + "\n");
     assertEquals(Optional.of(built), bridge.library(locator, CUBLAS));
     assertEquals(List.of(lt, next), CudaBridge.before(locator, CUBLAS));
     assertEquals(Optional.empty(), bridge.library(locator, CUSOLVER));

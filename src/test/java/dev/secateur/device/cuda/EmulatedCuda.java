@@ -52,7 +52,7 @@ public final class EmulatedCuda {
    */
   public static native long count(String name);
 
-  /** Forgets counts, injected failures, the memory limit and illegal accesses. */
+  /** Forgets counts, injected failures, the memory limit, illegal accesses and the GPU's name. */
   public static native void reset();
 
   /**
@@ -60,6 +60,9 @@ public final class EmulatedCuda {
    * cuDNN does not support any.
    */
   public static native void fail(String api, long nth);
+
+  /** What the GPU calls itself from now on. */
+  public static native void name(String name);
 
   /** How much device memory there is. */
   public static native void memory(long bytes);

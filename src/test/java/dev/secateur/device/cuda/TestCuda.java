@@ -21,6 +21,9 @@ public final class TestCuda {
   public static Device open(Precision precision) {
     if (emulated()) {
       System.setProperty("secateur.cuda.path", EmulatedCuda.directory().toString());
+      if (System.getProperty("secateur.cuda.cache") == null) {
+        System.setProperty("secateur.cuda.cache", "none"); // outside of Maven
+      }
       EmulatedCuda.load();
     }
     return CudaDevice.open(0, precision);

@@ -1,0 +1,156 @@
+package dev.secateur.device.cuda;
+
+import static jcuda.driver.JCudaDriver.*;
+
+import dev.secateur.SecateurException;
+import dev.secateur.device.Arena;
+import dev.secateur.device.Kernel;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import jcuda.driver.CUgraph;
+import jcuda.driver.CUgraphExec;
+import jcuda.driver.CUresult;
+import jcuda.driver.CUstreamCaptureMode;
+
+/**
+ * Sequences of kernels as CUDA graphs. The first launch of a sequence runs its kernels one by one,
+ * so that the libraries load and choose what they need; the second captures them from the stream
+ * into a graph, which is launched then and from there on. Scratch memory that was replaced in the
+ * meantime makes it captured anew.
+ *
+ * <p>{@code -Dsecateur.cuda.graphs=false} turns graphs off. Where the driver or a library refuses a
+ * capture, a warning says so once and this device launches kernels one by one.
+ */
+final class CudaGraphs {
+  private static final System.Logger LOG = System.getLogger(CudaGraphs.class.getName());
+
+  /**
+   * What may not happen in a capture, such as allocating, fails for this thread, which captures,
+   * and is allowed for all others.
+   */
+  private static final int MODE = CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
+
+  private final CudaContext context;
+  private final CudaWorkspace workspace;
+  private boolean wanted =
+      Boolean.parseBoolean(System.getProperty("secateur.cuda.graphs", Boolean.toString(true)));
+
+  CudaGraphs(CudaContext context, CudaWorkspace workspace) {
+    this.context = context;
+    this.workspace = workspace;
+  }
+
+  Kernel sequence(List<Kernel> kernels, Arena arena) {
+    if (!(arena instanceof CudaArena own)) {
+      throw new IllegalArgumentException("the arena belongs to another device");
+    }
+    Sequence s = new Sequence(Kernel.each(kernels));
+    own.onClose(s::close);
+    return s;
+  }
+
+  private final class Sequence implements Kernel {
+    private final Kernel each;
+    private final Set<CudaBuffer> buffers = new LinkedHashSet<>();
+    private Optional<CUgraphExec> graph = Optional.empty();
+    private int generation;
+    private boolean warm;
+    private boolean closed;
+
+    Sequence(Kernel each) {
+      this.each = each;
+    }
+
+    @Override
+    public void launch() {
+      if (closed) {
+        throw new IllegalStateException("the arena of a sequence is closed");
+      }
+      context.enter();
+      if (graph.isPresent() && generation != workspace.generation()) {
+        destroy();
+      }
+      boolean capturable = warm && wanted && !context.gathering();
+      if (graph.isEmpty() && capturable) {
+        capture();
+      }
+      if (graph.isPresent() && capturable) {
+        buffers.forEach(CudaBuffer::requireOpen);
+        Status.driver(cuGraphLaunch(graph.get(), context.stream()), "launching a graph");
+      } else {
+        each.launch();
+        warm = true;
+      }
+    }
+
+    /** Leaves the sequence without a graph where that is refused. */
+    private void capture() {
+      int begun = cuStreamBeginCapture(context.stream(), MODE);
+      if (begun != CUresult.CUDA_SUCCESS) {
+        refuse("cuStreamBeginCapture: " + Status.driverName(begun));
+        return;
+      }
+      CUgraph captured = new CUgraph();
+      Optional<String> problem = Optional.empty();
+      boolean whole = false;
+      int ended;
+      buffers.clear();
+      try {
+        context.launch(each, buffers);
+        whole = true;
+      } catch (SecateurException e) {
+        problem = Optional.of(e.getMessage());
+      } finally {
+        ended = cuStreamEndCapture(context.stream(), captured);
+        if (ended == CUresult.CUDA_SUCCESS) {
+          problem = whole ? instantiate(captured) : problem;
+          Status.driver(cuGraphDestroy(captured), "cuGraphDestroy");
+        }
+      }
+      if (ended != CUresult.CUDA_SUCCESS && problem.isEmpty()) {
+        problem = Optional.of("cuStreamEndCapture: " + Status.driverName(ended));
+      }
+      problem.ifPresent(CudaGraphs.this::refuse);
+    }
+
+    /** The problem, if there is one. */
+    private Optional<String> instantiate(CUgraph captured) {
+      CUgraphExec exec = new CUgraphExec();
+      int status = cuGraphInstantiate(exec, captured, 0);
+      if (status != CUresult.CUDA_SUCCESS) {
+        return Optional.of("cuGraphInstantiate: " + Status.driverName(status));
+      }
+      graph = Optional.of(exec);
+      generation = workspace.generation();
+      return Optional.empty();
+    }
+
+    /** The driver keeps a graph that still runs until it has run. */
+    private void destroy() {
+      if (graph.isPresent()) {
+        int status = cuGraphExecDestroy(graph.get());
+        graph = Optional.empty();
+        buffers.clear();
+        Status.driver(status, "cuGraphExecDestroy");
+      }
+    }
+
+    private void close() {
+      closed = true;
+      context.enter();
+      destroy();
+    }
+  }
+
+  private void refuse(String why) {
+    wanted = false;
+    LOG.log(
+        System.Logger.Level.WARNING,
+        "cuda:{0} makes no CUDA graph, so its kernels are launched one by one, which is slower for"
+            + " small networks; -Dsecateur.cuda.graphs=false says so beforehand ({1})",
+        Integer.toString(context.ordinal()),
+        why);
+  }
+}
