@@ -125,10 +125,12 @@ class CudaAndCpuTest {
       got = score(cuda, model, data);
     }
     float near = precision == Precision.BF16 ? 0.1f : 0.02f;
-    expected.vip().forEach((name, vip) -> assertArrayEquals(vip, got.vip().get(name), near, name));
-    Map<String, int[]> other = Selection.lowest(got, 0.3);
+    expected
+        .byFilter()
+        .forEach((name, vip) -> assertArrayEquals(vip, got.byFilter().get(name), near, name));
+    Map<String, int[]> other = lowest(model, got);
     int[] counts = new int[2];
-    Selection.lowest(expected, 0.3)
+    lowest(model, expected)
         .forEach(
             (name, filters) -> {
               Set<Integer> chosen =
@@ -142,7 +144,7 @@ class CudaAndCpuTest {
     // the mean of VIP squared is 1 whatever the features: of doubles, kept as floats
     double sum = 0;
     int n = 0;
-    for (float[] vip : got.vip().values()) {
+    for (float[] vip : got.byFilter().values()) {
       for (float v : vip) {
         sum += (double) v * v;
         n++;
