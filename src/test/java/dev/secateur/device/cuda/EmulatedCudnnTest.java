@@ -315,5 +315,4 @@ class EmulatedCudnnTest {
     ok(cudnnDestroyActivationDescriptor(relu));
     return status;
   }
-
 }
