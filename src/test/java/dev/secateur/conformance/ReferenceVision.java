@@ -43,6 +43,9 @@ public final class ReferenceVision {
 
   /** By its series 2/√π exp(-x²) Σ 2ⁿ x²ⁿ⁺¹ / (2n+1)!!. */
   private static double erf(double x) {
+    if (Math.abs(x) > 6) {
+      return Math.signum(x); // 1 - erf(6) is 2e-17
+    }
     double term = x;
     double sum = x;
     for (int n = 1; n < 400; n++) {
