@@ -180,7 +180,8 @@ final class RandomGraph {
     String norm = add(new Op.BatchNorm(1e-3f, 0.1f), outer);
     values.remove(outer);
     String side = shortcut ? add(new Op.Shortcut(1, before, after), x) : x;
-    String sum = random.nextBoolean() ? add(new Op.Add(), norm, side) : add(new Op.Add(), side, norm);
+    String sum =
+        random.nextBoolean() ? add(new Op.Add(), norm, side) : add(new Op.Add(), side, norm);
     value(add(new Op.Activate(Activation.RELU), sum), s.with(1, width));
   }
 

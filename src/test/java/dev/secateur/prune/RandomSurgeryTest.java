@@ -31,8 +31,7 @@ class RandomSurgeryTest {
         SplittableRandom random = new SplittableRandom(seed);
         int roundTo = random.nextInt(4) == 0 ? 2 : 1;
         Constraints c =
-            new Constraints(
-                roundTo, java.util.List.of(), java.util.List.of(), java.util.List.of());
+            new Constraints(roundTo, java.util.List.of(), java.util.List.of(), java.util.List.of());
         try {
           Map<String, int[]> removed =
               Zeroed.random(model.graph(), Scope.ALL, c, random)

@@ -90,8 +90,7 @@ class SelectionTest {
     String message =
         assertThrows(
                 SecateurException.class,
-                () ->
-                    new Constraints(1, List.of("layer9.*"), List.of(), List.of()).check(layers))
+                () -> new Constraints(1, List.of("layer9.*"), List.of(), List.of()).check(layers))
             .getMessage();
     assertTrue(message.startsWith("--keep layer9.*: no convolution is named so"), message);
   }
@@ -127,8 +126,7 @@ class SelectionTest {
     Target target = new Target(kind, value);
     Constraints c = new Constraints(multiple, List.of(), List.of(), List.of());
     Selection s = random(RESNET20, Scope.ALL, c);
-    Map<String, int[]> removed =
-        s.until(g -> target.reached(RESNET20, g)).orElseThrow();
+    Map<String, int[]> removed = s.until(g -> target.reached(RESNET20, g)).orElseThrow();
     Graph smaller = Surgery.shrink(RESNET20, removed);
     assertTrue(target.reached(RESNET20, smaller));
     double share = kind.of(smaller) / target.limit(RESNET20);

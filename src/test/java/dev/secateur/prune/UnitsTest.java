@@ -131,7 +131,8 @@ class UnitsTest {
     assertEquals("2 a; 3 b; 5 c; ", shape(groups));
     assertEquals(List.of("b"), groups.get(0).coupledBy());
     assertEquals(8, groups.get(0).filters());
-    Model smaller = removeAndCompare(Map.of("a", new int[] {1, 3, 5, 7}, "b", new int[] {0, 3, 6, 9}));
+    Model smaller =
+        removeAndCompare(Map.of("a", new int[] {1, 3, 5, 7}, "b", new int[] {0, 3, 6, 9}));
     assertEquals(4, ((Op.Convolution) smaller.graph().node("b").op()).spec().groups());
     assertEquals("8x1x3x3", smaller.parameters().get("b.weight").shape().toString());
     // what hangs together with a listed filter goes without being listed
@@ -292,7 +293,8 @@ class UnitsTest {
     ParameterShapes.of(graph)
         .forEach(
             (name, shape) -> {
-              double scale = Math.sqrt(shape.rank() > 1 ? 3.0 * shape.dim(0) / shape.elements() : 1);
+              double scale =
+                  Math.sqrt(shape.rank() > 1 ? 3.0 * shape.dim(0) / shape.elements() : 1);
               boolean positive = shape.rank() == 1 && !name.endsWith("bias");
               float[] d = new float[(int) shape.elements()];
               IntStream.range(0, d.length)

@@ -61,8 +61,7 @@ final class Zeroed {
   }
 
   /** To 1e-4 of the largest logit. */
-  static void assertEqual(
-      Device device, Model model, Map<String, int[]> removed, Model pruned) {
+  static void assertEqual(Device device, Model model, Map<String, int[]> removed, Model pruned) {
     assertEqual(logits(device, model(model, removed)), logits(device, pruned));
   }
 

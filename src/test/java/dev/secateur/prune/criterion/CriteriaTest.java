@@ -166,7 +166,9 @@ class CriteriaTest {
         Network net = new Network(device, model)) {
       Scores got = score(name, net, data(50, 16, 16));
       assertEquals(
-          Units.of(model.graph(), Scope.PAPER).layers(), List.copyOf(got.byFilter().keySet()), "all layers");
+          Units.of(model.graph(), Scope.PAPER).layers(),
+          List.copyOf(got.byFilter().keySet()),
+          "all layers");
       Model after = net.toModel();
       model
           .parameters()
@@ -242,8 +244,7 @@ class CriteriaTest {
     try (Device device = new CpuDevice();
         Network net = new Network(device, new Model(graph, parameters, Map.of()))) {
       SecateurException e =
-          assertThrows(
-              SecateurException.class, () -> score("bn-scale", net, data(4, 8, 4)));
+          assertThrows(SecateurException.class, () -> score("bn-scale", net, data(4, 8, 4)));
       assertTrue(e.getMessage().contains("no batch norm behind the convolution first"));
       assertArrayEquals(
           new float[4],
