@@ -105,7 +105,7 @@ public final class PruneRun {
       throw new SecateurException(
           String.format(
               Locale.ROOT,
-              "--min-rate asks for %d of %d filters, but %d iterations of rate %s remove %.0f",
+              "--min-rate asks for %d of %d filters, but --iterations %d at --rate %s removes %.0f",
               selection.urgent(),
               units.filters(),
               options.iterations(),

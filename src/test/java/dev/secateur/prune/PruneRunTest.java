@@ -159,6 +159,86 @@ class PruneRunTest {
   }
 
   @Test
+  void oneIterationWithATargetAndNoRateRemovesWhatReachesIt() throws IOException {
+    Path out = dir.resolve("once");
+    String[] once = {"--iterations", "1", "--finetune-epochs", "0", "--scope", "all"};
+    assertEquals(
+        1, run(with(arguments(out, once), "--target-macs", "0.001")), "out of reach, and says so");
+    assertFalse(Files.exists(out), "before anything is written");
+    assertEquals(0, run(with(arguments(out, once), "--target-macs", "0.6")));
+    List<String> rows = Files.readAllLines(out.resolve("summary.csv"));
+    double share = macs(rows.get(2)) / macs(rows.get(1));
+    assertTrue(share <= 0.6 && share > 0.5, "as few as reach it: " + share);
+    assertEquals("target-macs", runJson(out).get("stoppedBy").asText());
+  }
+
+  @Test
+  void aResumedRunKeepsItsScopeAndConstraints() throws IOException {
+    String[] two = {
+      "--scope", "all", "--round-to", "4", "--keep", "layer3.*", "--max-rate", "0.5", "--rate",
+      "0.2", "--finetune-epochs", "0", "--iterations", "2"
+    };
+    Path whole = dir.resolve("whole");
+    assertEquals(0, run(arguments(whole, two)));
+    Path half = dir.resolve("half");
+    assertEquals(0, run(arguments(half, two)));
+    for (String file : List.of("model.sct", "metrics.json", "scores.json")) {
+      Files.delete(half.resolve("iter-02").resolve(file));
+    }
+    Files.delete(half.resolve("iter-02"));
+    assertEquals(1, run(with(arguments(half, two), "--resume", "--keep", "conv1")));
+    String[] paper = {"--rate", "0.2", "--finetune-epochs", "0", "--iterations", "2", "--resume"};
+    assertEquals(1, run(arguments(half, paper)), "a setting that is no longer given is noticed");
+    assertEquals(0, run(with(arguments(half, two), "--resume")));
+    for (String file : List.of("model.sct", "iter-02/metrics.json", "iter-02/scores.json")) {
+      assertArrayEquals(
+          Files.readAllBytes(whole.resolve(file)), Files.readAllBytes(half.resolve(file)), file);
+    }
+    dev.secateur.nn.Graph graph = Models.load(half.resolve("model.sct")).graph();
+    for (String layer : List.of("layer3.0.conv1", "layer3.0.conv2")) {
+      assertEquals(64, graph.shape(layer).dim(1));
+    }
+    assertEquals(0, graph.shape("layer2.0.conv1").dim(1) % 4);
+    assertTrue(graph.shape("layer2.0.conv1").dim(1) >= 16);
+  }
+
+  @Test
+  void runsFromBeforeScopesAndConstraintsGoOn() throws IOException {
+    Path out = dir.resolve("old");
+    String[] size = {"--iterations", "1", "--finetune-epochs", "0"};
+    assertEquals(0, run(arguments(out, size)));
+    // the keys that run.json had before
+    List<String> keys = new ArrayList<>();
+    runJson(out).get("config").fieldNames().forEachRemaining(keys::add);
+    assertEquals(
+        List.of(
+            "model",
+            "modelCrc32",
+            "data",
+            "device",
+            "secateur",
+            "rate",
+            "iterations",
+            "holdOut",
+            "components",
+            "pool",
+            "samples",
+            "batchSize",
+            "seed"),
+        keys);
+    assertEquals(0, run(with(arguments(out, size), "--resume")));
+  }
+
+  private static List<String> with(List<String> arguments, String... more) {
+    arguments.addAll(List.of(more));
+    return arguments;
+  }
+
+  private static JsonNode runJson(Path out) throws IOException {
+    return Json.MAPPER.readTree(out.resolve("run.json").toFile());
+  }
+
+  @Test
   void aRunThatCostsTooMuchAccuracyKeepsTheIterationBefore() throws IOException {
     Path trained = dir.resolve("trained.sct");
     assertEquals(

@@ -41,7 +41,11 @@ final class RandomGraph {
 
   static Model draw(long seed) {
     SplittableRandom random = new SplittableRandom(seed);
-    Graph graph = new RandomGraph(random).graph();
+    return model(new RandomGraph(random).graph(), random);
+  }
+
+  /** A network with random weights, norms and biases. */
+  static Model model(Graph graph, SplittableRandom random) {
     Map<String, HostTensor> parameters = new LinkedHashMap<>();
     ParameterShapes.of(graph)
         .forEach(

@@ -10,6 +10,7 @@ import dev.secateur.nn.Model;
 import dev.secateur.nn.Node;
 import dev.secateur.nn.ParameterShapes;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.SplittableRandom;
@@ -31,7 +32,7 @@ class RandomSurgeryTest {
         SplittableRandom random = new SplittableRandom(seed);
         int roundTo = random.nextInt(4) == 0 ? 2 : 1;
         Constraints c =
-            new Constraints(roundTo, java.util.List.of(), java.util.List.of(), java.util.List.of());
+            new Constraints(roundTo, List.of(), List.of(), List.of());
         try {
           Map<String, int[]> removed =
               Zeroed.random(model.graph(), Scope.ALL, c, random)

@@ -16,15 +16,11 @@ import dev.secateur.nn.Graph;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Node;
 import dev.secateur.nn.Op;
-import dev.secateur.nn.ParameterShapes;
-import dev.secateur.tensor.HostTensor;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
-import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 /** Which filters hang together, on networks where that can be told by hand. */
@@ -288,25 +284,6 @@ class UnitsTest {
   }
 
   private static Model random(Graph graph) {
-    SplittableRandom random = new SplittableRandom(3);
-    Map<String, HostTensor> parameters = new LinkedHashMap<>();
-    ParameterShapes.of(graph)
-        .forEach(
-            (name, shape) -> {
-              double scale =
-                  Math.sqrt(shape.rank() > 1 ? 3.0 * shape.dim(0) / shape.elements() : 1);
-              boolean positive = shape.rank() == 1 && !name.endsWith("bias");
-              float[] d = new float[(int) shape.elements()];
-              IntStream.range(0, d.length)
-                  .forEach(
-                      i ->
-                          d[i] =
-                              (float)
-                                  (name.startsWith("input")
-                                      ? 100
-                                      : scale * random.nextDouble(positive ? 0.5 : -1, 1)));
-              parameters.put(name, new HostTensor(shape, d));
-            });
-    return new Model(graph, parameters, Map.of());
+    return RandomGraph.model(graph, new SplittableRandom(3));
   }
 }
