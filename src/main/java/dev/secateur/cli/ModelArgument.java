@@ -1,5 +1,6 @@
 package dev.secateur.cli;
 
+import dev.secateur.io.onnx.OnnxOptions;
 import dev.secateur.nn.Model;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -34,6 +35,10 @@ final class ModelArgument {
 
   Path file() {
     return file;
+  }
+
+  OnnxOptions onnx() {
+    return onnx.options();
   }
 
   Model open(Common common) throws IOException {

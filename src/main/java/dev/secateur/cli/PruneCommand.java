@@ -5,6 +5,7 @@ import dev.secateur.data.Dataset;
 import dev.secateur.data.Split;
 import dev.secateur.device.Device;
 import dev.secateur.io.Json;
+import dev.secateur.io.onnx.OnnxOptions;
 import dev.secateur.nn.Model;
 import dev.secateur.prune.Constraints;
 import dev.secateur.prune.IterationMetrics;
@@ -14,6 +15,8 @@ import dev.secateur.prune.Scope;
 import dev.secateur.prune.Target;
 import dev.secateur.train.TrainingOptions;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -23,6 +26,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.zip.CRC32;
+import java.util.zip.CheckedInputStream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -119,7 +123,7 @@ final class PruneCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    Model m = model.open(common);
+    Model m = model.open(common).with("pruned by", common.commandTyped());
     DataOptions data = scoring.data();
     Dataset train = data.open(Split.TRAIN, m.graph(), common);
     List<Target> targets = new ArrayList<>();
@@ -186,7 +190,9 @@ final class PruneCommand implements Callable<Integer> {
   /** What makes this run this run: a resumed one must agree on it. */
   private ObjectNode config(PruneOptions o, DataOptions data, String device) throws IOException {
     CRC32 crc = new CRC32();
-    crc.update(Files.readAllBytes(model.file()));
+    try (InputStream in = new CheckedInputStream(Files.newInputStream(model.file()), crc)) {
+      in.transferTo(OutputStream.nullOutputStream());
+    }
     ObjectNode c = Json.MAPPER.createObjectNode();
     c.put("model", model.file().toString());
     c.put("modelCrc32", crc.getValue());
@@ -194,6 +200,9 @@ final class PruneCommand implements Callable<Integer> {
     c.put("device", device);
     c.put("math", common.math());
     c.put("secateur", Main.Version.text());
+    if (!model.onnx().equals(OnnxOptions.DEFAULT)) {
+      c.put("onnx", model.onnx().toString());
+    }
     // what has its usual value is left out, so that runs from before it was there go on
     if (o.scope() != Scope.PAPER) {
       c.put("scope", o.scope().name());

@@ -35,10 +35,7 @@ final class Training {
     try (Device device = common.openDevice();
         Network net = new Network(device, model)) {
       epochs = Trainer.train(net, train, options, common.progress());
-      Map<String, String> metadata = new LinkedHashMap<>(model.metadata());
-      metadata.merge("made by", common.commandTyped(), (a, b) -> a + "\n" + b);
-      Model trained = net.toModel();
-      Models.save(new Model(trained.graph(), trained.parameters(), metadata), output);
+      Models.save(net.toModel().with("made by", common.commandTyped()), output);
       e = Evaluator.evaluate(net, test, data.batchSize(), common.progress());
     }
     Map<String, Object> json = new LinkedHashMap<>();

@@ -12,15 +12,17 @@ import dev.secateur.nn.Op;
 import dev.secateur.nn.ParameterShapes;
 import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Shape;
-import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.channels.Channels;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -97,12 +99,35 @@ final class NativeFormat {
   /** What is made of a file's header and data. */
   @FunctionalInterface
   private interface Reader<T> {
-    T read(JsonNode header, byte[] data) throws IOException;
+    T read(JsonNode header, Data data) throws IOException;
+  }
+
+  /** The bytes behind the header, read tensor by tensor: there may be more than one array holds. */
+  private record Data(FileChannel file, long start, long size) {
+    float[] floats(long from, int count) throws IOException {
+      float[] out = new float[count];
+      ByteBuffer chunk =
+          ByteBuffer.allocate((int) Math.min(Math.max(4L * count, 4), 1 << 20))
+              .order(ByteOrder.LITTLE_ENDIAN);
+      for (int done = 0; done < count; ) {
+        chunk.clear().limit((int) Math.min(chunk.capacity(), 4L * (count - done)));
+        long at = start + from + 4L * done;
+        while (chunk.hasRemaining() && file.read(chunk, at + chunk.position()) > 0) {}
+        if (chunk.hasRemaining()) {
+          throw new IllegalArgumentException("it ended while it was read");
+        }
+        int n = chunk.flip().limit() / 4;
+        chunk.asFloatBuffer().get(out, done, n);
+        done += n;
+      }
+      return out;
+    }
   }
 
   private static <T> T read(Path file, Reader<T> reader) throws IOException {
     long size = Files.size(file);
-    try (InputStream in = new BufferedInputStream(Files.newInputStream(file), 1 << 16)) {
+    try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
+      InputStream in = Channels.newInputStream(channel);
       byte[] length = in.readNBytes(8);
       long head =
           length.length < 8 ? -1 : ByteBuffer.wrap(length).order(ByteOrder.LITTLE_ENDIAN).getLong();
@@ -113,8 +138,7 @@ final class NativeFormat {
                 + " safetensors file with --arch");
       }
       JsonNode header = Json.MAPPER.readTree(in.readNBytes((int) head));
-      byte[] data = in.readNBytes(Math.toIntExact(size - 8 - head));
-      return reader.read(header, data);
+      return reader.read(header, new Data(channel, 8 + head, size - 8 - head));
     } catch (JsonProcessingException e) {
       throw new SecateurException(file + ": its header is damaged", e);
     } catch (IllegalArgumentException | IndexOutOfBoundsException | ArithmeticException e) {
@@ -128,14 +152,11 @@ final class NativeFormat {
         file,
         (header, data) -> {
           Map<String, HostTensor> out = new LinkedHashMap<>();
-          header
-              .fieldNames()
-              .forEachRemaining(
-                  name -> {
-                    if (!name.equals(METADATA)) {
-                      out.put(name, tensor(header.path(name), name, data));
-                    }
-                  });
+          for (Map.Entry<String, JsonNode> e : header.properties()) {
+            if (!e.getKey().equals(METADATA)) {
+              out.put(e.getKey(), tensor(e.getValue(), e.getKey(), data));
+            }
+          }
           return out;
         });
   }
@@ -144,7 +165,7 @@ final class NativeFormat {
     return read(file, NativeFormat::model);
   }
 
-  private static Model model(JsonNode header, byte[] data) throws IOException {
+  private static Model model(JsonNode header, Data data) throws IOException {
     Graph graph = graph(Json.MAPPER.readTree(header.path(METADATA).path(GRAPH).asText()));
     Map<String, HostTensor> parameters = new LinkedHashMap<>();
     for (Map.Entry<String, Shape> e : ParameterShapes.of(graph).entrySet()) {
@@ -169,11 +190,11 @@ final class NativeFormat {
     return new Model(graph, parameters, metadata);
   }
 
-  private static HostTensor tensor(JsonNode t, String name, byte[] data) {
+  private static HostTensor tensor(JsonNode t, String name, Data data) throws IOException {
     JsonNode offsets = t.path("data_offsets");
     long from = offsets.path(0).asLong(-1);
     long to = offsets.path(1).asLong(-1);
-    if (!t.path("dtype").asText().equals("F32") || from < 0 || to < from || to > data.length) {
+    if (!t.path("dtype").asText().equals("F32") || from < 0 || to < from || to > data.size()) {
       throw new IllegalArgumentException(name + " is missing, cut off or not F32");
     }
     long[] dims = new long[t.path("shape").size()];
@@ -184,12 +205,7 @@ final class NativeFormat {
     if (shape.elements() * 4 != to - from) {
       throw new IllegalArgumentException(name + " has bytes that do not fit " + shape);
     }
-    float[] values = new float[(int) shape.elements()];
-    ByteBuffer.wrap(data, (int) from, (int) (to - from))
-        .order(ByteOrder.LITTLE_ENDIAN)
-        .asFloatBuffer()
-        .get(values);
-    return new HostTensor(shape, values);
+    return new HostTensor(shape, data.floats(from, Math.toIntExact(shape.elements())));
   }
 
   private static Graph graph(JsonNode nodes) throws JsonProcessingException {

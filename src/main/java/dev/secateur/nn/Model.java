@@ -14,4 +14,11 @@ public record Model(Graph graph, Map<String, HostTensor> parameters, Map<String,
     parameters = Collections.unmodifiableMap(new LinkedHashMap<>(parameters));
     metadata = Collections.unmodifiableMap(new LinkedHashMap<>(metadata));
   }
+
+  /** The same network with one more line of metadata, behind those already there. */
+  public Model with(String key, String line) {
+    Map<String, String> all = new LinkedHashMap<>(metadata);
+    all.merge(key, line, (a, b) -> a + "\n" + b);
+    return new Model(graph, parameters, all);
+  }
 }
