@@ -12,7 +12,10 @@ import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
 
-/** Milliseconds a batch of several networks on one device, measured in turn in one run. */
+/**
+ * Milliseconds a batch of several networks on one device ({@link Device#time}), measured in turn in
+ * one run.
+ */
 public final class Latency {
   private static final long WARM_UP_NANOS = 300_000_000L;
 
@@ -69,13 +72,13 @@ public final class Latency {
       for (Program p : programs) {
         long start = System.nanoTime();
         do {
-          time(device, p);
+          device.time(p.run());
         } while (System.nanoTime() - start < WARM_UP_NANOS);
       }
       double[][] all = new double[models.size()][runs];
       for (int run = 0; run < runs; run++) {
         for (int i = 0; i < all.length; i++) {
-          all[i][run] = time(device, programs.get(i));
+          all[i][run] = device.time(programs.get(i).run());
         }
       }
       return Arrays.stream(all).map(Latency::timing).toList();
@@ -83,13 +86,6 @@ public final class Latency {
       programs.forEach(p -> p.close().run());
       nets.forEach(Network::close);
     }
-  }
-
-  private static double time(Device device, Program p) {
-    long start = System.nanoTime();
-    p.run().run();
-    device.synchronize();
-    return (System.nanoTime() - start) / 1e6;
   }
 
   private static Timing timing(double[] ms) {

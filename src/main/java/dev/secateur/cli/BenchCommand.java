@@ -132,6 +132,7 @@ final class BenchCommand implements Callable<Integer> {
     }
     Map<String, Object> json = new LinkedHashMap<>();
     json.put("device", description);
+    json.put("runs", runs);
     json.put("rows", rows);
     json.put("steady", rows.stream().noneMatch(Row::unsteady));
     common.print(json, () -> description + "\n" + text(rows));

@@ -41,6 +41,11 @@ final class Common {
       description = "no progress bars")
   private boolean quiet;
 
+  /** As it was given: auto, cpu or cuda[:N]. */
+  String deviceName() {
+    return device;
+  }
+
   Device openDevice() {
     return Devices.open(device);
   }

@@ -36,6 +36,7 @@ public final class CudaDevice implements Device {
   private final Set<CudaHostBuffer> hostBuffers = new HashSet<>();
   private final CudaContext context;
   private final CudaCopies copies;
+  private final CudaTimer timer;
   private final CudaPointwise pointwise;
   private final CudaMoves moves;
   private final CudaReductions reductions;
@@ -53,6 +54,8 @@ public final class CudaDevice implements Device {
       closers.push(context::close);
       copies = new CudaCopies(context);
       closers.push(copies::close);
+      timer = new CudaTimer(context);
+      closers.push(timer::close);
       CudaWorkspace workspace = new CudaWorkspace(context);
       closers.push(workspace::close);
       CudaKernels kernels = new CudaKernels(context, workspace);
@@ -178,6 +181,11 @@ public final class CudaDevice implements Device {
   @Override
   public void synchronize() {
     context.synchronize();
+  }
+
+  @Override
+  public double time(Runnable work) {
+    return timer.milliseconds(work);
   }
 
   @Override
