@@ -71,7 +71,7 @@ public final class Latency {
       for (int i = 0; i < all.length; i++) {
         contenders.get(i).run();
         for (int j = run; j < Math.min(runs, run + IN_A_ROW); j++) {
-          all[i][j] = time(contenders.get(i));
+          all[i][j] = contenders.get(i).run();
         }
       }
     }
@@ -84,7 +84,7 @@ public final class Latency {
     List<Double> times = new ArrayList<>();
     boolean steady = false;
     while (!steady && System.nanoTime() - start < MOST_NANOS) {
-      times.add(time(c));
+      times.add(c.run());
       int n = times.size();
       if (n >= 2 * WINDOW && System.nanoTime() - start > LEAST_NANOS) {
         double late = median(times.subList(n - WINDOW, n));
@@ -96,11 +96,5 @@ public final class Latency {
 
   private static double median(List<Double> values) {
     return new Timing(values.stream().mapToDouble(v -> v).toArray()).median();
-  }
-
-  private static double time(Contender c) {
-    long start = System.nanoTime();
-    c.run();
-    return (System.nanoTime() - start) / 1e6;
   }
 }

@@ -60,9 +60,8 @@ public final class OwnContender implements Contender {
   }
 
   @Override
-  public void run() {
-    run.run();
-    device.synchronize();
+  public double run() {
+    return device.time(run);
   }
 
   @Override

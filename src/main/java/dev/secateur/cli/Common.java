@@ -52,6 +52,11 @@ final class Common {
       description = "no progress bars")
   private boolean quiet;
 
+  /** As it was given: auto, cpu or cuda[:N]. */
+  String deviceName() {
+    return device;
+  }
+
   Device openDevice() {
     try {
       return Devices.open(device, precision);

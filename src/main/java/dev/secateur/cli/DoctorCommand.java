@@ -4,21 +4,32 @@ import dev.secateur.SecateurException;
 import dev.secateur.device.Device;
 import dev.secateur.device.DeviceReport;
 import dev.secateur.device.Devices;
+import dev.secateur.device.SelfTest;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
 
 @Command(
     name = "doctor",
     description = "Says which devices and library versions are here, and what is missing.")
 final class DoctorCommand implements Callable<Integer> {
   @Mixin private Common common;
+
+  @Option(
+      names = "--test",
+      description = {
+        "also compute a little with each library and compare with the known results,",
+        "on every device that is here or on the one that --device names"
+      })
+  private boolean test;
 
   @Override
   public Integer call() throws IOException {
@@ -39,9 +50,14 @@ final class DoctorCommand implements Callable<Integer> {
     String nvidia = Files.isReadable(driver) ? Files.readAllLines(driver).get(0).strip() : "none";
     boolean ok = true;
     Map<String, String> versions = new LinkedHashMap<>();
+    Map<String, List<SelfTest.Check>> tests = new LinkedHashMap<>();
+    String wanted = common.deviceName();
     try (Device cpu = Devices.open("cpu")) {
       rows.put("device cpu", cpu.description());
       versions.putAll(cpu.versions());
+      if (test && !wanted.startsWith("cuda")) {
+        tests.put("cpu", test(cpu));
+      }
     } catch (RuntimeException | LinkageError e) {
       ok = false;
       rows.put("device cpu", "does not work: " + e);
@@ -49,34 +65,57 @@ final class DoctorCommand implements Callable<Integer> {
     rows.put("kernel module nvidia", nvidia);
     DeviceReport cuda = Devices.cudaReport();
     String gpu = cuda.summary();
+    String name = wanted.startsWith("cuda:") ? wanted : "cuda:0";
     if (cuda.works()) {
-      try (Device device = Devices.open("cuda")) {
-        gpu = gpu + "; cuda:0 is " + device.description();
+      try (Device device = Devices.open(name)) {
+        gpu = gpu + "; " + name + " is " + device.description();
         versions.putAll(device.versions());
+        if (test && !wanted.equals("cpu")) {
+          tests.put(name, test(device));
+        }
       } catch (SecateurException e) {
         ok = false;
         gpu = "does not work: " + e.getMessage();
       }
+    } else {
+      ok &= !(test && wanted.startsWith("cuda"));
     }
+    ok &= tests.values().stream().flatMap(List::stream).allMatch(SelfTest.Check::passed);
     rows.put("device cuda", gpu);
     Map<String, String> files = new LinkedHashMap<>();
-    cuda.libraries().forEach((name, where) -> files.put("cuda " + name, where));
+    cuda.libraries().forEach((library, where) -> files.put("cuda " + library, where));
     Map<String, Object> json = new LinkedHashMap<>(rows);
     json.put("libraries", versions);
     json.put("cuda libraries", cuda.libraries());
+    if (test) {
+      json.put("tests", tests);
+    }
     json.put("ok", ok);
     common.print(
         json,
         () -> {
           Map<String, String> all = new LinkedHashMap<>(rows);
           all.putAll(files);
-          versions.forEach((name, version) -> all.put("library " + name, version));
+          versions.forEach((library, version) -> all.put("library " + library, version));
+          tests.forEach((on, checks) -> checks.forEach(c -> all.put(label(on, c), result(c))));
           int width = all.keySet().stream().mapToInt(String::length).max().orElse(0);
           StringBuilder out = new StringBuilder();
           all.forEach((k, v) -> out.append(Text.format("%-" + width + "s  %s%n", k, v)));
           return out.toString();
         });
     return ok ? 0 : 1;
+  }
+
+  private List<SelfTest.Check> test(Device device) {
+    return SelfTest.run(device, name -> common.note("testing " + device.name() + ": " + name));
+  }
+
+  private static String label(String device, SelfTest.Check c) {
+    return "test " + device + " " + c.name();
+  }
+
+  private static String result(SelfTest.Check c) {
+    return c.passed() ? Text.format("right (%.1f ms)", c.milliseconds()) : "WRONG: " + c.problem();
   }
 
   private static long physicalMemory() {

@@ -88,6 +88,13 @@ public interface Device extends AutoCloseable {
   /** Layers of networks beyond plain chains of convolutions. */
   VisionKernels vision();
 
+  /**
+   * Milliseconds that the device spends on what {@code work} launches, between two events of its
+   * own where it has them (CUDA), else on the host's clock. Waits for the work, and for earlier
+   * work before it begins.
+   */
+  double time(Runnable work);
+
   // ---- layers ----------------------------------------------------------------------------------
 
   /**

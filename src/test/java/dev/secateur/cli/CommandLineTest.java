@@ -237,6 +237,18 @@ class CommandLineTest {
   }
 
   @Test
+  void doctorComputesALittleWithEveryLibrary() throws IOException {
+    Result r = run("doctor", "--test", "--device", "cpu", "--json");
+    assertEquals(0, r.code(), r.out());
+    JsonNode checks = Json.MAPPER.readTree(r.out()).get("tests").get("cpu");
+    assertEquals(6, checks.size(), checks.toString());
+    for (JsonNode c : checks) {
+      assertEquals("", c.get("problem").asText(), c.toString());
+      assertTrue(r.err().contains("testing cpu: " + c.get("name").asText()), r.err());
+    }
+  }
+
+  @Test
   void cudaThatCannotBeHadIsOneLine() {
     Result r = run("eval", "x.th", "--data", "idx:" + dir, "--device", "cuda:4999");
     assertEquals(1, r.code());

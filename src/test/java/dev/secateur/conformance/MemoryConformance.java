@@ -11,6 +11,7 @@ import dev.secateur.device.Activation;
 import dev.secateur.device.Arena;
 import dev.secateur.device.HostBuffer;
 import dev.secateur.device.Kernel;
+import dev.secateur.device.SelfTest;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Shape;
@@ -27,6 +28,29 @@ interface MemoryConformance extends Conformance {
     assertTrue(device().name().matches("cpu|cuda:\\d+"), device().name());
     assertFalse(device().description().isBlank());
     assertFalse(device().versions().isEmpty());
+  }
+
+  @Test
+  default void theSelfTestFindsEveryResultRight() {
+    for (SelfTest.Check c : SelfTest.run(device(), name -> {})) {
+      assertEquals("", c.problem(), c.name());
+    }
+  }
+
+  @Test
+  default void theTimeOfWorkGrowsWithIt() {
+    Tensor x = arena().floats(1 << 20);
+    Kernel k = device().fill(x, 1);
+    double none = device().time(() -> {});
+    double many =
+        device()
+            .time(
+                () -> {
+                  for (int i = 0; i < 200; i++) {
+                    k.launch();
+                  }
+                });
+    assertTrue(none >= 0 && many > none, none + " and " + many + " ms");
   }
 
   @Test

@@ -116,6 +116,13 @@ public final class CpuDevice implements Device {
   }
 
   @Override
+  public double time(Runnable work) {
+    long start = System.nanoTime();
+    work.run();
+    return (System.nanoTime() - start) / 1e6;
+  }
+
+  @Override
   public Kernel convolution(
       ConvolutionSpec spec, Tensor x, Tensor w, Epilogue epilogue, Tensor y, boolean frozen) {
     return convolutions.forward(spec, x, w, epilogue, y, frozen);

@@ -41,6 +41,7 @@ public final class CudaDevice implements Device {
   private final CudaContext context;
   private final CudaGraphs graphs;
   private final CudaCopies copies;
+  private final CudaTimer timer;
   private final CudaPointwise pointwise;
   private final CudaMoves moves;
   private final CudaReductions reductions;
@@ -61,6 +62,8 @@ public final class CudaDevice implements Device {
       closers.push(context::close);
       copies = new CudaCopies(context);
       closers.push(copies::close);
+      timer = new CudaTimer(context);
+      closers.push(timer::close);
       CudaWorkspace workspace = new CudaWorkspace(context);
       closers.push(workspace::close);
       graphs = new CudaGraphs(context, workspace);
@@ -221,6 +224,11 @@ public final class CudaDevice implements Device {
   @Override
   public VisionKernels vision() {
     return vision;
+  }
+
+  @Override
+  public double time(Runnable work) {
+    return timer.milliseconds(work);
   }
 
   @Override

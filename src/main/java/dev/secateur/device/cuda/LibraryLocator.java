@@ -15,7 +15,8 @@ import java.util.Set;
 
 /**
  * Where CUDA's libraries lie: in SECATEUR_CUDA_PATH (or the system property secateur.cuda.path),
- * CUDA_HOME, /usr/local/cuda*, the system's library folders, and what pip installs for Python.
+ * CUDA_HOME, /usr/local/cuda*, the system's library folders, where containers get the driver
+ * (/usr/local/nvidia), and what pip installs for Python.
  */
 final class LibraryLocator {
   private final List<Path> folders;
@@ -50,6 +51,7 @@ final class LibraryLocator {
     List<Path> toolkits = matching(root.resolve("usr/local"), "cuda*");
     Collections.reverse(toolkits); // the newest first
     toolkits.forEach(t -> toolkit(t, out));
+    toolkit(root.resolve("usr/local/nvidia"), out);
     for (String folder :
         List.of(
             "usr/lib/x86_64-linux-gnu",
@@ -89,6 +91,12 @@ final class LibraryLocator {
     if (!environment.getOrDefault("HOME", "").isEmpty()) {
       for (String part : List.of(".local", "miniconda3", "anaconda3", ".venv")) {
         out.add(Path.of(environment.get("HOME")).resolve(part));
+      }
+    }
+    for (String folder : environment.getOrDefault("PATH", "").split(File.pathSeparator)) {
+      Path python = Path.of(folder, "python3");
+      if (!folder.isEmpty() && Files.exists(python)) { // of an environment that is in use
+        out.add(python.resolve("../..").normalize());
       }
     }
     for (String part : List.of("usr/local", "usr", "opt/conda")) {

@@ -15,8 +15,10 @@ import dev.secateur.device.Devices;
 import dev.secateur.device.Epilogue;
 import dev.secateur.device.HostBuffer;
 import dev.secateur.device.Kernel;
+import dev.secateur.device.SelfTest;
 import dev.secateur.tensor.Tensor;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterEach;
@@ -158,6 +160,18 @@ class CudaDeviceTest {
   void aDeviceThatFailsToOpenLeavesNothing() {
     EmulatedCuda.fail("cuModuleLoadData", 1);
     assertThrows(SecateurException.class, TestCuda::open);
+  }
+
+  @Test
+  void theSelfTestNamesTheLibraryThatFailsAndGoesOn() {
+    try (Device d = TestCuda.open()) {
+      EmulatedCuda.fail("cublasSgemm", 1);
+      List<SelfTest.Check> checks = SelfTest.run(d, name -> {});
+      assertEquals(
+          List.of("matrix product"),
+          checks.stream().filter(c -> !c.passed()).map(SelfTest.Check::name).toList());
+      assertTrue(checks.size() > 4, checks.toString());
+    }
   }
 
   @Test

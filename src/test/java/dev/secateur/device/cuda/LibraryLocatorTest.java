@@ -63,6 +63,21 @@ class LibraryLocatorTest {
   }
 
   @Test
+  void thePythonOnThePathServes() throws IOException {
+    Path python = library("opt/torch/.venv/bin/python3");
+    Path pip =
+        library("opt/torch/.venv/lib/python3.12/site-packages/nvidia/cu13/lib/libcublas.so.13");
+    Map<String, String> path = Map.of("PATH", "/nowhere:" + python.getParent());
+    assertEquals(Optional.of(pip), find(path, "", "libcublas.so.13"));
+  }
+
+  @Test
+  void aContainersDriverServes() throws IOException {
+    Path driver = library("usr/local/nvidia/lib64/libcuda.so.1");
+    assertEquals(Optional.of(driver), find(Map.of(), "", "libcuda.so.1"));
+  }
+
+  @Test
   void versionsAreReadFromWhatALinkLeadsTo() throws IOException {
     Path file = library("usr/lib/x86_64-linux-gnu/libcublas.so.12.6.4.1");
     Path link =
