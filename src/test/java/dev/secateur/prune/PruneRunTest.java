@@ -156,8 +156,20 @@ class PruneRunTest {
   @Test
   void aResumedRunKeepsItsScopeAndConstraints() throws IOException {
     String[] two = {
-      "--scope", "all", "--round-to", "4", "--keep", "layer3.*", "--max-rate", "0.5", "--rate",
-      "0.2", "--finetune-epochs", "0", "--iterations", "2"
+      "--scope",
+      "all",
+      "--round-to",
+      "4",
+      "--keep",
+      "layer3.*",
+      "--max-rate",
+      "0.5",
+      "--rate",
+      "0.2",
+      "--finetune-epochs",
+      "0",
+      "--iterations",
+      "2"
     };
     Path whole = dir.resolve("whole");
     assertEquals(0, run(arguments(whole, two)));

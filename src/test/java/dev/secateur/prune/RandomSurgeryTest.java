@@ -31,8 +31,7 @@ class RandomSurgeryTest {
         model.graph().nodes().forEach(n -> ops.add(n.op().getClass().getSimpleName()));
         SplittableRandom random = new SplittableRandom(seed);
         int roundTo = random.nextInt(4) == 0 ? 2 : 1;
-        Constraints c =
-            new Constraints(roundTo, List.of(), List.of(), List.of());
+        Constraints c = new Constraints(roundTo, List.of(), List.of(), List.of());
         try {
           Map<String, int[]> removed =
               Zeroed.random(model.graph(), Scope.ALL, c, random)
