@@ -258,6 +258,13 @@ public final class Units {
     List<Node> nodes = graph.nodes();
     Map<List<Integer>, int[]> sizes = new LinkedHashMap<>();
     Map<List<Integer>, Set<Integer>> by = new HashMap<>();
+    Map<String, List<Integer>> groupedReaders = new HashMap<>();
+    for (int n = 0; n < nodes.size(); n++) {
+      if (Coupling.groups(nodes.get(n).op()) > 1) {
+        String read = nodes.get(n).inputs().get(0);
+        groupedReaders.computeIfAbsent(read, r -> new ArrayList<>()).add(n);
+      }
+    }
     for (int u = 0; u < size(); u++) {
       List<Integer> members = new ArrayList<>();
       Set<Integer> couples = new LinkedHashSet<>();
@@ -269,10 +276,10 @@ public final class Units {
         }
       }
       for (int t = touches[u]; t < touches[u + 1]; t++) {
-        Node n = nodes.get(nodeOf[t]);
-        if (Coupling.couples(n.op())) {
+        if (Coupling.couples(nodes.get(nodeOf[t]).op())) {
           couples.add(nodeOf[t]);
         }
+        couples.addAll(groupedReaders.getOrDefault(nodes.get(nodeOf[t]).name(), List.of()));
       }
       int[] size = sizes.computeIfAbsent(members, m -> new int[2]);
       size[0]++;

@@ -179,8 +179,8 @@ final class RandomGraph {
     int after = shortcut ? random.nextInt(3) : 0;
     int width = s.size(1) + before + after;
     String inner = convolution(x, 2 * random.nextInt(1, 5), 1);
-    values.remove(inner);
     String outer = convolution(inner, width, 1);
+    values.remove(inner);
     String norm = add(new Op.BatchNorm(1e-3f, 0.1f), outer);
     values.remove(outer);
     String side = shortcut ? add(new Op.Shortcut(1, before, after), x) : x;

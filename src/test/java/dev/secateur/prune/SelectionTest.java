@@ -1,6 +1,5 @@
 package dev.secateur.prune;
 
-import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -55,8 +54,8 @@ class SelectionTest {
         (name, f) -> assertEquals(0, (RESNET20.shape(name).dim(1) - f.length) % multiple, name));
     int wanted = (int) (rate * units.filters());
     assertTrue(count(removed) <= wanted);
-    // the next step of the heaviest group would be too much
-    assertTrue(count(removed) > wanted - 10 * multiple, count(removed) + " of " + wanted);
+    // a step of the heaviest groups, which share layers, would be too much
+    assertTrue(count(removed) > wanted - 16 * multiple, count(removed) + " of " + wanted);
   }
 
   @Test
@@ -85,7 +84,7 @@ class SelectionTest {
       assertFalse(name.startsWith("layer1.") || name.matches("layer3\\..\\.conv1"), name);
     }
     assertFalse(all.containsKey("conv1"), "is added to layer 1's");
-    assertEquals(16 - 1, all.get("layer2.0.conv2").length, "of 32, 16 are added to layer 1's");
+    assertEquals(16, all.get("layer2.0.conv2").length, "of 32, 16 are added to layer 1's");
     List<String> layers = Units.of(RESNET20, Scope.ALL).layers();
     String message =
         assertThrows(
@@ -114,7 +113,8 @@ class SelectionTest {
     Selection s = random(RESNET20, Scope.PAPER, c);
     assertEquals(32, s.urgent());
     Map<String, int[]> removed = s.lowest(0.1);
-    assertArrayEquals(new Object[] {"layer3.1.conv1"}, removed.keySet().toArray());
+    assertEquals(33, count(removed));
+    assertTrue(removed.get("layer3.1.conv1").length >= 32);
     Map<String, int[]> more = s.lowest(0.5);
     assertTrue(more.get("layer3.1.conv1").length >= 32);
     assertEquals((int) (0.5 * Units.of(RESNET20, Scope.PAPER).filters()), count(more));

@@ -62,7 +62,7 @@ class UnitsTest {
     // channels 8..23 of stage 2 are stage 1's 16; channels 16..47 of stage 3 are stage 2's 32
     assertEquals(
         "16 conv1+layer1.0.conv2+layer2.0.conv2+layer3.0.conv2; 16 layer1.0.conv1; "
-            + "16 layer2.0.conv1; 16 layer2.0.conv2+layer3.0.conv2; 32 layer3.0.conv1; "
+            + "32 layer2.0.conv1; 16 layer2.0.conv2+layer3.0.conv2; 64 layer3.0.conv1; "
             + "32 layer3.0.conv2; ",
         shape(groups));
     assertEquals(64, groups.get(0).filters());
@@ -186,7 +186,7 @@ class UnitsTest {
     assertEquals(List.of("sum"), groups.get(0).coupledBy());
     Model smaller = removeAndCompare(Map.of("a", new int[] {1, 3}));
     assertEquals(
-        new Op.SelectChannels(List.of(0, 2, 1, 3, 4, 5)), smaller.graph().node("shuffle").op());
+        new Op.SelectChannels(List.of(0, 2, 3, 1, 4, 5)), smaller.graph().node("shuffle").op());
   }
 
   @Test
