@@ -1,5 +1,7 @@
 package dev.secateur.cli;
 
+import static dev.secateur.cli.Cli.fails;
+import static dev.secateur.cli.Cli.run;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -10,8 +12,6 @@ import dev.secateur.io.Models;
 import dev.secateur.nn.Architectures;
 import dev.secateur.prune.criterion.Criteria;
 import java.io.IOException;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -30,30 +30,10 @@ class CommandLineTest {
   private static final Path SHARED = Path.of("..", "shared", "data");
   @TempDir Path dir;
 
-  private record Result(int code, String out, String err) {}
-
-  private static Result run(Object... args) {
-    StringWriter out = new StringWriter();
-    StringWriter err = new StringWriter();
-    String[] words = new String[args.length];
-    for (int i = 0; i < words.length; i++) {
-      words[i] = args[i].toString();
-    }
-    int code = Main.execute(new PrintWriter(out), new PrintWriter(err), words);
-    return new Result(code, out.toString(), err.toString());
-  }
-
   private static Path shared(String name) {
     Path p = SHARED.resolve(name);
     Assumptions.assumeTrue(Files.exists(p), p + " is absent: skipped");
     return p;
-  }
-
-  private static void fails(int code, String message, Result r) {
-    assertEquals(code, r.code(), r.err());
-    assertTrue(r.err().contains(message), r.err());
-    assertEquals(1, r.err().strip().lines().count(), "one line: " + r.err());
-    assertEquals("", r.out());
   }
 
   @ParameterizedTest
@@ -62,7 +42,7 @@ class CommandLineTest {
       throws IOException {
     Path model = shared("pretrained/" + file);
     Path data = shared("cifar10-bin");
-    Result r =
+    Cli.Result r =
         run(
             "eval",
             model,
@@ -83,7 +63,7 @@ class CommandLineTest {
   void aStateDictOfAnotherNetworkNamesTheTensorsThatDiffer() {
     Path model = shared("pretrained/resnet56-4bfd9763.th");
     Path data = shared("cifar10-bin");
-    Result r = run("eval", model, "--arch", "resnet20", "--data", "cifar10:" + data);
+    Cli.Result r = run("eval", model, "--arch", "resnet20", "--data", "cifar10:" + data);
     fails(1, "tensors differ: layer", r);
   }
 
@@ -99,7 +79,7 @@ class CommandLineTest {
     Path file = dir.resolve("cut.th");
     for (int length : new int[] {1, 2, 40, 500, 5_000, 50_000, whole.length - 1}) {
       Files.write(file, java.util.Arrays.copyOf(whole, length));
-      Result r = run("eval", file, "--arch", "resnet20", "--data", "cifar10:" + dir);
+      Cli.Result r = run("eval", file, "--arch", "resnet20", "--data", "cifar10:" + dir);
       fails(1, file.toString(), r);
       assertFalse(r.err().contains("internal error"), r.err());
     }
@@ -116,7 +96,7 @@ class CommandLineTest {
       out.write(evil);
     }
     for (Path p : new Path[] {legacy, zip}) {
-      Result r = run("eval", p, "--arch", "resnet20", "--data", "cifar10:" + dir);
+      Cli.Result r = run("eval", p, "--arch", "resnet20", "--data", "cifar10:" + dir);
       fails(1, p + ": refuses to load os.system", r);
     }
     assertFalse(Files.exists(Path.of("/tmp/secateur-evil")));
@@ -126,14 +106,14 @@ class CommandLineTest {
   void aCifarFileOfWrongLengthIsNamed() throws IOException {
     Path model = shared("pretrained/resnet20-12fca82f.th");
     Files.write(dir.resolve("test_batch.bin"), new byte[3074]);
-    Result r = run("eval", model, "--arch", "resnet20", "--data", "cifar10:" + dir);
+    Cli.Result r = run("eval", model, "--arch", "resnet20", "--data", "cifar10:" + dir);
     fails(1, "test_batch.bin: 3074 bytes; expected a multiple of 3073", r);
   }
 
   @Test
   void missingFilesAreNamed() {
     Path model = dir.resolve("nothing.th");
-    Result r = run("eval", model, "--arch", "resnet20", "--data", "cifar10:" + dir);
+    Cli.Result r = run("eval", model, "--arch", "resnet20", "--data", "cifar10:" + dir);
     fails(1, "no such file: " + model, r);
   }
 
@@ -150,7 +130,7 @@ class CommandLineTest {
     Path model = shared("pretrained/resnet20-12fca82f.th");
     String data = "cifar10:" + shared("cifar10-bin");
     Path pruned = dir.resolve("pruned.sct");
-    Result r =
+    Cli.Result r =
         run(
             "prune",
             model,
@@ -173,7 +153,7 @@ class CommandLineTest {
     assertEquals(336, json.get(0).get("filters").asInt());
     assertEquals(336 - 33, json.get(1).get("filters").asInt(), "a tenth of 336 gone");
     assertTrue(json.get(1).get("parameters").asLong() < json.get(0).get("parameters").asLong());
-    Result e = run("eval", pruned.resolve("model.sct"), "--data", data, "--json");
+    Cli.Result e = run("eval", pruned.resolve("model.sct"), "--data", data, "--json");
     assertEquals(0, e.code(), e.err());
     assertTrue(Json.MAPPER.readTree(e.out()).get("top1").asDouble() > 30, e.out());
   }
@@ -182,7 +162,7 @@ class CommandLineTest {
   @CsvSource({"0", "1", "-0.1", "1.5", "NaN"})
   void ratesOutsideTheOpenUnitIntervalAreWrongUsage(String rate) {
     Path out = dir.resolve("x.sct");
-    Result r = run("prune", "m.th", "--data", "cifar10:x", "--rate", rate, "-o", out);
+    Cli.Result r = run("prune", "m.th", "--data", "cifar10:x", "--rate", rate, "-o", out);
     fails(2, "expected a number greater than 0 and less than 1", r);
     assertFalse(Files.exists(out));
   }
@@ -209,7 +189,7 @@ class CommandLineTest {
 
   @Test
   void doctorSaysWhereCudasLibrariesAreOrHowToGetThem() throws IOException {
-    Result r = run("doctor");
+    Cli.Result r = run("doctor");
     assertEquals(0, r.code(), r.err());
     assertTrue(r.out().contains("oneDNN"), r.out());
     assertTrue(r.out().contains("device cuda"), r.out());
@@ -250,7 +230,7 @@ class CommandLineTest {
 
   @Test
   void cudaThatCannotBeHadIsOneLine() {
-    Result r = run("eval", "x.th", "--data", "idx:" + dir, "--device", "cuda:4999");
+    Cli.Result r = run("eval", "x.th", "--data", "idx:" + dir, "--device", "cuda:4999");
     assertEquals(1, r.code());
     assertEquals(1, r.err().lines().count(), r.err());
   }

@@ -1,5 +1,7 @@
 package dev.secateur.cli;
 
+import static dev.secateur.cli.Cli.fails;
+import static dev.secateur.cli.Cli.run;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -9,8 +11,6 @@ import dev.secateur.io.Models;
 import dev.secateur.nn.Model;
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.zip.GZIPInputStream;
@@ -22,19 +22,6 @@ import org.junit.jupiter.api.io.TempDir;
 class OnnxCommandsTest {
   @TempDir Path dir;
   private Path onnx;
-
-  private record Result(int code, String out, String err) {}
-
-  private static Result run(Object... args) {
-    StringWriter out = new StringWriter();
-    StringWriter err = new StringWriter();
-    String[] words = new String[args.length];
-    for (int i = 0; i < words.length; i++) {
-      words[i] = args[i].toString();
-    }
-    int code = Main.execute(new PrintWriter(out), new PrintWriter(err), words);
-    return new Result(code, out.toString(), err.toString());
-  }
 
   @BeforeEach
   void unpack() throws IOException {
@@ -48,7 +35,7 @@ class OnnxCommandsTest {
   @Test
   void importedWithItsNormalisationAndExportedWithItsNames() throws IOException {
     Path sct = dir.resolve("m.sct");
-    Result r = run("import", onnx, "--mean", "0.485,0.456,0.406", "--std", "0.25", "-o", sct);
+    Cli.Result r = run("import", onnx, "--mean", "0.485,0.456,0.406", "--std", "0.25", "-o", sct);
     assertEquals(0, r.code(), r.err());
     Model m = Models.load(sct);
     assertEquals(0.456f * 255, m.parameters().get("input.mean").data()[1], 1e-4);
@@ -70,7 +57,7 @@ class OnnxCommandsTest {
   @Test
   void safetensorsComeWithTheirChannelCounts() throws IOException {
     Path file = dir.resolve("m.safetensors");
-    Result r = run("export", onnx, "-o", file, "--json");
+    Cli.Result r = run("export", onnx, "-o", file, "--json");
     assertEquals(0, r.code(), r.err());
     JsonNode json = Json.MAPPER.readTree(dir.resolve("m.channels.json").toFile());
     assertEquals("Convolution", json.get("layer1.0.conv1").get("type").asText());
@@ -90,11 +77,5 @@ class OnnxCommandsTest {
     fails(1, "has no output nothing; it has scores", run("info", onnx, "--output-name", "nothing"));
     Files.write(onnx, new byte[] {1, 2, 3});
     fails(1, "is no whole ONNX model", run("eval", onnx, "--data", "cifar10:" + dir));
-  }
-
-  private static void fails(int code, String message, Result r) {
-    assertEquals(code, r.code(), r.err());
-    assertTrue(r.err().contains(message), r.err());
-    assertEquals(1, r.err().strip().lines().count(), r.err());
   }
 }

@@ -17,7 +17,7 @@ import java.util.Optional;
 import java.util.SplittableRandom;
 
 /** What a network computes here and in ONNX Runtime for the same images. */
-final class Outputs {
+public final class Outputs {
   private Outputs() {}
 
   /** Random U8 pixels (batch,C,H,W). */
@@ -29,7 +29,7 @@ final class Outputs {
   }
 
   /** Our output on the CPU, before the softmax that an import takes off. */
-  static float[] ours(Model model, byte[] pixels, int batch) {
+  public static float[] ours(Model model, byte[] pixels, int batch) {
     try (Device device = new CpuDevice();
         Network net = new Network(device, model);
         InferenceProgram p = InferenceProgram.compile(net, batch, Optional.empty());
@@ -54,8 +54,8 @@ final class Outputs {
   /**
    * @param scale what an input value is worth in pixels: 255 where values are pixel / 255
    */
-  static float[] onnxRuntime(Path file, byte[] pixels, long[] shape, float scale, String output)
-      throws OrtException {
+  public static float[] onnxRuntime(
+      Path file, byte[] pixels, long[] shape, float scale, String output) throws OrtException {
     FloatBuffer values = FloatBuffer.allocate(pixels.length);
     for (byte b : pixels) {
       values.put((b & 255) / scale);
