@@ -1,5 +1,6 @@
 package dev.secateur.bench;
 
+import dev.secateur.device.Cleanup;
 import dev.secateur.device.Device;
 import dev.secateur.nn.InferenceProgram;
 import dev.secateur.nn.Model;
@@ -14,7 +15,6 @@ import java.util.function.Function;
 
 /** Milliseconds a batch of several networks on one device, measured in turn in one run. */
 public final class Latency {
-  private static final long WARM_UP_NANOS = 300_000_000L;
 
   private Latency() {}
 
@@ -34,7 +34,7 @@ public final class Latency {
    * Random pixels, forward pass only. After a warm-up the networks take turns, a batch each, so
    * that what disturbs the machine disturbs all of them.
    *
-   * @param runs timed batches of each
+   * @param runs timed batches of each; the warm-up before takes secateur.bench.warmup milliseconds
    */
   public static List<Timing> measure(Device device, List<Model> models, int batch, int runs) {
     return measure(device, models, runs, net -> inference(net, batch));
@@ -53,24 +53,31 @@ public final class Latency {
 
   private static Program training(Network net, int batch) {
     TrainingProgram p = TrainingProgram.compile(net, batch, new Sgd(0.9f, false, 1e-4f, 0), 0);
-    p.setLearningRate(1e-4f);
+    try {
+      p.setLearningRate(1e-4f);
+    } catch (RuntimeException e) {
+      throw Cleanup.after(e, p);
+    }
     return new Program(p::step, p::close);
   }
 
   private static List<Timing> measure(
       Device device, List<Model> models, int runs, Function<Network, Program> compiler) {
-    List<Network> nets = new ArrayList<>();
+    long warmUp = Long.getLong("secateur.bench.warmup", 300) * 1_000_000;
     List<Program> programs = new ArrayList<>();
-    try {
+    try (Cleanup closers = new Cleanup()) {
       for (Model m : models) {
-        nets.add(new Network(device, m));
-        programs.add(compiler.apply(nets.get(nets.size() - 1)));
+        Network net = new Network(device, m);
+        closers.add(net::close);
+        Program p = compiler.apply(net);
+        closers.add(p.close());
+        programs.add(p);
       }
       for (Program p : programs) {
         long start = System.nanoTime();
         do {
           time(device, p);
-        } while (System.nanoTime() - start < WARM_UP_NANOS);
+        } while (System.nanoTime() - start < warmUp);
       }
       double[][] all = new double[models.size()][runs];
       for (int run = 0; run < runs; run++) {
@@ -79,9 +86,6 @@ public final class Latency {
         }
       }
       return Arrays.stream(all).map(Latency::timing).toList();
-    } finally {
-      programs.forEach(p -> p.close().run());
-      nets.forEach(Network::close);
     }
   }
 

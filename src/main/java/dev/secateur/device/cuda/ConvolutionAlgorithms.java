@@ -48,7 +48,7 @@ final class ConvolutionAlgorithms {
     int[] count = new int[1];
     Status.cudnn(
         cudnnGetConvolutionForwardAlgorithm_v7(cudnn.handle(), x, w, conv, y, MOST, count, found),
-        "cudnnGetConvolutionForwardAlgorithm_v7");
+        "choosing a convolution's algorithm (cudnnGetConvolutionForwardAlgorithm_v7)");
     List<Offer> offers = new ArrayList<>();
     for (int i = 0; i < count[0]; i++) {
       var f = found[i];
@@ -73,7 +73,7 @@ final class ConvolutionAlgorithms {
     Status.cudnn(
         cudnnGetConvolutionBackwardDataAlgorithm_v7(
             cudnn.handle(), w, dy, conv, dx, MOST, count, found),
-        "cudnnGetConvolutionBackwardDataAlgorithm_v7");
+        "choosing a convolution's algorithm (cudnnGetConvolutionBackwardDataAlgorithm_v7)");
     List<Offer> offers = new ArrayList<>();
     for (int i = 0; i < count[0]; i++) {
       var f = found[i];
@@ -99,7 +99,7 @@ final class ConvolutionAlgorithms {
     Status.cudnn(
         cudnnGetConvolutionBackwardFilterAlgorithm_v7(
             cudnn.handle(), x, dy, conv, dw, MOST, count, found),
-        "cudnnGetConvolutionBackwardFilterAlgorithm_v7");
+        "choosing a convolution's algorithm (cudnnGetConvolutionBackwardFilterAlgorithm_v7)");
     List<Offer> offers = new ArrayList<>();
     for (int i = 0; i < count[0]; i++) {
       var f = found[i];

@@ -3,6 +3,7 @@ package dev.secateur.device.cuda;
 import dev.secateur.SecateurException;
 import dev.secateur.device.Activation;
 import dev.secateur.device.Arena;
+import dev.secateur.device.Cleanup;
 import dev.secateur.device.ConvolutionSpec;
 import dev.secateur.device.Device;
 import dev.secateur.device.DeviceReport;
@@ -13,8 +14,6 @@ import dev.secateur.device.PoolSpec;
 import dev.secateur.device.TrainingKernels;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Tensor;
-import java.util.ArrayDeque;
-import java.util.Deque;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -31,7 +30,7 @@ public final class CudaDevice implements Device {
   /** Of activations; cuDNN's single precision is fastest this way. */
   static final Layout LAYOUT = Layout.PLAIN;
 
-  private final Deque<Runnable> closers = new ArrayDeque<>();
+  private final Cleanup closers = new Cleanup();
   private final Set<CudaArena> arenas = new HashSet<>();
   private final Set<CudaHostBuffer> hostBuffers = new HashSet<>();
   private final CudaContext context;
@@ -50,20 +49,20 @@ public final class CudaDevice implements Device {
   private CudaDevice(int ordinal) {
     try {
       context = new CudaContext(ordinal);
-      closers.push(context::close);
+      closers.add(context::close);
       copies = new CudaCopies(context);
-      closers.push(copies::close);
+      closers.add(copies::close);
       CudaWorkspace workspace = new CudaWorkspace(context);
-      closers.push(workspace::close);
+      closers.add(workspace::close);
       CudaKernels kernels = new CudaKernels(context, workspace);
-      closers.push(kernels::close);
+      closers.add(kernels::close);
       Cudnn cudnn = new Cudnn(context);
-      closers.push(cudnn::close);
+      closers.add(cudnn::close);
       pointwise = new CudaPointwise(context, kernels);
       matrix = new CudaMatrix(context, kernels, pointwise);
-      closers.push(matrix::close);
+      closers.add(matrix::close);
       eigen = new CudaEigen(context, workspace);
-      closers.push(eigen::close);
+      closers.add(eigen::close);
       moves = new CudaMoves(kernels);
       reductions = new CudaReductions(kernels, workspace);
       pls = new CudaPls(kernels, workspace);
@@ -71,8 +70,7 @@ public final class CudaDevice implements Device {
       norms = new CudnnNorm(context, cudnn, workspace, pointwise);
       pools = new CudnnPool(context, cudnn, kernels);
     } catch (RuntimeException e) {
-      closers.forEach(Runnable::run);
-      throw e;
+      throw Cleanup.after(e, closers);
     }
   }
 
@@ -114,7 +112,8 @@ public final class CudaDevice implements Device {
   public Map<String, String> versions() {
     context.enter();
     int[] driver = new int[1];
-    Status.driver(JCudaDriver.cuDriverGetVersion(driver), "cuDriverGetVersion");
+    Status.driver(
+        JCudaDriver.cuDriverGetVersion(driver), "asking the driver's version (cuDriverGetVersion)");
     Map<String, String> out = new LinkedHashMap<>();
     out.put("CUDA driver", driver[0] / 1000 + "." + driver[0] / 10 % 100);
     out.put("cuDNN", Cudnn.version());
@@ -435,10 +434,10 @@ public final class CudaDevice implements Device {
   public void close() {
     if (!closed) {
       closed = true;
-      context.synchronize();
-      Set.copyOf(hostBuffers).forEach(CudaHostBuffer::close);
-      Set.copyOf(arenas).forEach(CudaArena::close);
-      closers.forEach(Runnable::run);
+      arenas.forEach(a -> closers.add(a::close));
+      hostBuffers.forEach(b -> closers.add(b::close));
+      closers.add(context::synchronize);
+      closers.close();
     }
   }
 }

@@ -3,6 +3,7 @@ package dev.secateur.device.cuda;
 import static jcuda.jcublas.JCublas2.*;
 
 import dev.secateur.device.Activation;
+import dev.secateur.device.Cleanup;
 import dev.secateur.device.Epilogue;
 import dev.secateur.device.Kernel;
 import dev.secateur.tensor.DType;
@@ -29,13 +30,19 @@ final class CudaMatrix {
     this.kernels = kernels;
     this.pointwise = pointwise;
     context.enter();
-    Status.cublas(cublasCreate(handle), "cublasCreate");
-    Status.cublas(cublasSetStream(handle, new cudaStream_t(context.stream())), "cublasSetStream");
+    Status.cublas(cublasCreate(handle), "opening cuBLAS (cublasCreate)");
+    try {
+      Status.cublas(
+          cublasSetStream(handle, new cudaStream_t(context.stream())),
+          "opening cuBLAS (cublasSetStream)");
+    } catch (RuntimeException e) {
+      throw Cleanup.after(e, this::close);
+    }
   }
 
   String version() {
     int[] v = new int[1];
-    Status.cublas(cublasGetVersion(handle, v), "cublasGetVersion");
+    Status.cublas(cublasGetVersion(handle, v), "asking cuBLAS' version (cublasGetVersion)");
     return v[0] / 10000 + "." + v[0] / 100 % 100 + "." + v[0] % 100;
   }
 
@@ -148,6 +155,6 @@ final class CudaMatrix {
   }
 
   void close() {
-    Status.cublas(cublasDestroy(handle), "cublasDestroy");
+    Status.cublas(cublasDestroy(handle), "closing cuBLAS (cublasDestroy)");
   }
 }

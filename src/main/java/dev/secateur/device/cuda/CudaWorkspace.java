@@ -1,5 +1,7 @@
 package dev.secateur.device.cuda;
 
+import dev.secateur.device.Cleanup;
+
 /**
  * Scratch memory that all kernels of a device share, because they run one after the other. It grows
  * while kernels are compiled and is looked up when they are launched.
@@ -17,11 +19,19 @@ final class CudaWorkspace {
   /** Makes room; waits for the GPU where the memory must be replaced. */
   void reserve(long needed) {
     if (needed > bytes) {
-      long size = (needed + STEP - 1) / STEP * STEP;
+      long before = bytes;
       close();
-      pointer = context.allocateShared(size);
-      bytes = size;
+      try {
+        allocate((needed + STEP - 1) / STEP * STEP);
+      } catch (RuntimeException e) {
+        throw before == 0 ? e : Cleanup.after(e, () -> allocate(before)); // for earlier kernels
+      }
     }
+  }
+
+  private void allocate(long size) {
+    pointer = context.allocateShared(size);
+    bytes = size;
   }
 
   /** Valid until the next {@link #reserve}. */
@@ -35,9 +45,10 @@ final class CudaWorkspace {
 
   void close() {
     if (bytes > 0) {
-      context.freeShared(pointer);
+      DevicePointer old = pointer;
       pointer = new DevicePointer();
       bytes = 0;
+      context.freeShared(old);
     }
   }
 

@@ -130,7 +130,7 @@ final class CudnnConvolutions {
                         Constants.ZERO,
                         c.yd(),
                         py),
-                    "cudnnConvolutionForward"));
+                    "a convolution (cudnnConvolutionForward)"));
     boolean plain =
         epilogue.bias().isEmpty()
             && epilogue.residual().isEmpty()
@@ -196,7 +196,7 @@ final class CudnnConvolutions {
                     py);
             refused[0] = Status.cudnnCannot(status);
             if (!refused[0]) {
-              Status.cudnn(status, "cudnnConvolutionBiasActivationForward");
+              Status.cudnn(status, "a convolution (cudnnConvolutionBiasActivationForward)");
               if (clips) {
                 clip.launch();
               }
@@ -238,7 +238,7 @@ final class CudnnConvolutions {
                         Constants.ZERO,
                         xd,
                         px.get()),
-                    "cudnnConvolutionBackwardData"));
+                    "a convolution's gradient (cudnnConvolutionBackwardData)"));
     if (!g.padded()) {
       return back;
     }
@@ -280,7 +280,7 @@ final class CudnnConvolutions {
                         Constants.ZERO,
                         wd,
                         pw),
-                    "cudnnConvolutionBackwardFilter"));
+                    "a convolution's gradient (cudnnConvolutionBackwardFilter)"));
     if (!g.padded()) {
       return back;
     }

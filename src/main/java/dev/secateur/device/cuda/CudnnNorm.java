@@ -99,7 +99,7 @@ final class CudnnNorm {
                         eps,
                         savedMean,
                         savedDeviation),
-                    "cudnnBatchNormalizationForwardTraining"));
+                    "batch norm (cudnnBatchNormalizationForwardTraining)"));
     DevicePointer pdx = CudaBuffer.pointer(dx);
     DevicePointer pdy = CudaBuffer.pointer(dy);
     DevicePointer scaleGradient = CudaBuffer.pointer(dgamma);
@@ -129,7 +129,7 @@ final class CudnnNorm {
                         eps,
                         savedMean,
                         savedDeviation),
-                    "cudnnBatchNormalizationBackward"));
+                    "batch norm's gradient (cudnnBatchNormalizationBackward)"));
     if (!relu) {
       return new TrainingKernels(forward, backward);
     }

@@ -52,11 +52,17 @@ public final class EmulatedCuda {
    */
   public static native long count(String name);
 
+  /** All that {@link #count} tells: lines of a number, a space and its name. */
+  public static native String counts();
+
   /** Forgets counts, injected failures, the memory limit and illegal accesses. */
   public static native void reset();
 
   /** The nth following call of a function fails, as out of memory or as a failed launch. */
   public static native void fail(String api, long nth);
+
+  /** The same, and the GPU answers nothing but errors from then on, as after a crashed kernel. */
+  public static native void failForGood(String api, long nth);
 
   /** How much device memory there is. */
   public static native void memory(long bytes);
