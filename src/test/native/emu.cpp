@@ -490,6 +490,12 @@ void secateurEmuReset() {
   std::lock_guard<std::recursive_mutex> guard(emu::mutex());
   auto& s = emu::state();
   s.counts.clear();
+  if (s.streams.empty()) {  // what a stream that died of an illegal access did not come to free
+    std::vector<uintptr_t> released;
+    for (auto& [at, a] : s.live)
+      if (a.released) released.push_back(at);
+    for (uintptr_t at : released) emu::physicallyFree(reinterpret_cast<void*>(at));
+  }
   s.failIn = 0;
   s.failForGood = false;
   s.poisoned = false;

@@ -1,5 +1,6 @@
 package dev.secateur.cli;
 
+import static dev.secateur.cli.Result.run;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -7,8 +8,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.secateur.io.Json;
 import java.io.IOException;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -25,19 +24,6 @@ import org.junit.jupiter.params.provider.CsvSource;
 class CommandLineTest {
   private static final Path SHARED = Path.of("..", "shared", "data");
   @TempDir Path dir;
-
-  private record Result(int code, String out, String err) {}
-
-  private static Result run(Object... args) {
-    StringWriter out = new StringWriter();
-    StringWriter err = new StringWriter();
-    String[] words = new String[args.length];
-    for (int i = 0; i < words.length; i++) {
-      words[i] = args[i].toString();
-    }
-    int code = Main.execute(new PrintWriter(out), new PrintWriter(err), words);
-    return new Result(code, out.toString(), err.toString());
-  }
 
   private static Path shared(String name) {
     Path p = SHARED.resolve(name);
