@@ -48,7 +48,11 @@ public final class BatchFeed implements AutoCloseable {
   public BatchFeed(Device device, Dataset data, Tensor pixels, Tensor labels, int limit) {
     this(device, data, pixels, labels, Optional.empty(), Augmentation.NONE, 0);
     images = Math.min(limit, data.size());
-    ahead();
+    try {
+      ahead();
+    } catch (RuntimeException e) {
+      throw Cleanup.after(e, this);
+    }
   }
 
   /**
