@@ -48,6 +48,7 @@ final class DoctorCommand implements Callable<Integer> {
     }
     rows.put("kernel module nvidia", nvidia);
     DeviceReport cuda = Devices.cudaReport();
+    ok &= !cuda.fails();
     String gpu = cuda.summary();
     if (cuda.works()) {
       try (Device device = Devices.open("cuda")) {

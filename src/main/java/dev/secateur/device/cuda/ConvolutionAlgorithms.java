@@ -6,6 +6,7 @@ import dev.secateur.SecateurException;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.function.IntSupplier;
 import java.util.function.ToIntBiFunction;
 import jcuda.jcudnn.cudnnConvolutionBwdDataAlgoPerf;
 import jcuda.jcudnn.cudnnConvolutionBwdFilterAlgoPerf;
@@ -46,9 +47,9 @@ final class ConvolutionAlgorithms {
       found[i] = new cudnnConvolutionFwdAlgoPerf();
     }
     int[] count = new int[1];
-    Status.cudnn(
-        cudnnGetConvolutionForwardAlgorithm_v7(cudnn.handle(), x, w, conv, y, MOST, count, found),
-        "choosing a convolution's algorithm (cudnnGetConvolutionForwardAlgorithm_v7)");
+    ask(
+        "cudnnGetConvolutionForwardAlgorithm_v7",
+        () -> cudnnGetConvolutionForwardAlgorithm_v7(cudnn.handle(), x, w, conv, y, MOST, count, found));
     List<Offer> offers = new ArrayList<>();
     for (int i = 0; i < count[0]; i++) {
       var f = found[i];
@@ -70,10 +71,10 @@ final class ConvolutionAlgorithms {
       found[i] = new cudnnConvolutionBwdDataAlgoPerf();
     }
     int[] count = new int[1];
-    Status.cudnn(
-        cudnnGetConvolutionBackwardDataAlgorithm_v7(
-            cudnn.handle(), w, dy, conv, dx, MOST, count, found),
-        "choosing a convolution's algorithm (cudnnGetConvolutionBackwardDataAlgorithm_v7)");
+    ask(
+        "cudnnGetConvolutionBackwardDataAlgorithm_v7",
+        () -> cudnnGetConvolutionBackwardDataAlgorithm_v7(
+            cudnn.handle(), w, dy, conv, dx, MOST, count, found));
     List<Offer> offers = new ArrayList<>();
     for (int i = 0; i < count[0]; i++) {
       var f = found[i];
@@ -96,10 +97,10 @@ final class ConvolutionAlgorithms {
       found[i] = new cudnnConvolutionBwdFilterAlgoPerf();
     }
     int[] count = new int[1];
-    Status.cudnn(
-        cudnnGetConvolutionBackwardFilterAlgorithm_v7(
-            cudnn.handle(), x, dy, conv, dw, MOST, count, found),
-        "choosing a convolution's algorithm (cudnnGetConvolutionBackwardFilterAlgorithm_v7)");
+    ask(
+        "cudnnGetConvolutionBackwardFilterAlgorithm_v7",
+        () -> cudnnGetConvolutionBackwardFilterAlgorithm_v7(
+            cudnn.handle(), x, dy, conv, dw, MOST, count, found));
     List<Offer> offers = new ArrayList<>();
     for (int i = 0; i < count[0]; i++) {
       var f = found[i];
@@ -112,6 +113,18 @@ final class ConvolutionAlgorithms {
                 cudnn.handle(), x, dy, conv, dw, a, bytes));
   }
 
+  /** JCuda reads a list even where cuDNN failed and wrote none, and then forgets the status. */
+  private static void ask(String api, IntSupplier call) {
+    int status;
+    try {
+      status = call.getAsInt();
+    } catch (ArrayIndexOutOfBoundsException e) {
+      throw new SecateurException(
+          "CUDA: choosing a convolution's algorithm (" + api + ") failed: status not known", e);
+    }
+    Status.cudnn(status, "choosing a convolution's algorithm (" + api + ")");
+  }
+
   private static boolean deterministic(int determinism) {
     return determinism == cudnnDeterminism.CUDNN_DETERMINISTIC;
   }
@@ -120,17 +133,21 @@ final class ConvolutionAlgorithms {
   private static Choice choose(List<Offer> offers, ToIntBiFunction<Integer, long[]> workspace) {
     List<Offer> order = new ArrayList<>(offers);
     order.sort(Comparator.comparing(o -> !o.deterministic()));
+    int problem = 0;
     for (Offer o : order) {
       boolean single =
           o.math() == cudnnMathType.CUDNN_FMA_MATH || o.math() == cudnnMathType.CUDNN_DEFAULT_MATH;
+      if (o.status() != 0 || !single) {
+        continue;
+      }
       long[] bytes = new long[1];
-      if (o.status() == 0
-          && single
-          && workspace.applyAsInt(o.algorithm(), bytes) == 0
-          && bytes[0] <= LIMIT) {
+      int status = workspace.applyAsInt(o.algorithm(), bytes);
+      if (status == 0 && bytes[0] <= LIMIT) {
         return new Choice(o.algorithm(), bytes[0]);
       }
+      problem = status == 0 ? problem : status;
     }
+    Status.cudnn(problem, "asking what memory a convolution needs");
     throw new SecateurException(
         "cuDNN has no algorithm for a convolution within "
             + LIMIT

@@ -69,7 +69,11 @@ final class CudaContext {
 
   /** GPUs that the driver shows; the driver library must be loaded. */
   static int deviceCount() {
-    Status.driver(cuInit(0), "starting CUDA (cuInit)");
+    int status = cuInit(0);
+    if (status == CUresult.CUDA_ERROR_NO_DEVICE) {
+      return 0;
+    }
+    Status.driver(status, "starting CUDA (cuInit)");
     int[] count = new int[1];
     Status.driver(cuDeviceGetCount(count), "counting GPUs (cuDeviceGetCount)");
     return count[0];

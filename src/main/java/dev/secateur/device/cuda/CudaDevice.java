@@ -84,17 +84,16 @@ public final class CudaDevice implements Device {
 
   /** What CUDA there is on this machine; opens no device. */
   public static DeviceReport report() {
-    String summary;
-    boolean works = false;
+    boolean loaded = false;
     try {
       CudaLibraries.load();
+      loaded = true;
       int count = CudaContext.deviceCount();
-      works = count > 0;
-      summary = count + (count == 1 ? " GPU" : " GPUs");
+      return new DeviceReport(
+          count > 0, false, count + (count == 1 ? " GPU" : " GPUs"), CudaLibraries.report());
     } catch (SecateurException e) {
-      summary = e.getMessage();
+      return new DeviceReport(false, loaded, e.getMessage(), CudaLibraries.report());
     }
-    return new DeviceReport(works, summary, CudaLibraries.report());
   }
 
   @Override
