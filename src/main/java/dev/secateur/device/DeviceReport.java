@@ -10,4 +10,5 @@ import java.util.Map;
  * @param summary how many there are, or why there is none
  * @param libraries by name, where each lies, or what is missing and how to get it
  */
-public record DeviceReport(boolean works, boolean fails, String summary, Map<String, String> libraries) {}
+public record DeviceReport(
+    boolean works, boolean fails, String summary, Map<String, String> libraries) {}

@@ -49,7 +49,9 @@ final class ConvolutionAlgorithms {
     int[] count = new int[1];
     ask(
         "cudnnGetConvolutionForwardAlgorithm_v7",
-        () -> cudnnGetConvolutionForwardAlgorithm_v7(cudnn.handle(), x, w, conv, y, MOST, count, found));
+        () ->
+            cudnnGetConvolutionForwardAlgorithm_v7(
+                cudnn.handle(), x, w, conv, y, MOST, count, found));
     List<Offer> offers = new ArrayList<>();
     for (int i = 0; i < count[0]; i++) {
       var f = found[i];
@@ -73,8 +75,9 @@ final class ConvolutionAlgorithms {
     int[] count = new int[1];
     ask(
         "cudnnGetConvolutionBackwardDataAlgorithm_v7",
-        () -> cudnnGetConvolutionBackwardDataAlgorithm_v7(
-            cudnn.handle(), w, dy, conv, dx, MOST, count, found));
+        () ->
+            cudnnGetConvolutionBackwardDataAlgorithm_v7(
+                cudnn.handle(), w, dy, conv, dx, MOST, count, found));
     List<Offer> offers = new ArrayList<>();
     for (int i = 0; i < count[0]; i++) {
       var f = found[i];
@@ -99,8 +102,9 @@ final class ConvolutionAlgorithms {
     int[] count = new int[1];
     ask(
         "cudnnGetConvolutionBackwardFilterAlgorithm_v7",
-        () -> cudnnGetConvolutionBackwardFilterAlgorithm_v7(
-            cudnn.handle(), x, dy, conv, dw, MOST, count, found));
+        () ->
+            cudnnGetConvolutionBackwardFilterAlgorithm_v7(
+                cudnn.handle(), x, dy, conv, dw, MOST, count, found));
     List<Offer> offers = new ArrayList<>();
     for (int i = 0; i < count[0]; i++) {
       var f = found[i];

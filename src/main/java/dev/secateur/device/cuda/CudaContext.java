@@ -124,8 +124,9 @@ final class CudaContext {
   void synchronize() {
     enter();
     int uploads = cuStreamSynchronize(copies);
-    Status.driver(cuStreamSynchronize(stream), "waiting for the GPU (cuStreamSynchronize)");
+    int kernels = cuStreamSynchronize(stream);
     Status.driver(uploads, "waiting for uploads (cuStreamSynchronize)");
+    Status.driver(kernels, "waiting for the GPU (cuStreamSynchronize)");
   }
 
   CUevent event() {
@@ -174,9 +175,10 @@ final class CudaContext {
     enter();
     int uploads = cuStreamSynchronize(copies);
     int kernels = cuStreamSynchronize(stream);
-    Status.driver(cuMemFree(p), "freeing memory of the GPU (cuMemFree)");
-    Status.driver(kernels, "waiting for the GPU (cuStreamSynchronize)");
+    int freed = cuMemFree(p);
     Status.driver(uploads, "waiting for uploads (cuStreamSynchronize)");
+    Status.driver(kernels, "waiting for the GPU (cuStreamSynchronize)");
+    Status.driver(freed, "freeing memory of the GPU (cuMemFree)");
   }
 
   /** Page-locked memory of the host. */
