@@ -663,7 +663,12 @@ size_t paramSize(const std::string& text) {
 
 int loadModule(void** out, const void* image) {
   if (!emu::host(image, "the image")) return INVALID_VALUE;
-  std::string text = withoutComments(static_cast<const char*>(image));
+  // a program opens devices with one image again and again
+  static std::string earlier, text;
+  if (earlier != static_cast<const char*>(image)) {
+    earlier = static_cast<const char*>(image);
+    text = withoutComments(earlier);
+  }
   size_t first = text.find_first_not_of(" \t\r\n");
   if (first == std::string::npos || text.compare(first, 8, ".version") != 0) {
     emu::say("the image is not PTX: it does not begin with .version");
