@@ -2,13 +2,29 @@ package dev.secateur.cli;
 
 import static dev.secateur.cli.Result.run;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.secateur.SecateurException;
+import dev.secateur.data.DataSets;
+import dev.secateur.data.Dataset;
+import dev.secateur.data.Split;
+import dev.secateur.device.Device;
+import dev.secateur.device.PoolSpec;
 import dev.secateur.device.cuda.EmulatedCuda;
 import dev.secateur.device.cuda.TestCuda;
 import dev.secateur.io.Models;
 import dev.secateur.nn.Architectures;
+import dev.secateur.nn.Model;
+import dev.secateur.nn.Network;
+import dev.secateur.nn.Sgd;
+import dev.secateur.prune.Scorer;
+import dev.secateur.train.Augmentation;
+import dev.secateur.train.ProgressListener;
+import dev.secateur.train.Schedule;
+import dev.secateur.train.Trainer;
+import dev.secateur.train.TrainingOptions;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -25,6 +41,7 @@ import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -135,6 +152,45 @@ class CudaFaultsTest {
     }
     System.out.println(command + ": " + calls.size() + " functions, " + faults + " faults");
     assertTrue(problems.isEmpty(), problems.size() + ":\n" + String.join("\n", problems));
+  }
+
+  /** A program that catches out of memory and goes on has all memory back. */
+  @Test
+  void aTaskThatFailsGivesBackItsMemoryWhileTheDeviceStaysOpen() throws IOException {
+    Dataset data = DataSets.open("idx:" + dir, Split.TRAIN);
+    Model model = Models.load(dir.resolve("m.sct"));
+    Augmentation none = Augmentation.NONE;
+    Schedule schedule = Schedule.of(Schedule.Kind.CONSTANT, 0.1, 1, 0);
+    try (Device device = TestCuda.open()) {
+      Runnable task =
+          () -> {
+            try (Network net = new Network(device, model)) {
+              Scorer.score(net, data, 1, PoolSpec.Kind.MAX, 20, 8, ProgressListener.none());
+              Trainer.train(
+                  net,
+                  data,
+                  new TrainingOptions(8, schedule, new Sgd(0.9f, false, 0, 0), none, 1),
+                  ProgressListener.none());
+            }
+          };
+      task.run(); // scratch memory and descriptors stay
+      EmulatedCuda.reset();
+      task.run();
+      String before = EmulatedCuda.live();
+      Map<String, Long> calls = calls();
+      for (String api :
+          List.of("cuMemAllocAsync", "cuMemAlloc", "cuMemHostAlloc", "cuEventCreate")) {
+        long n = calls.get(api);
+        for (long nth = 1; nth <= n; nth += Math.max(1, n / 20)) {
+          EmulatedCuda.fail(api, nth);
+          SecateurException e = assertThrows(SecateurException.class, task::run);
+          assertTrue(e.getMessage().contains("--batch-size"), e.getMessage());
+          EmulatedCuda.reset();
+          assertEquals(before, EmulatedCuda.live(), api + " call " + nth + " of " + n);
+        }
+      }
+      task.run();
+    }
   }
 
   /** Runs a command in which a fault waits, and checks what it leaves. */
