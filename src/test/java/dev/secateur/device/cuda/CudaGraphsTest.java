@@ -317,7 +317,7 @@ class CudaGraphsTest {
       k.launch();
       EmulatedCuda.fail("cuGraphLaunch", 1);
       SecateurException e = assertThrows(SecateurException.class, k::launch);
-      assertTrue(e.getMessage().contains("launching a graph failed: CUDA_ERROR_"), e.getMessage());
+      assertTrue(e.getMessage().contains("(cuGraphLaunch) failed: CUDA_ERROR_"), e.getMessage());
     }
   }
 }
