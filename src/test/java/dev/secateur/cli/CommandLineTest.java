@@ -171,7 +171,7 @@ class CommandLineTest {
   void anUnknownCriterionIsToldWithAllThatThereAre() {
     String all = String.join(", ", Criteria.names());
     for (String command : List.of("score", "prune")) {
-      Result r =
+      Cli.Result r =
           run(
               command,
               "m.sct",
@@ -182,7 +182,7 @@ class CommandLineTest {
               "-o",
               dir.resolve("x"));
       fails(2, "'vip': expected one of " + all, r);
-      Result help = run(command, "--help");
+      Cli.Result help = run(command, "--help");
       assertTrue(help.out().replaceAll("\\s+", " ").contains(all), help.out());
     }
   }
@@ -211,14 +211,14 @@ class CommandLineTest {
     Path model = dir.resolve("small.sct");
     Models.save(Architectures.create("resnet8", 10, 1, 28, 1), model);
     for (String device : new String[] {"cpu", "auto"}) {
-      Result r = run("bench", model, "--device", device, "--math", math);
+      Cli.Result r = run("bench", model, "--device", device, "--math", math);
       fails(2, "--math: the cpu device computes in fp32 only; " + math + " needs a GPU", r);
     }
   }
 
   @Test
   void doctorComputesALittleWithEveryLibrary() throws IOException {
-    Result r = run("doctor", "--test", "--device", "cpu", "--json");
+    Cli.Result r = run("doctor", "--test", "--device", "cpu", "--json");
     assertEquals(0, r.code(), r.out());
     JsonNode checks = Json.MAPPER.readTree(r.out()).get("tests").get("cpu");
     assertEquals(6, checks.size(), checks.toString());
