@@ -30,6 +30,7 @@ struct State {
   std::map<std::string, long> counts;
   std::string failApi;
   long failIn = 0;
+  bool failForGood = false;
   size_t memory = size_t(8) << 30;
   size_t used = 0;
   std::string name = "Emulated CUDA device";
@@ -126,7 +127,8 @@ Call::Call(const char* api) : guard_(mutex()), outer_(currentApi) {
   if (s.failIn > 0 && (s.failApi == api || (s.failApi == "*" && !isCleanup(api)))) {
     if (--s.failIn == 0) {
       injected_ = true;
-      say("injected failure");
+      s.lastMessage = std::string(api) + ": injected failure";
+      if (s.failForGood) poison();
     }
   }
 }
@@ -138,7 +140,7 @@ void count(const char* name, long n) { state().counts[name] += n; }
 bool poisoned() { return state().poisoned; }
 
 bool refused() {
-  if (state().poisoned) say("refused: earlier work made an illegal access");
+  if (state().poisoned && !state().failForGood) say("refused: earlier work made an illegal access");
   return state().poisoned;
 }
 
@@ -503,17 +505,33 @@ void secateurEmuReset() {
   std::lock_guard<std::recursive_mutex> guard(emu::mutex());
   auto& s = emu::state();
   s.counts.clear();
+  if (s.streams.empty()) {  // what a stream that died of an illegal access did not come to free
+    std::vector<uintptr_t> released;
+    for (auto& [at, a] : s.live)
+      if (a.released) released.push_back(at);
+    for (uintptr_t at : released) emu::physicallyFree(reinterpret_cast<void*>(at));
+  }
   s.failIn = 0;
+  s.failForGood = false;
   s.poisoned = false;
   s.lastMessage.clear();
   s.memory = size_t(8) << 30;
   s.name = emu::State().name;
 }
 
-void secateurEmuFail(const char* api, long nth) {
+void secateurEmuFail(const char* api, long nth, int forGood) {
   std::lock_guard<std::recursive_mutex> guard(emu::mutex());
   emu::state().failApi = api;
   emu::state().failIn = nth;
+  emu::state().failForGood = forGood != 0;
+}
+
+/// Lines of a count, a space and its name.
+int secateurEmuCounts(char* text, int size) {
+  std::lock_guard<std::recursive_mutex> guard(emu::mutex());
+  std::string out;
+  for (auto& [name, n] : emu::state().counts) out += std::to_string(n) + " " + name + "\n";
+  return snprintf(text, size, "%s", out.c_str());
 }
 
 void secateurEmuName(const char* name) {

@@ -7,7 +7,8 @@ extern "C" {
 int secateurEmuLiveObjects(char* text, int size);
 long secateurEmuCount(const char* name);
 void secateurEmuReset();
-void secateurEmuFail(const char* api, long nth);
+void secateurEmuFail(const char* api, long nth, int forGood);
+int secateurEmuCounts(char* text, int size);
 void secateurEmuName(const char* name);
 void secateurEmuMemory(unsigned long long bytes);
 int secateurEmuLastMessage(char* text, int size);
@@ -36,7 +37,19 @@ JNIEXPORT void JNICALL Java_dev_secateur_device_cuda_EmulatedCuda_reset(JNIEnv*,
 
 JNIEXPORT void JNICALL Java_dev_secateur_device_cuda_EmulatedCuda_fail(JNIEnv* env, jclass,
                                                                        jstring api, jlong nth) {
-  secateurEmuFail(text(env, api).c_str(), nth);
+  secateurEmuFail(text(env, api).c_str(), nth, 0);
+}
+
+JNIEXPORT void JNICALL Java_dev_secateur_device_cuda_EmulatedCuda_failForGood(JNIEnv* env, jclass,
+                                                                              jstring api,
+                                                                              jlong nth) {
+  secateurEmuFail(text(env, api).c_str(), nth, 1);
+}
+
+JNIEXPORT jstring JNICALL Java_dev_secateur_device_cuda_EmulatedCuda_counts(JNIEnv* env, jclass) {
+  std::string out(1 << 16, '\0');
+  secateurEmuCounts(&out[0], int(out.size()));
+  return env->NewStringUTF(out.c_str());
 }
 
 JNIEXPORT void JNICALL Java_dev_secateur_device_cuda_EmulatedCuda_memory(JNIEnv*, jclass,

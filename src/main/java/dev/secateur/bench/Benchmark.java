@@ -1,5 +1,6 @@
 package dev.secateur.bench;
 
+import dev.secateur.device.Cleanup;
 import dev.secateur.device.Device;
 import dev.secateur.io.Models;
 import dev.secateur.nn.Cost;
@@ -110,16 +111,18 @@ public final class Benchmark {
       int runs,
       boolean train) {
     List<Contender> contenders = new ArrayList<>();
-    try {
+    try (Cleanup closers = new Cleanup()) {
       for (int i = 0; i < entries.size(); i++) {
         for (Engine e : engines) {
           Model m = entries.get(i).model();
-          contenders.add(
+          Contender c =
               e == Engine.ONNXRUNTIME
                   ? new OnnxRuntimeContender(onnx.get(i), batch)
                   : train
                       ? OwnContender.training(device, m, batch)
-                      : OwnContender.inference(device, m, batch));
+                      : OwnContender.inference(device, m, batch);
+          closers.add(c::close);
+          contenders.add(c);
         }
       }
       List<Latency.Timing> times = Latency.measure(contenders, runs);
@@ -154,8 +157,6 @@ public final class Benchmark {
                 contenders.get(i).deviceBytes()));
       }
       return rows;
-    } finally {
-      contenders.forEach(Contender::close);
     }
   }
 

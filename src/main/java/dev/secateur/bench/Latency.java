@@ -8,7 +8,6 @@ import java.util.List;
 public final class Latency {
   private static final int WINDOW = 7;
   private static final double STEADY = 0.05;
-  private static final long LEAST_NANOS = 300_000_000L;
   private static final long MOST_NANOS = 5_000_000_000L;
 
   /** Timed batches in a row; before them one that does not count wakes the engine's threads. */
@@ -59,13 +58,17 @@ public final class Latency {
   }
 
   /**
-   * Warms each contender up until its times are steady, then lets them take turns, a few batches
-   * each, so that what disturbs the machine disturbs all of them.
+   * Warms each contender up until its times are steady (at least {@code
+   * -Dsecateur.bench.warmup=300} milliseconds; 0: not at all), then lets them take turns, a few
+   * batches each, so that what disturbs the machine disturbs all of them.
    *
    * @param runs timed batches of each
    */
   public static List<Timing> measure(List<Contender> contenders, int runs) {
-    contenders.forEach(Latency::warmUp);
+    long leastNanos = Long.getLong("secateur.bench.warmup", 300) * 1_000_000;
+    if (leastNanos > 0) {
+      contenders.forEach(c -> warmUp(c, leastNanos));
+    }
     double[][] all = new double[contenders.size()][runs];
     for (int run = 0; run < runs; run += IN_A_ROW) {
       for (int i = 0; i < all.length; i++) {
@@ -79,14 +82,14 @@ public final class Latency {
   }
 
   /** Until the medians of two windows in a row agree. */
-  private static void warmUp(Contender c) {
+  private static void warmUp(Contender c, long leastNanos) {
     long start = System.nanoTime();
     List<Double> times = new ArrayList<>();
     boolean steady = false;
     while (!steady && System.nanoTime() - start < MOST_NANOS) {
       times.add(c.run());
       int n = times.size();
-      if (n >= 2 * WINDOW && System.nanoTime() - start > LEAST_NANOS) {
+      if (n >= 2 * WINDOW && System.nanoTime() - start > leastNanos) {
         double late = median(times.subList(n - WINDOW, n));
         double early = median(times.subList(n - 2 * WINDOW, n - WINDOW));
         steady = Math.abs(late - early) < STEADY * early;

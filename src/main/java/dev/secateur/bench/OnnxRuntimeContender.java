@@ -7,6 +7,7 @@ import ai.onnxruntime.OrtException;
 import ai.onnxruntime.OrtSession;
 import ai.onnxruntime.TensorInfo;
 import dev.secateur.SecateurException;
+import dev.secateur.device.Cleanup;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
@@ -21,6 +22,7 @@ import java.util.SplittableRandom;
 public final class OnnxRuntimeContender implements Contender {
   private final OrtSession session;
   private final Map<String, OnnxTensor> input;
+  private final Cleanup closers = new Cleanup();
 
   /**
    * @param file with one float input (N,C,H,W)
@@ -34,6 +36,7 @@ public final class OnnxRuntimeContender implements Contender {
         options.setIntraOpNumThreads(Runtime.getRuntime().availableProcessors());
         session = environment.createSession(file.toString(), options);
       }
+      closers.add(this::closeSession);
       NodeInfo in = session.getInputInfo().values().iterator().next();
       long[] shape = ((TensorInfo) in.getInfo()).getShape().clone();
       shape[0] = batch;
@@ -47,9 +50,21 @@ public final class OnnxRuntimeContender implements Contender {
       for (int i = 0; i < elements; i++) {
         data.put(i, random.nextInt(256));
       }
-      input = Map.of(in.getName(), OnnxTensor.createTensor(environment, data, shape));
+      OnnxTensor noise = OnnxTensor.createTensor(environment, data, shape);
+      closers.add(noise::close);
+      input = Map.of(in.getName(), noise);
     } catch (OrtException e) {
-      throw refused(file.toString(), e);
+      throw Cleanup.after(refused(file.toString(), e), closers);
+    } catch (RuntimeException e) {
+      throw Cleanup.after(e, closers);
+    }
+  }
+
+  private void closeSession() {
+    try {
+      session.close();
+    } catch (OrtException e) {
+      throw refused("closing", e);
     }
   }
 
@@ -80,11 +95,6 @@ public final class OnnxRuntimeContender implements Contender {
 
   @Override
   public void close() {
-    try {
-      input.values().forEach(OnnxTensor::close);
-      session.close();
-    } catch (OrtException e) {
-      throw refused("closing", e);
-    }
+    closers.close();
   }
 }

@@ -1,5 +1,6 @@
 package dev.secateur.bench;
 
+import dev.secateur.device.Cleanup;
 import dev.secateur.device.Device;
 import dev.secateur.device.HostBuffer;
 import dev.secateur.nn.InferenceProgram;
@@ -10,38 +11,55 @@ import dev.secateur.nn.TrainingProgram;
 import dev.secateur.tensor.Tensor;
 import java.util.Optional;
 import java.util.SplittableRandom;
+import java.util.function.BiFunction;
 
 /** A network compiled on one of our devices; its input is noise. */
 public final class OwnContender implements Contender {
   private final Device device;
-  private final Network net;
-  private final Runnable run;
-  private final Runnable close;
+  private final Cleanup closers = new Cleanup();
+  private final Program program;
   private final long bytes;
 
-  private OwnContender(Device device, Network net, Runnable run, Runnable close, long bytes) {
+  /** What is timed, its input and its memory. */
+  private record Program(Runnable run, Tensor pixels, long bytes) {}
+
+  private OwnContender(Device device, Model model, BiFunction<Network, Cleanup, Program> compiler) {
     this.device = device;
-    this.net = net;
-    this.run = run;
-    this.close = close;
-    this.bytes = bytes;
+    try {
+      Network net = new Network(device, model);
+      closers.add(net::close);
+      program = compiler.apply(net, closers);
+      bytes = net.bytes() + program.bytes();
+      noise(device, program.pixels());
+    } catch (RuntimeException e) {
+      throw Cleanup.after(e, closers);
+    }
   }
 
   /** The forward pass. */
   public static Contender inference(Device device, Model model, int batch) {
-    Network net = new Network(device, model);
-    InferenceProgram p = InferenceProgram.compile(net, batch, Optional.empty());
-    noise(device, p.pixels());
-    return new OwnContender(device, net, p::run, p::close, net.bytes() + p.bytes());
+    return new OwnContender(
+        device,
+        model,
+        (net, closers) -> {
+          InferenceProgram p = InferenceProgram.compile(net, batch, Optional.empty());
+          closers.add(p::close);
+          return new Program(p::run, p.pixels(), p.bytes());
+        });
   }
 
   /** A whole training step: forward, loss, backward, SGD with momentum. */
   public static Contender training(Device device, Model model, int batch) {
-    Network net = new Network(device, model);
-    TrainingProgram p = TrainingProgram.compile(net, batch, new Sgd(0.9f, false, 1e-4f, 0), 0);
-    p.setLearningRate(1e-4f);
-    noise(device, p.pixels());
-    return new OwnContender(device, net, p::step, p::close, net.bytes() + p.bytes());
+    Sgd sgd = new Sgd(0.9f, false, 1e-4f, 0);
+    return new OwnContender(
+        device,
+        model,
+        (net, closers) -> {
+          TrainingProgram p = TrainingProgram.compile(net, batch, sgd, 0);
+          closers.add(p::close);
+          p.setLearningRate(1e-4f);
+          return new Program(p::step, p.pixels(), p.bytes());
+        });
   }
 
   private static void noise(Device device, Tensor pixels) {
@@ -61,7 +79,7 @@ public final class OwnContender implements Contender {
 
   @Override
   public double run() {
-    return device.time(run);
+    return device.time(program.run());
   }
 
   @Override
@@ -71,7 +89,6 @@ public final class OwnContender implements Contender {
 
   @Override
   public void close() {
-    close.run();
-    net.close();
+    closers.close();
   }
 }

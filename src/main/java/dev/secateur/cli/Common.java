@@ -7,6 +7,7 @@ import dev.secateur.device.Precision;
 import dev.secateur.io.Json;
 import dev.secateur.train.ProgressListener;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.function.Supplier;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -52,6 +53,8 @@ final class Common {
       description = "no progress bars")
   private boolean quiet;
 
+  private Optional<ProgressListener> progress = Optional.empty();
+
   /** As it was given: auto, cpu or cuda[:N]. */
   String deviceName() {
     return device;
@@ -76,9 +79,16 @@ final class Common {
 
   /** A bar on the terminal, or nothing where standard error is no terminal. */
   ProgressListener progress() {
-    return quiet || !TerminalProgress.available()
-        ? ProgressListener.none()
-        : new TerminalProgress(System.err);
+    if (progress.isEmpty()) {
+      boolean none = quiet || !TerminalProgress.available();
+      progress = Optional.of(none ? ProgressListener.none() : new TerminalProgress(System.err));
+    }
+    return progress.get();
+  }
+
+  /** After a failure: a bar that still stands would go on, and share its line with the message. */
+  void endProgress() {
+    progress.ifPresent(ProgressListener::finish);
   }
 
   /** A line on standard error about how far a long command is; none with --quiet. */

@@ -64,6 +64,7 @@ final class DoctorCommand implements Callable<Integer> {
     }
     rows.put("kernel module nvidia", nvidia);
     DeviceReport cuda = Devices.cudaReport();
+    ok &= !cuda.fails();
     String gpu = cuda.summary();
     String name = wanted.startsWith("cuda:") ? wanted : "cuda:0";
     if (cuda.works()) {

@@ -15,6 +15,7 @@ import java.util.concurrent.ExecutionException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IVersionProvider;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.ScopeType;
@@ -46,7 +47,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
       CompletionCommand.class
     })
 public final class Main implements Runnable {
-  @CommandLine.Spec private CommandLine.Model.CommandSpec spec;
+  @CommandLine.Spec private CommandSpec spec;
 
   public static void main(String[] args) {
     System.exit(execute(args));
@@ -115,6 +116,11 @@ public final class Main implements Runnable {
     ParseResult last = parsed;
     while (last.hasSubcommand()) {
       last = last.subcommand();
+    }
+    for (CommandSpec mixin : last.commandSpec().mixins().values()) {
+      if (mixin.userObject() instanceof Common common) {
+        common.endProgress();
+      }
     }
     return report(line.getErr(), e, last.hasMatchedOption("--verbose"));
   }

@@ -2,6 +2,7 @@ package dev.secateur.nn;
 
 import dev.secateur.device.Activation;
 import dev.secateur.device.Arena;
+import dev.secateur.device.Cleanup;
 import dev.secateur.device.Device;
 import dev.secateur.device.Epilogue;
 import dev.secateur.device.Kernel;
@@ -51,12 +52,12 @@ public final class InferenceProgram implements AutoCloseable {
   private record Fused(
       Node first, Optional<Node> norm, Optional<String> residual, Activation activation) {}
 
-  private InferenceProgram(Network net, int batch, Optional<FeatureTap> tap) {
+  private InferenceProgram(Network net, int batch, Optional<FeatureTap> tap, Arena arena) {
     this.net = net;
     this.graph = net.graph();
     this.device = net.device();
     this.batch = batch;
-    this.arena = device.newArena();
+    this.arena = arena;
     this.pool = new SlabPool(arena);
     this.forward = new ForwardKernels(device, arena, this::filters, this::snapshot);
     Shape in = graph.shape(graph.input().name()).with(0, batch);
@@ -94,7 +95,12 @@ public final class InferenceProgram implements AutoCloseable {
    * @param tap which convolutions to pool into {@link #features}; those are left unfolded
    */
   public static InferenceProgram compile(Network net, int batch, Optional<FeatureTap> tap) {
-    return new InferenceProgram(net, batch, tap);
+    Arena arena = net.device().newArena();
+    try {
+      return new InferenceProgram(net, batch, tap, arena);
+    } catch (RuntimeException e) {
+      throw Cleanup.after(e, arena);
+    }
   }
 
   /** The input: U8 (batch,C,H,W), PLAIN. */

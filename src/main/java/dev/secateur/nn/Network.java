@@ -1,6 +1,7 @@
 package dev.secateur.nn;
 
 import dev.secateur.device.Arena;
+import dev.secateur.device.Cleanup;
 import dev.secateur.device.Device;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.HostTensor;
@@ -32,7 +33,16 @@ public final class Network implements AutoCloseable {
         trainable += padded(e.getValue().shape());
       }
     }
-    flat = arena.floats(Math.max(1, trainable));
+    try {
+      flat = arena.floats(Math.max(1, trainable));
+      place();
+      load(model);
+    } catch (RuntimeException e) {
+      throw Cleanup.after(e, arena);
+    }
+  }
+
+  private void place() {
     long offset = 0;
     for (Map.Entry<String, HostTensor> e : model.parameters().entrySet()) {
       Shape shape = e.getValue().shape();
@@ -43,7 +53,6 @@ public final class Network implements AutoCloseable {
         parameters.put(e.getKey(), arena.allocate(shape, DType.F32, Layout.PLAIN));
       }
     }
-    load(model);
   }
 
   /** Elements rounded up to 64 bytes, so that every view begins at an aligned address. */

@@ -2,6 +2,7 @@ package dev.secateur.nn;
 
 import dev.secateur.device.Activation;
 import dev.secateur.device.Arena;
+import dev.secateur.device.Cleanup;
 import dev.secateur.device.Device;
 import dev.secateur.device.Kernel;
 import dev.secateur.device.MixedPrecision;
@@ -77,12 +78,12 @@ public final class TrainingProgram implements AutoCloseable {
   private record Mixed(
       MixedPrecision kernels, Tensor weights, Tensor gradients, Optional<Tensor> state) {}
 
-  private TrainingProgram(Network net, int batch, Sgd sgd, int cropPadding) {
+  private TrainingProgram(Network net, int batch, Sgd sgd, int cropPadding, Arena arena) {
     this.net = net;
     this.graph = net.graph();
     this.device = net.device();
     this.batch = batch;
-    this.arena = device.newArena();
+    this.arena = arena;
     this.pool = new SlabPool(arena);
     String input = graph.input().name();
     this.pixels = arena.allocate(graph.shape(input).with(0, batch), DType.U8, Layout.PLAIN);
@@ -203,7 +204,12 @@ public final class TrainingProgram implements AutoCloseable {
    * @param cropPadding zero pixels around an image that {@link #crops} may reach into
    */
   public static TrainingProgram compile(Network net, int batch, Sgd sgd, int cropPadding) {
-    return new TrainingProgram(net, batch, sgd, cropPadding);
+    Arena arena = net.device().newArena();
+    try {
+      return new TrainingProgram(net, batch, sgd, cropPadding, arena);
+    } catch (RuntimeException e) {
+      throw Cleanup.after(e, arena);
+    }
   }
 
   /** The input: U8 (batch,C,H,W), PLAIN. */

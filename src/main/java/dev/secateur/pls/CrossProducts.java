@@ -1,6 +1,7 @@
 package dev.secateur.pls;
 
 import dev.secateur.device.Arena;
+import dev.secateur.device.Cleanup;
 import dev.secateur.device.Device;
 import dev.secateur.device.Kernel;
 import dev.secateur.tensor.DType;
@@ -52,14 +53,15 @@ public final class CrossProducts implements AutoCloseable {
 
   private record Source(Tensor features, Tensor labels, int rows, int chunk, int slot) {}
 
-  private CrossProducts(Device device, int features, int classes, int batch, boolean folding) {
+  private CrossProducts(
+      Device device, int features, int classes, int batch, boolean folding, Arena arena) {
     this.device = device;
     this.features = features;
     this.classes = classes;
     this.batch = batch;
     this.folding = folding;
     chunkBatches = Math.max(1, CHUNK_ROWS / batch);
-    arena = device.newArena();
+    this.arena = arena;
     n = arena.doubles(1);
     sumX = arena.doubles(features);
     sumY = arena.doubles(classes);
@@ -82,17 +84,27 @@ public final class CrossProducts implements AutoCloseable {
     long kept = 4L * samples * features;
     long folded = 12L * features * features;
     boolean folding = kept > Math.max(KEPT_BYTES, folded);
-    return new CrossProducts(device, features, classes, batch, folding);
+    return open(device, features, classes, batch, folding);
   }
 
   /** Keeps X, whatever its size. */
   public static CrossProducts keeping(Device device, int features, int classes, int batch) {
-    return new CrossProducts(device, features, classes, batch, false);
+    return open(device, features, classes, batch, false);
   }
 
   /** Folds X into features x features sums. */
   public static CrossProducts folding(Device device, int features, int classes, int batch) {
-    return new CrossProducts(device, features, classes, batch, true);
+    return open(device, features, classes, batch, true);
+  }
+
+  private static CrossProducts open(
+      Device device, int features, int classes, int batch, boolean folding) {
+    Arena arena = device.newArena();
+    try {
+      return new CrossProducts(device, features, classes, batch, folding, arena);
+    } catch (RuntimeException e) {
+      throw Cleanup.after(e, arena);
+    }
   }
 
   /**

@@ -2,6 +2,7 @@ package dev.secateur.train;
 
 import dev.secateur.SecateurException;
 import dev.secateur.data.Dataset;
+import dev.secateur.device.Cleanup;
 import dev.secateur.device.Device;
 import dev.secateur.device.HostBuffer;
 import dev.secateur.tensor.Shape;
@@ -35,6 +36,7 @@ public final class BatchFeed implements AutoCloseable {
   private final ExecutorService readers;
   private final int threads = Math.max(1, Math.min(8, Runtime.getRuntime().availableProcessors()));
   private final Slot[] slots = new Slot[SLOTS];
+  private final Cleanup closers = new Cleanup();
   private int images;
   private int epoch;
   private int turn;
@@ -47,7 +49,11 @@ public final class BatchFeed implements AutoCloseable {
   public BatchFeed(Device device, Dataset data, Tensor pixels, Tensor labels, int limit) {
     this(device, data, pixels, labels, Optional.empty(), Augmentation.NONE, 0);
     images = Math.min(limit, data.size());
-    ahead();
+    try {
+      ahead();
+    } catch (RuntimeException e) {
+      throw Cleanup.after(e, this);
+    }
   }
 
   /**
@@ -95,18 +101,24 @@ public final class BatchFeed implements AutoCloseable {
               t.setDaemon(true);
               return t;
             });
-    for (int i = 0; i < SLOTS; i++) {
-      slots[i] =
-          new Slot(
-              buffer(pixels.bytes()),
-              buffer(labels.bytes()),
-              buffer(Shape.of(batch, 3).elements() * 4),
-              new CompletableFuture<?>[1]);
+    closers.add(readers::shutdown);
+    try {
+      for (int i = 0; i < SLOTS; i++) {
+        slots[i] =
+            new Slot(
+                buffer(pixels.bytes()),
+                buffer(labels.bytes()),
+                buffer(Shape.of(batch, 3).elements() * 4),
+                new CompletableFuture<?>[1]);
+      }
+    } catch (RuntimeException e) {
+      throw Cleanup.after(e, closers);
     }
   }
 
   private HostBuffer buffer(long bytes) {
     HostBuffer b = device.hostBuffer(bytes);
+    closers.add(b::close);
     b.bytes().order(ByteOrder.nativeOrder());
     return b;
   }
@@ -254,11 +266,18 @@ public final class BatchFeed implements AutoCloseable {
     }
   }
 
-  private void settle() {
+  /** Waits until nobody writes to the staging buffers. */
+  private void filled() {
     for (Slot s : slots) {
       if (s.filling()[0] != null) {
         s.filling()[0].exceptionally(e -> null).join();
       }
+    }
+  }
+
+  private void settle() {
+    filled();
+    for (Slot s : slots) {
       s.pixels().awaitRead();
       s.labels().awaitRead();
       s.crops().awaitRead();
@@ -267,12 +286,7 @@ public final class BatchFeed implements AutoCloseable {
 
   @Override
   public void close() {
-    settle();
-    readers.shutdown();
-    for (Slot s : slots) {
-      s.pixels().close();
-      s.labels().close();
-      s.crops().close();
-    }
+    filled();
+    closers.close();
   }
 }

@@ -1,5 +1,7 @@
 package dev.secateur.cli;
 
+import static dev.secateur.cli.Cli.fails;
+import static dev.secateur.cli.Cli.run;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -8,8 +10,6 @@ import dev.secateur.io.Json;
 import dev.secateur.io.Models;
 import dev.secateur.nn.Architectures;
 import java.io.IOException;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -23,23 +23,6 @@ class FolderCommandsTest {
   @TempDir Path dir;
   private Path model;
   private Path damaged;
-
-  private record Result(int code, String out, String err) {}
-
-  private static Result run(Object... args) {
-    StringWriter out = new StringWriter();
-    StringWriter err = new StringWriter();
-    String[] words = Arrays.stream(args).map(Object::toString).toArray(String[]::new);
-    int code = Main.execute(new PrintWriter(out), new PrintWriter(err), words);
-    return new Result(code, out.toString(), err.toString());
-  }
-
-  private static void fails(String message, Result r) {
-    assertEquals(1, r.code(), r.err());
-    assertTrue(r.err().contains(message), r.err());
-    assertEquals(1, r.err().strip().lines().count(), "one line: " + r.err());
-    assertEquals("", r.out());
-  }
 
   /** Two classes; the test split has a file whose middle is damaged and one that is cut. */
   @BeforeEach
@@ -63,7 +46,7 @@ class FolderCommandsTest {
 
   @Test
   void evalLeavesDamagedImagesOutAndSaysSo() throws IOException {
-    Result r = run("eval", model, "--data", "folder:" + dir, "--json", "-q", "--batch-size", 4);
+    Cli.Result r = run("eval", model, "--data", "folder:" + dir, "--json", "-q", "--batch-size", 4);
     assertEquals(0, r.code(), r.err());
     JsonNode json = Json.MAPPER.readTree(r.out());
     assertEquals(8, json.get("images").asInt(), "neither counts");
@@ -72,7 +55,7 @@ class FolderCommandsTest {
     assertEquals(2, r.err().strip().lines().count(), r.err());
     Files.delete(dir.resolve("test/cat/cut.jpg"));
     Files.delete(damaged);
-    Result clean = run("eval", model, "--data", "folder:" + dir, "--json", "--batch-size", 4);
+    Cli.Result clean = run("eval", model, "--data", "folder:" + dir, "--json", "--batch-size", 4);
     assertEquals("", clean.err());
     JsonNode same = Json.MAPPER.readTree(clean.out());
     assertEquals(same.get("top1"), json.get("top1"));
@@ -82,30 +65,32 @@ class FolderCommandsTest {
   @Test
   void strictRefusesThem() throws IOException {
     Object[] eval = {"eval", model, "--data", "folder:" + dir, "--strict"};
-    fails("1 of 10 images cannot be read: cat/cut.jpg", run(eval));
+    fails(1, "1 of 10 images cannot be read: cat/cut.jpg", run(eval));
     Files.delete(dir.resolve("test/cat/cut.jpg"));
-    fails("1 of 9 images cannot be read: cat/inside.jpg", run(eval));
+    fails(1, "1 of 9 images cannot be read: cat/inside.jpg", run(eval));
     Files.delete(damaged);
     assertEquals(0, run(eval).code());
   }
 
   @Test
   void mistakesAreToldInOneLine() throws IOException {
-    fails("no such file: /no/dir", run("eval", model, "--data", "folder:/no/dir"));
+    fails(1, "no such file: /no/dir", run("eval", model, "--data", "folder:/no/dir"));
     Path flat = dir.resolve("train");
     fails(
+        1,
         "has no folder test or val; expected " + flat + "/test/CLASS/IMAGE.jpg",
         run("eval", model, "--data", "folder:" + flat));
-    fails("expected size=S", run("eval", model, "--data", "folder:" + dir + "?sice=3"));
+    fails(1, "expected size=S", run("eval", model, "--data", "folder:" + dir + "?sice=3"));
     Files.createDirectories(dir.resolve("train/emu"));
-    fails("train/emu: has no images", run("score", model, "--data", "folder:" + dir, "--strict"));
+    fails(
+        1, "train/emu: has no images", run("score", model, "--data", "folder:" + dir, "--strict"));
   }
 
   @Test
   void trainingScoringAndFineTuningTakeFolders() throws IOException {
     String data = "folder:" + dir;
     Path out = dir.resolve("t.sct");
-    Result t =
+    Cli.Result t =
         run(
             "train",
             "resnet8",
@@ -120,9 +105,9 @@ class FolderCommandsTest {
             "--json");
     assertEquals(0, t.code(), t.err());
     assertEquals(8, Json.MAPPER.readTree(t.out()).get("test").get("images").asInt());
-    Result s = run("score", out, "--data", data, "--batch-size", 4, "--samples", 6, "--json");
+    Cli.Result s = run("score", out, "--data", data, "--batch-size", 4, "--samples", 6, "--json");
     assertEquals(0, s.code(), s.err());
-    Result f =
+    Cli.Result f =
         run("finetune", out, "--data", data, "--epochs", 1, "--batch-size", 4, "-o", out, "--json");
     assertEquals(0, f.code(), f.err());
   }

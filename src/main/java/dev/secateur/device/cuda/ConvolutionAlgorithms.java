@@ -4,6 +4,7 @@ import static jcuda.driver.JCudaDriver.cuMemsetD8Async;
 import static jcuda.jcudnn.JCudnn.*;
 
 import dev.secateur.SecateurException;
+import dev.secateur.device.Cleanup;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -66,9 +67,19 @@ final class ConvolutionAlgorithms {
 
   /** What is computed: y, the gradient of x, or the gradient of w. */
   enum Pass {
-    FORWARD,
-    DATA,
-    WEIGHTS
+    FORWARD("Forward"),
+    DATA("BackwardData"),
+    WEIGHTS("BackwardFilter");
+
+    private final String name;
+
+    Pass(String name) {
+      this.name = name;
+    }
+
+    private String what() {
+      return "choosing a convolution's algorithm (cudnnGetConvolution" + name + "Algorithm_v7)";
+    }
   }
 
   /** An algorithm's number and its workspace in bytes. */
@@ -80,7 +91,14 @@ final class ConvolutionAlgorithms {
     }
   }
 
-  private record Answer(int status, String call, List<Offer> offers) {}
+  private record Answer(int status, List<Offer> offers) {}
+
+  /** An algorithm, where cuDNN could tell its workspace. */
+  private record Sized(int status, Choice choice) {
+    boolean fits() {
+      return status == 0 && choice.bytes() <= LIMIT;
+    }
+  }
 
   /** Memory to measure in. */
   private record Scratch(
@@ -93,11 +111,11 @@ final class ConvolutionAlgorithms {
     if (known.isPresent()) {
       return known;
     }
-    Answer guess = ask(pass, p, Optional.empty());
+    Answer guess = guess(pass, p);
     if (Status.cudnnCannot(guess.status())) {
       return Optional.empty();
     }
-    Status.cudnn(guess.status(), "choosing a convolution's algorithm (" + guess.call() + ")");
+    Status.cudnn(guess.status(), pass.what());
     List<Choice> candidates = usable(pass, p, guess);
     if (cache.isPresent() && candidates.size() > 1) {
       Optional<Choice> best = measure(pass, p, candidates);
@@ -110,13 +128,20 @@ final class ConvolutionAlgorithms {
 
   /** In cuDNN's order, the fastest first, but what changes from run to run last. */
   private List<Choice> usable(Pass pass, ConvolutionProblem p, Answer answer) {
-    return answer.offers().stream()
-        .filter(o -> o.status() == 0 && allowed(o.math(), p.math()))
-        .sorted(Comparator.comparing(Offer::varies))
-        .map(o -> within(pass, p, o.algorithm()))
-        .flatMap(Optional::stream)
-        .distinct()
-        .toList();
+    List<Sized> all =
+        answer.offers().stream()
+            .filter(o -> o.status() == 0 && allowed(o.math(), p.math()))
+            .sorted(Comparator.comparing(Offer::varies))
+            .map(o -> sized(pass, p, o.algorithm()))
+            .toList();
+    List<Choice> fit = all.stream().filter(Sized::fits).map(Sized::choice).distinct().toList();
+    if (fit.isEmpty()) {
+      all.stream()
+          .map(Sized::status)
+          .filter(s -> !Status.cudnnCannot(s))
+          .forEach(s -> Status.cudnn(s, "asking what memory a convolution needs"));
+    }
+    return fit;
   }
 
   private static boolean allowed(int math, int wanted) {
@@ -127,6 +152,10 @@ final class ConvolutionAlgorithms {
 
   /** An algorithm with its workspace, where cuDNN can run it within the limit. */
   private Optional<Choice> within(Pass pass, ConvolutionProblem p, int a) {
+    return Optional.of(sized(pass, p, a)).filter(Sized::fits).map(Sized::choice);
+  }
+
+  private Sized sized(Pass pass, ConvolutionProblem p, int a) {
     long[] bytes = new long[1];
     cudnnHandle h = cudnn.handle();
     int status =
@@ -140,18 +169,18 @@ final class ConvolutionAlgorithms {
               cudnnGetConvolutionBackwardFilterWorkspaceSize(
                   h, p.x(), p.y(), p.conv(), p.w(), a, bytes);
         };
-    return status == 0 && bytes[0] <= LIMIT
-        ? Optional.of(new Choice(a, bytes[0]))
-        : Optional.empty();
+    return new Sized(status, new Choice(a, bytes[0]));
   }
 
   /** The best by the clock; empty where it cannot be measured. */
   private Optional<Choice> measure(Pass pass, ConvolutionProblem p, List<Choice> candidates) {
     long space = candidates.stream().mapToLong(Choice::bytes).max().orElse(0);
     List<DevicePointer> taken = new ArrayList<>();
+    Cleanup closers = new Cleanup();
     try {
       for (long bytes : new long[] {p.xm().bytes(), p.wm().bytes(), p.ym().bytes(), space}) {
         DevicePointer d = context.allocate(Math.max(1, bytes));
+        closers.add(() -> context.free(d));
         taken.add(d);
         Status.driver(
             cuMemsetD8Async(d, (byte) 0, Math.max(1, bytes), context.stream()),
@@ -164,7 +193,16 @@ final class ConvolutionAlgorithms {
       // no memory; or cuDNN failed and left the count, which JCuda reads all the same, unset
       return Optional.empty();
     } finally {
-      taken.forEach(context::free);
+      closers.close();
+    }
+  }
+
+  /** JCuda reads a list even where cuDNN failed and wrote none, and then forgets the status. */
+  private Answer guess(Pass pass, ConvolutionProblem p) {
+    try {
+      return ask(pass, p, Optional.empty());
+    } catch (ArrayIndexOutOfBoundsException e) {
+      throw new SecateurException("CUDA: " + pass.what() + " failed: status not known", e);
     }
   }
 
@@ -188,7 +226,6 @@ final class ConvolutionAlgorithms {
                             h, p.x(), p.w(), p.conv(), p.y(), MOST, n, found));
         yield new Answer(
             status,
-            "cudnnGetConvolutionForwardAlgorithm_v7",
             first(found, n[0])
                 .map(f -> new Offer(f.algo, f.status, f.determinism, f.mathType))
                 .toList());
@@ -209,7 +246,6 @@ final class ConvolutionAlgorithms {
                             h, p.w(), p.y(), p.conv(), p.x(), MOST, n, found));
         yield new Answer(
             status,
-            "cudnnGetConvolutionBackwardDataAlgorithm_v7",
             first(found, n[0])
                 .map(f -> new Offer(f.algo, f.status, f.determinism, f.mathType))
                 .toList());
@@ -232,7 +268,6 @@ final class ConvolutionAlgorithms {
                             h, p.x(), p.y(), p.conv(), p.w(), MOST, n, found));
         yield new Answer(
             status,
-            "cudnnGetConvolutionBackwardFilterAlgorithm_v7",
             first(found, n[0])
                 .map(f -> new Offer(f.algo, f.status, f.determinism, f.mathType))
                 .toList());

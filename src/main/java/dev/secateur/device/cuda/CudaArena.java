@@ -3,6 +3,7 @@ package dev.secateur.device.cuda;
 import static jcuda.driver.JCudaDriver.cuMemsetD8Async;
 
 import dev.secateur.device.Arena;
+import dev.secateur.device.Cleanup;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Shape;
@@ -38,7 +39,9 @@ final class CudaArena implements Arena {
     CudaBuffer b = new CudaBuffer(p, size);
     buffers.add(b);
     bytes += size;
-    Status.driver(cuMemsetD8Async(p, (byte) 0, size, context.stream()), "cuMemsetD8Async");
+    Status.driver(
+        cuMemsetD8Async(p, (byte) 0, size, context.stream()),
+        "clearing memory of the GPU (cuMemsetD8Async)");
     return new Tensor(b, 0, shape, dtype, layout);
   }
 
@@ -59,12 +62,14 @@ final class CudaArena implements Arena {
   public void close() {
     if (!closed) {
       closed = true;
-      beforeFreeing.forEach(Runnable::run);
-      beforeFreeing.clear();
-      buffers.forEach(b -> b.free(context));
-      buffers.clear();
-      bytes = 0;
       onClose.accept(this);
+      bytes = 0;
+      Cleanup all = new Cleanup();
+      buffers.forEach(b -> all.add(() -> b.free(context)));
+      buffers.clear();
+      beforeFreeing.forEach(all::add);
+      beforeFreeing.clear();
+      all.close();
     }
   }
 }

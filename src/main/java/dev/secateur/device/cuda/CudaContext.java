@@ -3,6 +3,7 @@ package dev.secateur.device.cuda;
 import static jcuda.driver.JCudaDriver.*;
 
 import dev.secateur.SecateurException;
+import dev.secateur.device.Cleanup;
 import dev.secateur.device.Kernel;
 import dev.secateur.tensor.Tensor;
 import java.nio.charset.StandardCharsets;
@@ -10,6 +11,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import jcuda.Pointer;
 import jcuda.driver.CUcontext;
 import jcuda.driver.CUdevice;
 import jcuda.driver.CUdevice_attribute;
@@ -32,6 +34,7 @@ final class CudaContext {
   private final CUcontext context = new CUcontext();
   private final CUstream stream = new CUstream();
   private final CUstream copies = new CUstream();
+  private final Cleanup closers = new Cleanup();
   private final boolean pools;
   private final int processors;
   private Optional<Set<CudaBuffer>> launched = Optional.empty();
@@ -47,21 +50,36 @@ final class CudaContext {
       throw new SecateurException(
           "no device cuda:" + ordinal + ": " + count + (count == 1 ? " GPU" : " GPUs") + " found");
     }
-    Status.driver(cuDeviceGet(device, ordinal), "cuDeviceGet");
+    Status.driver(cuDeviceGet(device, ordinal), "finding the GPU (cuDeviceGet)");
     Status.driver(cuDevicePrimaryCtxRetain(context, device), "opening GPU " + ordinal);
-    enter();
+    closers.add(() -> Status.driver(cuDevicePrimaryCtxRelease(device), "closing GPU " + ordinal));
+    closers.add(CURRENT::remove);
+    try {
+      enter();
+      open(stream);
+      open(copies);
+      pools = attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED) != 0;
+      processors = attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
+    } catch (RuntimeException e) {
+      throw Cleanup.after(e, closers);
+    }
+  }
+
+  private void open(CUstream s) {
     int flags = CUstream_flags.CU_STREAM_NON_BLOCKING;
-    Status.driver(cuStreamCreate(stream, flags), "cuStreamCreate");
-    Status.driver(cuStreamCreate(copies, flags), "cuStreamCreate");
-    pools = attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED) != 0;
-    processors = attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
+    Status.driver(cuStreamCreate(s, flags), "creating a stream (cuStreamCreate)");
+    closers.add(() -> Status.driver(cuStreamDestroy(s), "closing a stream (cuStreamDestroy)"));
   }
 
   /** GPUs that the driver shows; the driver library must be loaded. */
   static int deviceCount() {
-    Status.driver(cuInit(0), "cuInit");
+    int status = cuInit(0);
+    if (status == CUresult.CUDA_ERROR_NO_DEVICE) {
+      return 0;
+    }
+    Status.driver(status, "starting CUDA (cuInit)");
     int[] count = new int[1];
-    Status.driver(cuDeviceGetCount(count), "cuDeviceGetCount");
+    Status.driver(cuDeviceGetCount(count), "counting GPUs (cuDeviceGetCount)");
     return count[0];
   }
 
@@ -78,7 +96,7 @@ final class CudaContext {
       if (closed) {
         throw new IllegalStateException("the device is closed");
       }
-      Status.driver(cuCtxSetCurrent(context), "cuCtxSetCurrent");
+      Status.driver(cuCtxSetCurrent(context), "entering the GPU's context (cuCtxSetCurrent)");
       CURRENT.set(this);
     }
   }
@@ -132,14 +150,22 @@ final class CudaContext {
 
   void synchronize() {
     enter();
-    Status.driver(cuStreamSynchronize(copies), "waiting for uploads");
-    Status.driver(cuStreamSynchronize(stream), "waiting for the GPU");
+    int uploads = cuStreamSynchronize(copies);
+    int kernels = cuStreamSynchronize(stream);
+    Status.driver(uploads, "waiting for uploads (cuStreamSynchronize)");
+    Status.driver(kernels, "waiting for the GPU (cuStreamSynchronize)");
   }
 
   CUevent event() {
     CUevent e = new CUevent();
-    Status.driver(cuEventCreate(e, CUevent_flags.CU_EVENT_DISABLE_TIMING), "cuEventCreate");
+    Status.driver(
+        cuEventCreate(e, CUevent_flags.CU_EVENT_DISABLE_TIMING),
+        "creating an event (cuEventCreate)");
     return e;
+  }
+
+  void destroy(CUevent e) {
+    Status.driver(cuEventDestroy(e), "closing an event (cuEventDestroy)");
   }
 
   // ---- memory ----------------------------------------------------------------------------------
@@ -157,10 +183,9 @@ final class CudaContext {
   void free(DevicePointer p) {
     enter();
     if (pools) {
-      Status.driver(cuMemFreeAsync(p, stream), "cuMemFreeAsync");
+      Status.driver(cuMemFreeAsync(p, stream), "freeing memory of the GPU (cuMemFreeAsync)");
     } else {
-      synchronize();
-      Status.driver(cuMemFree(p), "cuMemFree");
+      freeShared(p);
     }
   }
 
@@ -174,23 +199,39 @@ final class CudaContext {
 
   /** Waits for the GPU and frees memory of {@link #allocateShared}. */
   void freeShared(DevicePointer p) {
-    synchronize();
-    Status.driver(cuMemFree(p), "cuMemFree");
+    enter();
+    int uploads = cuStreamSynchronize(copies);
+    int kernels = cuStreamSynchronize(stream);
+    int freed = cuMemFree(p);
+    Status.driver(uploads, "waiting for uploads (cuStreamSynchronize)");
+    Status.driver(kernels, "waiting for the GPU (cuStreamSynchronize)");
+    Status.driver(freed, "freeing memory of the GPU (cuMemFree)");
+  }
+
+  /** Page-locked memory of the host. */
+  Pointer allocatePinned(long bytes) {
+    enter();
+    Pointer p = new Pointer();
+    int status = cuMemHostAlloc(p, bytes, 0);
+    Status.driver(status, "allocating " + bytes + " bytes of pinned host memory (cuMemHostAlloc)");
+    return p;
+  }
+
+  void freePinned(Pointer p) {
+    Status.driver(cuMemFreeHost(p), "freeing pinned host memory (cuMemFreeHost)");
   }
 
   private void requireMemory(int status, long bytes) {
     if (status == CUresult.CUDA_ERROR_OUT_OF_MEMORY) {
       long[] free = new long[1];
       long[] total = new long[1];
-      cuMemGetInfo(free, total);
+      boolean known = cuMemGetInfo(free, total) == CUresult.CUDA_SUCCESS;
       throw new SecateurException(
           "the GPU's memory is full: "
               + bytes
-              + " bytes were asked for, "
-              + free[0]
-              + " of "
-              + total[0]
-              + " are free; use a smaller --batch-size ("
+              + " bytes were asked for"
+              + (known ? ", " + free[0] + " of " + total[0] + " are free" : "")
+              + "; use a smaller --batch-size ("
               + CUresult.stringFor(status)
               + ")");
     }
@@ -202,7 +243,8 @@ final class CudaContext {
   /** As NVIDIA names it. */
   String name() {
     byte[] name = new byte[256];
-    Status.driver(cuDeviceGetName(name, name.length, device), "cuDeviceGetName");
+    Status.driver(
+        cuDeviceGetName(name, name.length, device), "asking the GPU's name (cuDeviceGetName)");
     int length = 0;
     while (length < name.length && name[length] != 0) {
       length++;
@@ -218,7 +260,7 @@ final class CudaContext {
 
   String description() {
     long[] memory = new long[1];
-    Status.driver(cuDeviceTotalMem(memory, device), "cuDeviceTotalMem");
+    Status.driver(cuDeviceTotalMem(memory, device), "asking the GPU's memory (cuDeviceTotalMem)");
     return name()
         + ", compute capability "
         + capability() / 10
@@ -231,17 +273,16 @@ final class CudaContext {
 
   private int attribute(int which) {
     int[] value = new int[1];
-    Status.driver(cuDeviceGetAttribute(value, which, device), "cuDeviceGetAttribute");
+    Status.driver(
+        cuDeviceGetAttribute(value, which, device),
+        "asking what the GPU can do (cuDeviceGetAttribute)");
     return value[0];
   }
 
   /** After everything that was made in it. */
   void close() {
     enter();
-    Status.driver(cuStreamDestroy(copies), "cuStreamDestroy");
-    Status.driver(cuStreamDestroy(stream), "cuStreamDestroy");
-    CURRENT.remove();
     closed = true;
-    Status.driver(cuDevicePrimaryCtxRelease(device), "cuDevicePrimaryCtxRelease");
+    closers.close();
   }
 }

@@ -2,6 +2,7 @@ package dev.secateur.device.cuda;
 
 import static jcuda.driver.JCudaDriver.*;
 
+import dev.secateur.device.Cleanup;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Shape;
@@ -21,18 +22,24 @@ final class CudaCopies {
   private static final int PIECE = 1 << 20;
   private final CudaContext context;
   private final Piece[] ring = new Piece[PIECES];
+  private final Cleanup closers = new Cleanup();
   private int turn;
 
   private record Piece(Pointer memory, ByteBuffer bytes, CUevent read) {}
 
   CudaCopies(CudaContext context) {
     this.context = context;
-    context.enter();
-    for (int i = 0; i < PIECES; i++) {
-      Pointer p = new Pointer();
-      Status.driver(cuMemHostAlloc(p, PIECE, 0), "allocating pinned memory");
-      ByteBuffer bytes = p.getByteBuffer(0, PIECE).order(ByteOrder.nativeOrder());
-      ring[i] = new Piece(p, bytes, context.event());
+    try {
+      for (int i = 0; i < PIECES; i++) {
+        Pointer p = context.allocatePinned(PIECE);
+        closers.add(() -> context.freePinned(p));
+        CUevent read = context.event();
+        closers.add(() -> context.destroy(read));
+        ByteBuffer bytes = p.getByteBuffer(0, PIECE).order(ByteOrder.nativeOrder());
+        ring[i] = new Piece(p, bytes, read);
+      }
+    } catch (RuntimeException e) {
+      throw Cleanup.after(e, closers);
     }
   }
 
@@ -85,8 +92,8 @@ final class CudaCopies {
   private void send(Piece piece, DevicePointer to, long offset, long bytes) {
     Status.driver(
         cuMemcpyHtoDAsync(new DevicePointer(to, offset), piece.memory(), bytes, context.stream()),
-        "cuMemcpyHtoDAsync");
-    Status.driver(cuEventRecord(piece.read(), context.stream()), "cuEventRecord");
+        "copying to the GPU (cuMemcpyHtoDAsync)");
+    Status.driver(cuEventRecord(piece.read(), context.stream()), "marking a copy (cuEventRecord)");
   }
 
   float[] floats(Tensor src) {
@@ -145,7 +152,7 @@ final class CudaCopies {
     DevicePointer from = CudaBuffer.pointer(src);
     context.enter();
     Status.driver(cuStreamSynchronize(context.stream()), "waiting for the GPU");
-    Status.driver(cuMemcpyDtoH(to, from, src.bytes()), "cuMemcpyDtoH");
+    Status.driver(cuMemcpyDtoH(to, from, src.bytes()), "copying from the GPU (cuMemcpyDtoH)");
   }
 
   private static boolean permuted(Tensor t) {
@@ -170,9 +177,6 @@ final class CudaCopies {
   }
 
   void close() {
-    for (Piece p : ring) {
-      Status.driver(cuEventDestroy(p.read()), "cuEventDestroy");
-      Status.driver(cuMemFreeHost(p.memory()), "cuMemFreeHost");
-    }
+    closers.close();
   }
 }

@@ -3,6 +3,7 @@ package dev.secateur.device.cuda;
 import dev.secateur.SecateurException;
 import dev.secateur.device.Activation;
 import dev.secateur.device.Arena;
+import dev.secateur.device.Cleanup;
 import dev.secateur.device.ConvolutionSpec;
 import dev.secateur.device.Device;
 import dev.secateur.device.DeviceReport;
@@ -17,8 +18,6 @@ import dev.secateur.device.VisionKernels;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Tensor;
-import java.util.ArrayDeque;
-import java.util.Deque;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -35,7 +34,7 @@ import java.util.Set;
  */
 public final class CudaDevice implements Device {
   private final Precision precision;
-  private final Deque<Runnable> closers = new ArrayDeque<>();
+  private final Cleanup closers = new Cleanup();
   private final Set<CudaArena> arenas = new HashSet<>();
   private final Set<CudaHostBuffer> hostBuffers = new HashSet<>();
   private final CudaContext context;
@@ -59,23 +58,23 @@ public final class CudaDevice implements Device {
     this.precision = precision;
     try {
       context = new CudaContext(ordinal);
-      closers.push(context::close);
+      closers.add(context::close);
       copies = new CudaCopies(context);
-      closers.push(copies::close);
+      closers.add(copies::close);
       timer = new CudaTimer(context);
-      closers.push(timer::close);
+      closers.add(timer::close);
       CudaWorkspace workspace = new CudaWorkspace(context);
-      closers.push(workspace::close);
+      closers.add(workspace::close);
       graphs = new CudaGraphs(context, workspace);
       CudaKernels kernels = new CudaKernels(context, workspace);
-      closers.push(kernels::close);
+      closers.add(kernels::close);
       Cudnn cudnn = new Cudnn(context);
-      closers.push(cudnn::close);
+      closers.add(cudnn::close);
       pointwise = new CudaPointwise(context, kernels);
       matrix = new CudaMatrix(context, kernels, pointwise, precision);
-      closers.push(matrix::close);
+      closers.add(matrix::close);
       eigen = new CudaEigen(context, workspace);
-      closers.push(eigen::close);
+      closers.add(eigen::close);
       moves = new CudaMoves(kernels);
       reductions = new CudaReductions(kernels, workspace);
       pls = new CudaPls(kernels, workspace);
@@ -90,8 +89,7 @@ public final class CudaDevice implements Device {
               (values, arena) -> CudaMixedPrecision.ints(copies, values, arena));
       vision = new CudaVision(kernels, pointwise);
     } catch (RuntimeException e) {
-      closers.forEach(Runnable::run);
-      throw e;
+      throw Cleanup.after(e, closers);
     }
   }
 
@@ -105,17 +103,16 @@ public final class CudaDevice implements Device {
 
   /** What CUDA there is on this machine; opens no device. */
   public static DeviceReport report() {
-    String summary;
-    boolean works = false;
+    boolean loaded = false;
     try {
       CudaLibraries.load();
+      loaded = true;
       int count = CudaContext.deviceCount();
-      works = count > 0;
-      summary = count + (count == 1 ? " GPU" : " GPUs");
+      return new DeviceReport(
+          count > 0, false, count + (count == 1 ? " GPU" : " GPUs"), CudaLibraries.report());
     } catch (SecateurException e) {
-      summary = e.getMessage();
+      return new DeviceReport(false, loaded, e.getMessage(), CudaLibraries.report());
     }
-    return new DeviceReport(works, summary, CudaLibraries.report());
   }
 
   @Override
@@ -483,10 +480,10 @@ public final class CudaDevice implements Device {
   public void close() {
     if (!closed) {
       closed = true;
-      context.synchronize();
-      Set.copyOf(hostBuffers).forEach(CudaHostBuffer::close);
-      Set.copyOf(arenas).forEach(CudaArena::close);
-      closers.forEach(Runnable::run);
+      arenas.forEach(a -> closers.add(a::close));
+      hostBuffers.forEach(b -> closers.add(b::close));
+      closers.add(context::synchronize);
+      closers.close();
     }
   }
 }

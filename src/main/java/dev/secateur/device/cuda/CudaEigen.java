@@ -2,6 +2,7 @@ package dev.secateur.device.cuda;
 
 import static jcuda.jcusolver.JCusolverDn.*;
 
+import dev.secateur.device.Cleanup;
 import dev.secateur.device.Kernel;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Tensor;
@@ -28,14 +29,20 @@ final class CudaEigen {
     this.context = context;
     this.workspace = workspace;
     context.enter();
-    Status.cusolver(cusolverDnCreate(handle), "cusolverDnCreate");
-    Status.cusolver(
-        cusolverDnSetStream(handle, new cudaStream_t(context.stream())), "cusolverDnSetStream");
+    Status.cusolver(cusolverDnCreate(handle), "opening cuSolver (cusolverDnCreate)");
+    try {
+      Status.cusolver(
+          cusolverDnSetStream(handle, new cudaStream_t(context.stream())),
+          "opening cuSolver (cusolverDnSetStream)");
+    } catch (RuntimeException e) {
+      throw Cleanup.after(e, this::close);
+    }
   }
 
   static String version() {
     int[] v = new int[1];
-    Status.cusolver(JCusolver.cusolverGetVersion(v), "cusolverGetVersion");
+    Status.cusolver(
+        JCusolver.cusolverGetVersion(v), "asking cuSolver's version (cusolverGetVersion)");
     return v[0] / 1000 + "." + v[0] / 100 % 10 + "." + v[0] % 100;
   }
 
@@ -50,7 +57,7 @@ final class CudaEigen {
     context.enter();
     Status.cusolver(
         cusolverDnDsyevd_bufferSize(handle, VECTORS, LOWER, n, pa, n, pw, length),
-        "cusolverDnDsyevd_bufferSize");
+        "planning eigenvectors (cusolverDnDsyevd_bufferSize)");
     workspace.reserve(INFO + (long) length[0] * Double.BYTES);
     return context.kernel(
         List.of(a, eigenvalues),
@@ -67,10 +74,10 @@ final class CudaEigen {
                     workspace.at(INFO),
                     length[0],
                     workspace.pointer()),
-                "cusolverDnDsyevd"));
+                "eigenvectors (cusolverDnDsyevd)"));
   }
 
   void close() {
-    Status.cusolver(cusolverDnDestroy(handle), "cusolverDnDestroy");
+    Status.cusolver(cusolverDnDestroy(handle), "closing cuSolver (cusolverDnDestroy)");
   }
 }

@@ -4,6 +4,7 @@ import static jcuda.driver.JCudaDriver.*;
 
 import dev.secateur.SecateurException;
 import dev.secateur.device.Arena;
+import dev.secateur.device.Cleanup;
 import dev.secateur.device.Kernel;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -78,7 +79,8 @@ final class CudaGraphs {
       }
       if (graph.isPresent() && capturable) {
         buffers.forEach(CudaBuffer::requireOpen);
-        Status.driver(cuGraphLaunch(graph.get(), context.stream()), "launching a graph");
+        Status.driver(
+            cuGraphLaunch(graph.get(), context.stream()), "launching a graph (cuGraphLaunch)");
       } else {
         each.launch();
         warm = true;
@@ -94,25 +96,26 @@ final class CudaGraphs {
       }
       CUgraph captured = new CUgraph();
       Optional<String> problem = Optional.empty();
-      boolean whole = false;
-      int ended;
       buffers.clear();
       try {
         context.launch(each, buffers);
-        whole = true;
       } catch (SecateurException e) {
         problem = Optional.of(e.getMessage());
-      } finally {
-        ended = cuStreamEndCapture(context.stream(), captured);
-        if (ended == CUresult.CUDA_SUCCESS) {
-          problem = whole ? instantiate(captured) : problem;
-          Status.driver(cuGraphDestroy(captured), "cuGraphDestroy");
-        }
+      } catch (RuntimeException e) {
+        throw Cleanup.after(e, () -> end(captured, Optional.of(e.getMessage())));
       }
-      if (ended != CUresult.CUDA_SUCCESS && problem.isEmpty()) {
-        problem = Optional.of("cuStreamEndCapture: " + Status.driverName(ended));
+      end(captured, problem).ifPresent(CudaGraphs.this::refuse);
+    }
+
+    /** Ends a capture, and makes its graph ready unless there is a problem already. */
+    private Optional<String> end(CUgraph captured, Optional<String> before) {
+      int ended = cuStreamEndCapture(context.stream(), captured);
+      if (ended != CUresult.CUDA_SUCCESS) {
+        return before.or(() -> Optional.of("cuStreamEndCapture: " + Status.driverName(ended)));
       }
-      problem.ifPresent(CudaGraphs.this::refuse);
+      Optional<String> problem = before.or(() -> instantiate(captured));
+      Status.driver(cuGraphDestroy(captured), "freeing a captured graph (cuGraphDestroy)");
+      return problem;
     }
 
     /** The problem, if there is one. */
@@ -133,7 +136,7 @@ final class CudaGraphs {
         int status = cuGraphExecDestroy(graph.get());
         graph = Optional.empty();
         buffers.clear();
-        Status.driver(status, "cuGraphExecDestroy");
+        Status.driver(status, "freeing a graph (cuGraphExecDestroy)");
       }
     }
 

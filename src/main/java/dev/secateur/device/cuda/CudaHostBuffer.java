@@ -2,7 +2,7 @@ package dev.secateur.device.cuda;
 
 import static jcuda.driver.JCudaDriver.*;
 
-import dev.secateur.SecateurException;
+import dev.secateur.device.Cleanup;
 import dev.secateur.device.HostBuffer;
 import dev.secateur.tensor.Tensor;
 import java.nio.ByteBuffer;
@@ -10,7 +10,6 @@ import java.nio.ByteOrder;
 import java.util.function.Consumer;
 import jcuda.Pointer;
 import jcuda.driver.CUevent;
-import jcuda.driver.CUresult;
 
 /**
  * Pinned memory and as much device memory. An upload goes to that device memory on the copy stream,
@@ -19,7 +18,8 @@ import jcuda.driver.CUresult;
 final class CudaHostBuffer implements HostBuffer {
   private final CudaContext context;
   private final Consumer<CudaHostBuffer> onClose;
-  private final Pointer host = new Pointer();
+  private final Cleanup closers = new Cleanup();
+  private final Pointer host;
   private final DevicePointer staging;
   private final ByteBuffer bytes;
   private final CUevent arrived;
@@ -29,17 +29,19 @@ final class CudaHostBuffer implements HostBuffer {
   CudaHostBuffer(CudaContext context, long size, Consumer<CudaHostBuffer> onClose) {
     this.context = context;
     this.onClose = onClose;
-    context.enter();
-    int status = cuMemHostAlloc(host, size, 0);
-    if (status == CUresult.CUDA_ERROR_OUT_OF_MEMORY) {
-      throw new SecateurException(
-          "no " + size + " bytes of pinned memory left; use a smaller --batch-size");
+    try {
+      host = context.allocatePinned(size);
+      closers.add(() -> context.freePinned(host));
+      bytes = host.getByteBuffer(0, size).order(ByteOrder.nativeOrder());
+      arrived = context.event();
+      closers.add(() -> context.destroy(arrived));
+      taken = context.event();
+      closers.add(() -> context.destroy(taken));
+      staging = context.allocateShared(size);
+      closers.add(() -> context.freeShared(staging)); // the first to go: waits for the GPU
+    } catch (RuntimeException e) {
+      throw Cleanup.after(e, closers);
     }
-    Status.driver(status, "cuMemHostAlloc");
-    staging = context.allocateShared(size);
-    bytes = host.getByteBuffer(0, size).order(ByteOrder.nativeOrder());
-    arrived = context.event();
-    taken = context.event();
   }
 
   @Override
@@ -51,14 +53,18 @@ final class CudaHostBuffer implements HostBuffer {
   void upload(Tensor dst) {
     long size = dst.bytes();
     context.enter();
-    Status.driver(cuStreamWaitEvent(context.copies(), taken, 0), "cuStreamWaitEvent");
-    Status.driver(cuMemcpyHtoDAsync(staging, host, size, context.copies()), "cuMemcpyHtoDAsync");
-    Status.driver(cuEventRecord(arrived, context.copies()), "cuEventRecord");
-    Status.driver(cuStreamWaitEvent(context.stream(), arrived, 0), "cuStreamWaitEvent");
+    Status.driver(
+        cuStreamWaitEvent(context.copies(), taken, 0), "ordering a copy (cuStreamWaitEvent)");
+    Status.driver(
+        cuMemcpyHtoDAsync(staging, host, size, context.copies()),
+        "copying to the GPU (cuMemcpyHtoDAsync)");
+    Status.driver(cuEventRecord(arrived, context.copies()), "marking a copy (cuEventRecord)");
+    Status.driver(
+        cuStreamWaitEvent(context.stream(), arrived, 0), "ordering a copy (cuStreamWaitEvent)");
     Status.driver(
         cuMemcpyDtoDAsync(CudaBuffer.pointer(dst), staging, size, context.stream()),
-        "cuMemcpyDtoDAsync");
-    Status.driver(cuEventRecord(taken, context.stream()), "cuEventRecord");
+        "copying on the GPU (cuMemcpyDtoDAsync)");
+    Status.driver(cuEventRecord(taken, context.stream()), "marking a copy (cuEventRecord)");
   }
 
   @Override
@@ -73,11 +79,8 @@ final class CudaHostBuffer implements HostBuffer {
   public void close() {
     if (!closed) {
       closed = true;
-      context.freeShared(staging); // waits for the GPU
-      Status.driver(cuEventDestroy(arrived), "cuEventDestroy");
-      Status.driver(cuEventDestroy(taken), "cuEventDestroy");
-      Status.driver(cuMemFreeHost(host), "cuMemFreeHost");
       onClose.accept(this);
+      closers.close();
     }
   }
 }

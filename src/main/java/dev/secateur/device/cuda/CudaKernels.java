@@ -78,6 +78,6 @@ final class CudaKernels {
   }
 
   void close() {
-    Status.driver(cuModuleUnload(module), "cuModuleUnload");
+    Status.driver(cuModuleUnload(module), "unloading kernels (cuModuleUnload)");
   }
 }

@@ -3,6 +3,7 @@ package dev.secateur.device.cuda;
 import static jcuda.jcublas.JCublas2.*;
 
 import dev.secateur.device.Activation;
+import dev.secateur.device.Cleanup;
 import dev.secateur.device.Epilogue;
 import dev.secateur.device.Kernel;
 import dev.secateur.device.Precision;
@@ -29,6 +30,7 @@ final class CudaMatrix {
   private final CudaPointwise pointwise;
   private final Precision precision;
   private final cublasHandle handle = new cublasHandle();
+  private final Cleanup closers = new Cleanup();
   private final DevicePointer workspace;
 
   /**
@@ -41,16 +43,25 @@ final class CudaMatrix {
     this.kernels = kernels;
     this.pointwise = pointwise;
     context.enter();
-    Status.cublas(cublasCreate(handle), "cublasCreate");
-    Status.cublas(cublasSetStream(handle, new cudaStream_t(context.stream())), "cublasSetStream");
-    long bytes = context.capability() >= 90 ? 32L << 20 : 4L << 20; // as cuBLAS would take itself
-    workspace = context.allocateShared(bytes);
-    Status.cublas(cublasSetWorkspace(handle, workspace, bytes), "cublasSetWorkspace");
+    Status.cublas(cublasCreate(handle), "opening cuBLAS (cublasCreate)");
+    closers.add(() -> Status.cublas(cublasDestroy(handle), "closing cuBLAS (cublasDestroy)"));
+    try {
+      Status.cublas(
+          cublasSetStream(handle, new cudaStream_t(context.stream())),
+          "opening cuBLAS (cublasSetStream)");
+      long bytes = context.capability() >= 90 ? 32L << 20 : 4L << 20; // as cuBLAS itself would take
+      workspace = context.allocateShared(bytes);
+      closers.add(() -> context.freeShared(workspace));
+      Status.cublas(
+          cublasSetWorkspace(handle, workspace, bytes), "opening cuBLAS (cublasSetWorkspace)");
+    } catch (RuntimeException e) {
+      throw Cleanup.after(e, closers);
+    }
   }
 
   String version() {
     int[] v = new int[1];
-    Status.cublas(cublasGetVersion(handle, v), "cublasGetVersion");
+    Status.cublas(cublasGetVersion(handle, v), "asking cuBLAS' version (cublasGetVersion)");
     return v[0] / 10000 + "." + v[0] / 100 % 100 + "." + v[0] % 100;
   }
 
@@ -149,7 +160,7 @@ final class CudaMatrix {
                     n,
                     compute,
                     cublasGemmAlgo.CUBLAS_GEMM_DEFAULT),
-                "cublasGemmEx"));
+                "a matrix product (cublasGemmEx)"));
   }
 
   // cublasGemmEx itself is missing from JCuda's native library: its name there is one of C++
@@ -231,7 +242,6 @@ final class CudaMatrix {
   }
 
   void close() {
-    Status.cublas(cublasDestroy(handle), "cublasDestroy");
-    context.freeShared(workspace);
+    closers.close();
   }
 }

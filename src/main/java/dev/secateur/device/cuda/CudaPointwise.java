@@ -124,7 +124,8 @@ final class CudaPointwise {
           List.of(src, dst),
           () ->
               Status.driver(
-                  cuMemcpyDtoDAsync(to, from, bytes, context.stream()), "cuMemcpyDtoDAsync"));
+                  cuMemcpyDtoDAsync(to, from, bytes, context.stream()),
+                  "copying on the GPU (cuMemcpyDtoDAsync)"));
     }
     return kernels
         .launch("copy")
@@ -192,7 +193,7 @@ final class CudaPointwise {
               () ->
                   Status.driver(
                       cuMemsetD8Async(p, (byte) (int) value, n, context.stream()),
-                      "cuMemsetD8Async"));
+                      "clearing memory of the GPU (cuMemsetD8Async)"));
     };
   }
 

@@ -1,6 +1,6 @@
 package dev.secateur.device.cuda;
 
-import dev.secateur.SecateurException;
+import dev.secateur.device.Cleanup;
 
 /**
  * Scratch memory that all kernels of a device share, because they run one after the other. It grows
@@ -23,17 +23,14 @@ final class CudaWorkspace {
       long before = bytes;
       close();
       try {
-        take((needed + STEP - 1) / STEP * STEP);
-      } catch (SecateurException e) {
-        if (before > 0) {
-          take(before); // earlier kernels still need it
-        }
-        throw e;
+        allocate((needed + STEP - 1) / STEP * STEP);
+      } catch (RuntimeException e) {
+        throw before == 0 ? e : Cleanup.after(e, () -> allocate(before)); // for earlier kernels
       }
     }
   }
 
-  private void take(long size) {
+  private void allocate(long size) {
     pointer = context.allocateShared(size);
     bytes = size;
   }
@@ -54,10 +51,11 @@ final class CudaWorkspace {
 
   void close() {
     if (bytes > 0) {
+      DevicePointer old = pointer;
       generation++;
-      context.freeShared(pointer);
       pointer = new DevicePointer();
       bytes = 0;
+      context.freeShared(old);
     }
   }
 

@@ -2,6 +2,7 @@ package dev.secateur.device.cuda;
 
 import static jcuda.jcudnn.JCudnn.*;
 
+import dev.secateur.device.Cleanup;
 import dev.secateur.device.ConvolutionSpec;
 import dev.secateur.device.PoolSpec;
 import dev.secateur.tensor.DType;
@@ -31,6 +32,7 @@ final class Cudnn {
   private static final int NAN = cudnnNanPropagation.CUDNN_PROPAGATE_NAN;
   private final CudaContext context;
   private final cudnnHandle handle = new cudnnHandle();
+  private final Cleanup closers = new Cleanup();
   private final Map<Memory, cudnnTensorDescriptor> tensors = new HashMap<>();
   private final Map<Memory, cudnnFilterDescriptor> filters = new HashMap<>();
   private final Map<Convolution, cudnnConvolutionDescriptor> convolutions = new HashMap<>();
@@ -58,8 +60,15 @@ final class Cudnn {
   Cudnn(CudaContext context) {
     this.context = context;
     context.enter();
-    Status.cudnn(cudnnCreate(handle), "cudnnCreate");
-    Status.cudnn(cudnnSetStream(handle, new cudaStream_t(context.stream())), "cudnnSetStream");
+    Status.cudnn(cudnnCreate(handle), "opening cuDNN (cudnnCreate)");
+    closers.add(() -> Status.cudnn(cudnnDestroy(handle), "closing cuDNN (cudnnDestroy)"));
+    try {
+      Status.cudnn(
+          cudnnSetStream(handle, new cudaStream_t(context.stream())),
+          "opening cuDNN (cudnnSetStream)");
+    } catch (RuntimeException e) {
+      throw Cleanup.after(e, closers);
+    }
   }
 
   static String version() {
@@ -84,7 +93,13 @@ final class Cudnn {
           Shape s = m.shape();
           context.enter();
           cudnnTensorDescriptor d = new cudnnTensorDescriptor();
-          Status.cudnn(cudnnCreateTensorDescriptor(d), "cudnnCreateTensorDescriptor");
+          Status.cudnn(
+              cudnnCreateTensorDescriptor(d), "making a description (cudnnCreateTensorDescriptor)");
+          closers.add(
+              () ->
+                  Status.cudnn(
+                      cudnnDestroyTensorDescriptor(d),
+                      "freeing a description (cudnnDestroyTensorDescriptor)"));
           Status.cudnn(
               cudnnSetTensor4dDescriptor(
                   d, format(m), type(m), s.size(0), s.size(1), s.size(2), s.size(3)),
@@ -105,7 +120,13 @@ final class Cudnn {
           Shape s = m.shape();
           context.enter();
           cudnnFilterDescriptor d = new cudnnFilterDescriptor();
-          Status.cudnn(cudnnCreateFilterDescriptor(d), "cudnnCreateFilterDescriptor");
+          Status.cudnn(
+              cudnnCreateFilterDescriptor(d), "making a description (cudnnCreateFilterDescriptor)");
+          closers.add(
+              () ->
+                  Status.cudnn(
+                      cudnnDestroyFilterDescriptor(d),
+                      "freeing a description (cudnnDestroyFilterDescriptor)"));
           Status.cudnn(
               cudnnSetFilter4dDescriptor(
                   d, type(m), format(m), s.size(0), s.size(1), s.size(2), s.size(3)),
@@ -126,7 +147,14 @@ final class Cudnn {
           context.enter();
           ConvolutionSpec s = c.spec();
           cudnnConvolutionDescriptor d = new cudnnConvolutionDescriptor();
-          Status.cudnn(cudnnCreateConvolutionDescriptor(d), "cudnnCreateConvolutionDescriptor");
+          Status.cudnn(
+              cudnnCreateConvolutionDescriptor(d),
+              "making a description (cudnnCreateConvolutionDescriptor)");
+          closers.add(
+              () ->
+                  Status.cudnn(
+                      cudnnDestroyConvolutionDescriptor(d),
+                      "freeing a description (cudnnDestroyConvolutionDescriptor)"));
           Status.cudnn(
               cudnnSetConvolution2dDescriptor(
                   d,
@@ -140,8 +168,11 @@ final class Cudnn {
                   FLOAT),
               "describing a convolution");
           Status.cudnn(
-              cudnnSetConvolutionGroupCount(d, s.groups()), "cudnnSetConvolutionGroupCount");
-          Status.cudnn(cudnnSetConvolutionMathType(d, c.math()), "cudnnSetConvolutionMathType");
+              cudnnSetConvolutionGroupCount(d, s.groups()),
+              "describing a convolution (cudnnSetConvolutionGroupCount)");
+          Status.cudnn(
+              cudnnSetConvolutionMathType(d, c.math()),
+              "describing a convolution (cudnnSetConvolutionMathType)");
           return d;
         });
   }
@@ -160,7 +191,14 @@ final class Cudnn {
                 case AVERAGE_INCLUDE_PADDING ->
                     cudnnPoolingMode.CUDNN_POOLING_AVERAGE_COUNT_INCLUDE_PADDING;
               };
-          Status.cudnn(cudnnCreatePoolingDescriptor(d), "cudnnCreatePoolingDescriptor");
+          Status.cudnn(
+              cudnnCreatePoolingDescriptor(d),
+              "making a description (cudnnCreatePoolingDescriptor)");
+          closers.add(
+              () ->
+                  Status.cudnn(
+                      cudnnDestroyPoolingDescriptor(d),
+                      "freeing a description (cudnnDestroyPoolingDescriptor)"));
           Status.cudnn(
               cudnnSetPooling2dDescriptor(
                   d,
@@ -186,8 +224,17 @@ final class Cudnn {
         m -> {
           context.enter();
           cudnnActivationDescriptor d = new cudnnActivationDescriptor();
-          Status.cudnn(cudnnCreateActivationDescriptor(d), "cudnnCreateActivationDescriptor");
-          Status.cudnn(cudnnSetActivationDescriptor(d, m, NAN, 0), "cudnnSetActivationDescriptor");
+          Status.cudnn(
+              cudnnCreateActivationDescriptor(d),
+              "making a description (cudnnCreateActivationDescriptor)");
+          closers.add(
+              () ->
+                  Status.cudnn(
+                      cudnnDestroyActivationDescriptor(d),
+                      "freeing a description (cudnnDestroyActivationDescriptor)"));
+          Status.cudnn(
+              cudnnSetActivationDescriptor(d, m, NAN, 0),
+              "describing an activation (cudnnSetActivationDescriptor)");
           return d;
         });
   }
@@ -207,11 +254,6 @@ final class Cudnn {
   }
 
   void close() {
-    tensors.values().forEach(d -> Status.cudnn(cudnnDestroyTensorDescriptor(d), "cuDNN"));
-    filters.values().forEach(d -> Status.cudnn(cudnnDestroyFilterDescriptor(d), "cuDNN"));
-    convolutions.values().forEach(d -> Status.cudnn(cudnnDestroyConvolutionDescriptor(d), "cuDNN"));
-    pools.values().forEach(d -> Status.cudnn(cudnnDestroyPoolingDescriptor(d), "cuDNN"));
-    activations.values().forEach(d -> Status.cudnn(cudnnDestroyActivationDescriptor(d), "cuDNN"));
-    Status.cudnn(cudnnDestroy(handle), "cudnnDestroy");
+    closers.close();
   }
 }

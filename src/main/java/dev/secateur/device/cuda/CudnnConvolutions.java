@@ -262,7 +262,7 @@ final class CudnnConvolutions {
                     Constants.ZERO,
                     p.d.y(),
                     c.py().get()),
-                "cudnnConvolutionForward"));
+                "a convolution (cudnnConvolutionForward)"));
   }
 
   /** With bias, residual and activation by our own kernel. */
@@ -333,7 +333,7 @@ final class CudnnConvolutions {
                     py);
             refused[0] = Status.cudnnCannot(status);
             if (!refused[0]) {
-              Status.cudnn(status, "cudnnConvolutionBiasActivationForward");
+              Status.cudnn(status, "a convolution (cudnnConvolutionBiasActivationForward)");
               if (clips) {
                 clip.launch();
               }
@@ -369,7 +369,7 @@ final class CudnnConvolutions {
                         Constants.ZERO,
                         p.d.x(),
                         px.get()),
-                    "cudnnConvolutionBackwardData")));
+                    "a convolution's gradient (cudnnConvolutionBackwardData)")));
   }
 
   Kernel backwardWeights(ConvolutionSpec spec, Tensor x, Tensor dy, Tensor dw) {
@@ -397,7 +397,7 @@ final class CudnnConvolutions {
                         Constants.ZERO,
                         p.d.w(),
                         pw.get()),
-                    "cudnnConvolutionBackwardFilter")));
+                    "a convolution's gradient (cudnnConvolutionBackwardFilter)")));
   }
 
   private static void check(ConvolutionSpec spec, Tensor x, Tensor w, Tensor y) {

@@ -146,7 +146,7 @@ final class CudnnHalfNorm {
                         sizes.reserve());
                 refused[0] = Status.cudnnCannot(status);
                 if (!refused[0]) {
-                  Status.cudnn(status, "cudnnBatchNormalizationForwardTrainingEx");
+                  Status.cudnn(status, "batch norm (cudnnBatchNormalizationForwardTrainingEx)");
                   return;
                 }
               }
@@ -207,7 +207,7 @@ final class CudnnHalfNorm {
                       sizes.backward(),
                       kept,
                       sizes.reserve()),
-                  "cudnnBatchNormalizationBackwardEx");
+                  "batch norm's gradient (cudnnBatchNormalizationBackwardEx)");
             });
     return new TrainingKernels(forward, backward);
   }

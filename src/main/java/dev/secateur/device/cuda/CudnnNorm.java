@@ -114,7 +114,7 @@ final class CudnnNorm {
                         n.eps(),
                         savedMean,
                         savedDeviation),
-                    "cudnnBatchNormalizationForwardTraining"));
+                    "batch norm (cudnnBatchNormalizationForwardTraining)"));
     DevicePointer pdx = CudaBuffer.pointer(dx);
     DevicePointer pdy = CudaBuffer.pointer(dy);
     DevicePointer scaleGradient = CudaBuffer.pointer(dgamma);
@@ -144,7 +144,7 @@ final class CudnnNorm {
                         n.eps(),
                         savedMean,
                         savedDeviation),
-                    "cudnnBatchNormalizationBackward"));
+                    "batch norm's gradient (cudnnBatchNormalizationBackward)"));
     if (!relu) {
       return new TrainingKernels(forward, backward);
     }

@@ -45,7 +45,7 @@ final class CudnnPool {
             Status.cudnn(
                 cudnnPoolingForward(
                     cudnn.handle(), d, Constants.ONE, xd, px, Constants.ZERO, yd, py),
-                "cudnnPoolingForward"));
+                "pooling (cudnnPoolingForward)"));
   }
 
   TrainingKernels training(PoolSpec spec, Tensor x, Tensor y, Tensor dy, Tensor dx) {
@@ -82,7 +82,7 @@ final class CudnnPool {
                         Constants.ZERO,
                         xd,
                         pdx),
-                    "cudnnPoolingBackward"));
+                    "pooling's gradient (cudnnPoolingBackward)"));
     return new TrainingKernels(forward, backward);
   }
 

@@ -135,7 +135,7 @@ final class Launch {
             Status.driver(
                 cuLaunchKernel(
                     function, count, 1, 1, threads, 1, 1, 0, context.stream(), parameters, NONE),
-                "launching a kernel");
+                "launching a kernel (cuLaunchKernel)");
           });
     }
   }

@@ -50,6 +50,14 @@ final class Status {
   }
 
   private static SecateurException failure(String what, String name) {
-    return new SecateurException("CUDA: " + what + " failed: " + name);
+    boolean memory = name.contains("OUT_OF_MEMORY") || name.contains("ALLOC");
+    return new SecateurException(
+        memory
+            ? "CUDA: no memory left for "
+                + what
+                + ": "
+                + name
+                + "; use a smaller --batch-size, or end what else uses the GPU"
+            : "CUDA: " + what + " failed: " + name);
   }
 }

@@ -52,6 +52,9 @@ public final class EmulatedCuda {
    */
   public static native long count(String name);
 
+  /** All that {@link #count} tells: lines of a number, a space and its name. */
+  public static native String counts();
+
   /** Forgets counts, injected failures, the memory limit, illegal accesses and the GPU's name. */
   public static native void reset();
 
@@ -63,6 +66,9 @@ public final class EmulatedCuda {
 
   /** What the GPU calls itself from now on. */
   public static native void name(String name);
+
+  /** The same, and the GPU answers nothing but errors from then on, as after a crashed kernel. */
+  public static native void failForGood(String api, long nth);
 
   /** How much device memory there is. */
   public static native void memory(long bytes);
