@@ -674,7 +674,12 @@ size_t paramSize(const std::string& text) {
 
 int loadModule(void** out, const void* image) {
   if (!emu::host(image, "the image")) return INVALID_VALUE;
-  std::string text = withoutComments(static_cast<const char*>(image));
+  // a program opens devices with one image again and again
+  static std::string earlier, text;
+  if (earlier != static_cast<const char*>(image)) {
+    earlier = static_cast<const char*>(image);
+    text = withoutComments(earlier);
+  }
   size_t first = text.find_first_not_of(" \t\r\n");
   if (first == std::string::npos || text.compare(first, 8, ".version") != 0) {
     emu::say("the image is not PTX: it does not begin with .version");
@@ -901,8 +906,11 @@ int cuStreamBeginCapture_v2(void* handle, int mode) {
 
 int cuStreamEndCapture(void* handle, void** graph) {
   emu::Call call("cuStreamEndCapture");
-  if (int state = ready(); state != OK) return state;
   emu::Stream* s = emu::stream(handle);
+  if (int state = ready(); state != OK) {
+    if (s != nullptr && s->capture && s->captureOrigin) emu::endCapture(s->capture);
+    return state;
+  }
   if (s == nullptr) return INVALID_HANDLE;
   if (call.injected() && s->capture) s->capture->invalid = true;  // a failure ends it all the same
   if (s->capture == nullptr || !s->captureOrigin) {
@@ -917,7 +925,8 @@ int cuStreamEndCapture(void* handle, void** graph) {
   emu::endCapture(g);
   *graph = nullptr;
   if (g->invalid) {
-    emu::say("the capture was invalidated by a call that is not permitted during one");
+    if (!call.injected())
+      emu::say("the capture was invalidated by a call that is not permitted during one");
     return CAPTURE_INVALIDATED;
   }
   *graph = g;

@@ -36,6 +36,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.tukaani.xz.XZInputStream;
 
 /**
  * ResNet-20 on CIFAR-10 through the command line: the emulated GPU and the processor choose the
@@ -45,7 +46,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class CudaCommandsTest {
   private static final Path SHARED = Path.of("..", "shared", "data");
   private static final int RECORD = 3073;
-  private static final int IMAGES = 256;
+  private static final int IMAGES = 192;
   private static final int BATCH = 64;
   private static final double NEAR = 1e-3;
 
@@ -66,10 +67,10 @@ class CudaCommandsTest {
       write(generated(images));
     } else {
       model = SHARED.resolve("pretrained/resnet20-12fca82f.th");
-      Path batch = SHARED.resolve("cifar10-bin/data_batch_1.bin");
+      Path batch = SHARED.resolve("cifar10-bin/data_batch_1.bin.xz");
       assumeTrue(Files.exists(model), model + " is absent: skipped");
       assumeTrue(Files.exists(batch), batch + " is absent: skipped");
-      try (InputStream in = Files.newInputStream(batch)) {
+      try (InputStream in = new XZInputStream(Files.newInputStream(batch))) {
         write(in.readNBytes(images * RECORD));
       }
     }

@@ -2,14 +2,34 @@ package dev.secateur.cli;
 
 import static dev.secateur.cli.Cli.run;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.secateur.SecateurException;
 import dev.secateur.cli.Cli.Result;
+import dev.secateur.data.DataSets;
+import dev.secateur.data.Dataset;
+import dev.secateur.data.Split;
+import dev.secateur.device.Device;
+import dev.secateur.device.PoolSpec;
 import dev.secateur.device.cuda.EmulatedCuda;
 import dev.secateur.device.cuda.TestCuda;
 import dev.secateur.io.Models;
 import dev.secateur.nn.Architectures;
+import dev.secateur.nn.Model;
+import dev.secateur.nn.Network;
+import dev.secateur.nn.Sgd;
+import dev.secateur.prune.Scope;
+import dev.secateur.prune.Scorer;
+import dev.secateur.prune.ScoringData;
+import dev.secateur.prune.Units;
+import dev.secateur.prune.criterion.Criteria;
+import dev.secateur.train.Augmentation;
+import dev.secateur.train.ProgressListener;
+import dev.secateur.train.Schedule;
+import dev.secateur.train.Trainer;
+import dev.secateur.train.TrainingOptions;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -20,12 +40,21 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.logging.Handler;
+import java.util.logging.LogRecord;
+import java.util.logging.Logger;
+import java.util.logging.SimpleFormatter;
+import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -33,11 +62,32 @@ import org.junit.jupiter.params.provider.ValueSource;
 /**
  * Whole commands on the emulated GPU in which one call of CUDA fails. Which functions a command
  * calls, and how often, is counted in a run without faults; then each of them fails at its first,
- * second, middle and last call.
+ * second, middle or last call (at all four with {@code -Dsecateur.test.faults.all=true}), for some
+ * with nothing but failures after it. Where CUDA refuses to capture a graph or to measure
+ * algorithms, a command goes on.
  */
 class CudaFaultsTest {
   private static final int SIZE = 8;
   private static final byte[] EARLIER = "an earlier file".getBytes(StandardCharsets.UTF_8);
+
+  /** Each function at four calls instead of at one of them. */
+  private static final boolean ALL = Boolean.getBoolean("secateur.test.faults.all");
+
+  private static final List<String> warnings = new ArrayList<>();
+  private final Logger logger = Logger.getLogger("dev.secateur.device.cuda.CudaGraphs");
+  private final Handler handler =
+      new Handler() {
+        @Override
+        public void publish(LogRecord record) {
+          warnings.add(new SimpleFormatter().formatMessage(record));
+        }
+
+        @Override
+        public void flush() {}
+
+        @Override
+        public void close() {}
+      };
 
   @TempDir static Path dir;
 
@@ -50,6 +100,18 @@ class CudaFaultsTest {
     write("train", 20);
     write("t10k", 4);
     Models.save(Architectures.create("resnet8", 2, 1, SIZE, 1), dir.resolve("m.sct"));
+  }
+
+  @BeforeEach
+  void listen() {
+    logger.addHandler(handler);
+    logger.setUseParentHandlers(false);
+  }
+
+  @AfterEach
+  void listenNoMore() {
+    logger.removeHandler(handler);
+    logger.setUseParentHandlers(true);
   }
 
   @AfterAll
@@ -81,7 +143,7 @@ class CudaFaultsTest {
         "score MODEL --data DATA --batch-size 8 -o OUT",
         "train resnet8 --data DATA --batch-size 8 --epochs 1 -o OUT",
         "finetune MODEL --data DATA --batch-size 8 --epochs 1 -o OUT",
-        "prune MODEL --data DATA --batch-size 8 --rate 0.1 --finetune-epochs 1 -o RUN",
+        "prune MODEL --data DATA --batch-size 8 --rate 0.1 --finetune-epochs 1 -o RUN --resume",
         "bench MODEL MODEL --data DATA --batch 2 --runs 1",
         "bench MODEL --train --batch 2 --runs 1"
       })
@@ -104,30 +166,35 @@ class CudaFaultsTest {
     int faults = 0;
     for (Map.Entry<String, Long> e : calls.entrySet()) {
       long n = e.getValue();
-      for (long nth : new TreeSet<>(List.of(1L, Math.min(2, n), (n + 1) / 2, n))) {
+      long[] all = {1, Math.min(2, n), (n + 1) / 2, n};
+      int own = Math.floorMod((e.getKey() + command).hashCode(), all.length);
+      boolean forGood = ALL || own == 0 || n == 1;
+      for (long nth : ALL ? new TreeSet<>(LongStream.of(all).boxed().toList()) : Set.of(all[own])) {
         String fault = e.getKey() + " call " + nth + " of " + n;
         EmulatedCuda.reset();
         prepare(command);
         EmulatedCuda.fail(e.getKey(), nth);
-        Result first = observe(args, e.getKey(), fault, cleanFiles, problems);
+        Result first = observe(args, e.getKey(), fault, clean, cleanFiles, problems);
         faults++;
         if (nth == n && command.startsWith("prune")) {
-          List<Object> resume = new ArrayList<>(Arrays.asList(args));
-          resume.add("--resume");
-          Result again = run(resume.toArray());
+          Result again = run(args);
           check(again.code() == 0, problems, fault + ": does not resume: " + again.err());
-          check(same(cleanFiles, files()), problems, fault + ": resumed, other files");
+          check(
+              same(cleanFiles, files()),
+              problems,
+              fault + ": resumed, other " + others(cleanFiles, files()));
         }
-        if (nth == (n + 1) / 2) {
+        if (forGood && (nth == (n + 1) / 2 || !ALL)) {
           prepare(command);
           EmulatedCuda.failForGood(e.getKey(), nth);
-          Result sticky = observe(args, e.getKey(), fault + " for good", cleanFiles, problems);
+          Result sticky =
+              observe(args, e.getKey(), fault + " for good", clean, cleanFiles, problems);
           // how much memory is free cannot be asked any more
-          String all = first.err().replaceAll(", \\d+ of \\d+ are free", "");
+          String told = first.err().replaceAll(", \\d+ of \\d+ are free", "");
           check(
-              all.equals(sticky.err()) || command.equals("doctor") || first.code() == 0,
+              told.equals(sticky.err()) || command.equals("doctor") || first.code() == 0,
               problems,
-              fault + ": hidden by what failed later: " + sticky.err() + " before: " + all);
+              fault + ": hidden by what failed later: " + sticky.err() + " before: " + told);
           faults++;
         }
       }
@@ -136,15 +203,60 @@ class CudaFaultsTest {
     assertTrue(problems.isEmpty(), problems.size() + ":\n" + String.join("\n", problems));
   }
 
+  /** A program that catches out of memory and goes on has all memory back. */
+  @Test
+  void aTaskThatFailsGivesBackItsMemoryWhileTheDeviceStaysOpen() throws IOException {
+    Dataset data = DataSets.open("idx:" + dir, Split.TRAIN);
+    Model model = Models.load(dir.resolve("m.sct"));
+    Augmentation none = Augmentation.NONE;
+    Schedule schedule = Schedule.of(Schedule.Kind.CONSTANT, 0.1, 1, 0);
+    try (Device device = TestCuda.open()) {
+      Runnable task =
+          () -> {
+            try (Network net = new Network(device, model)) {
+              Scorer.score(
+                  Criteria.named("pls-vip", new Criteria.Settings(1, 1)),
+                  net,
+                  Units.of(net.graph(), Scope.PAPER).layers(),
+                  new ScoringData(data, 20, 8, PoolSpec.Kind.MAX, ProgressListener.none()));
+              Trainer.train(
+                  net,
+                  data,
+                  new TrainingOptions(8, schedule, new Sgd(0.9f, false, 0, 0), none, 1),
+                  ProgressListener.none());
+            }
+          };
+      task.run(); // scratch memory and descriptors stay
+      EmulatedCuda.reset();
+      task.run();
+      String before = EmulatedCuda.live();
+      Map<String, Long> calls = calls();
+      for (String api :
+          List.of("cuMemAllocAsync", "cuMemAlloc", "cuMemHostAlloc", "cuEventCreate")) {
+        long n = calls.get(api);
+        for (long nth = 1; nth <= n; nth += Math.max(1, n / 20)) {
+          EmulatedCuda.fail(api, nth);
+          SecateurException e = assertThrows(SecateurException.class, task::run);
+          assertTrue(e.getMessage().contains("--batch-size"), e.getMessage());
+          EmulatedCuda.reset();
+          assertEquals(before, EmulatedCuda.live(), api + " call " + nth + " of " + n);
+        }
+      }
+      task.run();
+    }
+  }
+
   /** Runs a command in which a fault waits, and checks what it leaves. */
   private static Result observe(
       Object[] args,
       String api,
       String fault,
+      Result clean,
       Map<String, byte[]> cleanFiles,
       List<String> problems)
       throws IOException {
     List<String> before = EmulatedCuda.live().lines().toList();
+    warnings.clear();
     Result r = run(args);
     String complaint = EmulatedCuda.lastMessage();
     EmulatedCuda.reset();
@@ -154,10 +266,17 @@ class CudaFaultsTest {
     boolean closing = api.matches(".*(Destroy|Free|Release|Unload).*");
     check(left.size() <= (closing ? 1 : 0), problems, fault + ": left " + left);
     check(complaint.equals(api + ": injected failure"), problems, fault + ": misuse: " + complaint);
-    boolean mayGoOn = api.matches("cudnnGetConvolution\\w+WorkspaceSize"); // another algorithm
-    if (mayGoOn && r.code() == 0) {
+    if (r.code() == 0) {
+      boolean measuring =
+          api.matches("cudnnFindConvolution\\w+|cudnn\\w+WorkspaceSize|cuMem(Alloc|setD8)Async");
+      boolean said = warnings.size() == 1 && warnings.get(0).contains("makes no CUDA graph");
+      check(said || measuring && warnings.isEmpty(), problems, fault + ": goes on, " + warnings);
+      check(r.err().isEmpty(), problems, fault + ": goes on: " + r.err());
+      check(timeless(args, r).equals(timeless(args, clean)), problems, fault + ": " + r.out());
+      check(same(cleanFiles, files()), problems, fault + ": goes on, with other files");
       return r;
     }
+    check(warnings.isEmpty(), problems, fault + ": an error and " + warnings);
     String line = r.err().strip();
     if (args[0].equals("doctor")) {
       check(line.isEmpty(), problems, fault + ": doctor's report is no error: " + line);
@@ -169,7 +288,8 @@ class CudaFaultsTest {
     check(r.code() == 1, problems, fault + ": exit code " + r.code() + ", " + line);
     check(line.lines().count() == 1, problems, fault + ": " + line);
     check(line.contains("CUDA"), problems, fault + ": " + line);
-    boolean told = !api.matches("cudnnGetConvolution\\w+Algorithm_v7"); // JCuda loses the status
+    // JCuda loses the status of the choice; of the workspace it is told where no other algorithm is
+    boolean told = !api.matches("cudnn(Find|Get)Convolution\\w+");
     check(!told || line.contains(statusOf(api)), problems, fault + ": " + line);
     boolean memory = api.matches(".*(Alloc(Async)?|Create|ModuleLoadData)$");
     check(!memory || line.contains("--batch-size"), problems, fault + ": no advice: " + line);
@@ -242,9 +362,22 @@ class CudaFaultsTest {
 
   /** Times of training differ from run to run. */
   private static boolean same(Map<String, byte[]> a, Map<String, byte[]> b) {
-    return a.keySet().equals(b.keySet())
-        && a.keySet().stream()
-            .filter(name -> !name.endsWith("metrics.json"))
-            .allMatch(name -> Arrays.equals(a.get(name), b.get(name)));
+    return others(a, b).isEmpty();
+  }
+
+  /** Files that differ. */
+  private static Set<String> others(Map<String, byte[]> a, Map<String, byte[]> b) {
+    Set<String> names = new TreeSet<>(a.keySet());
+    names.addAll(b.keySet());
+    names.removeIf(n -> a.containsKey(n) && b.containsKey(n) && n.endsWith("metrics.json"));
+    names.removeIf(n -> Arrays.equals(a.get(n), b.get(n)));
+    return names;
+  }
+
+  /** What a command printed, without times. */
+  private static String timeless(Object[] args, Result r) {
+    return args[0].equals("bench")
+        ? r.out().lines().count() + " lines"
+        : r.out().replaceAll("(?m)\\s+\\d+( images/s)?$", "");
   }
 }

@@ -77,8 +77,9 @@ final class ConvolutionAlgorithms {
       this.name = name;
     }
 
-    private String what() {
-      return "choosing a convolution's algorithm (cudnnGetConvolution" + name + "Algorithm_v7)";
+    private String what(String verb, String end) {
+      String call = "cudnn" + verb + "Convolution" + name + "Algorithm" + end;
+      return "choosing a convolution's algorithm (" + call + ")";
     }
   }
 
@@ -111,11 +112,11 @@ final class ConvolutionAlgorithms {
     if (known.isPresent()) {
       return known;
     }
-    Answer guess = guess(pass, p);
+    Answer guess = ask(pass, p, Optional.empty());
     if (Status.cudnnCannot(guess.status())) {
       return Optional.empty();
     }
-    Status.cudnn(guess.status(), pass.what());
+    Status.cudnn(guess.status(), pass.what("Get", "_v7"));
     List<Choice> candidates = usable(pass, p, guess);
     if (cache.isPresent() && candidates.size() > 1) {
       Optional<Choice> best = measure(pass, p, candidates);
@@ -177,6 +178,7 @@ final class ConvolutionAlgorithms {
     long space = candidates.stream().mapToLong(Choice::bytes).max().orElse(0);
     List<DevicePointer> taken = new ArrayList<>();
     Cleanup closers = new Cleanup();
+    Optional<Choice> best;
     try {
       for (long bytes : new long[] {p.xm().bytes(), p.wm().bytes(), p.ym().bytes(), space}) {
         DevicePointer d = context.allocate(Math.max(1, bytes));
@@ -188,26 +190,30 @@ final class ConvolutionAlgorithms {
       }
       Scratch s = new Scratch(taken.get(0), taken.get(1), taken.get(2), taken.get(3), space);
       Answer answer = ask(pass, p, Optional.of(s));
-      return answer.status() == 0 ? usable(pass, p, answer).stream().findFirst() : Optional.empty();
-    } catch (SecateurException | ArrayIndexOutOfBoundsException e) {
-      // no memory; or cuDNN failed and left the count, which JCuda reads all the same, unset
+      Status.cudnn(answer.status(), pass.what("Find", "Ex"));
+      best = usable(pass, p, answer).stream().findFirst();
+    } catch (SecateurException e) {
+      if (Cleanup.after(e, closers).getSuppressed().length > 0) {
+        throw e; // more than memory that does not suffice
+      }
       return Optional.empty();
-    } finally {
-      closers.close();
     }
+    closers.close();
+    return best;
   }
 
   /** JCuda reads a list even where cuDNN failed and wrote none, and then forgets the status. */
-  private Answer guess(Pass pass, ConvolutionProblem p) {
+  private Answer ask(Pass pass, ConvolutionProblem p, Optional<Scratch> scratch) {
     try {
-      return ask(pass, p, Optional.empty());
+      return answer(pass, p, scratch);
     } catch (ArrayIndexOutOfBoundsException e) {
-      throw new SecateurException("CUDA: " + pass.what() + " failed: status not known", e);
+      String call = scratch.isPresent() ? pass.what("Find", "Ex") : pass.what("Get", "_v7");
+      throw new SecateurException("CUDA: " + call + " failed: status not known", e);
     }
   }
 
   /** By measurement where there is memory for it, else by heuristics. */
-  private Answer ask(Pass pass, ConvolutionProblem p, Optional<Scratch> scratch) {
+  private Answer answer(Pass pass, ConvolutionProblem p, Optional<Scratch> scratch) {
     cudnnHandle h = cudnn.handle();
     int[] n = new int[1];
     return switch (pass) {

@@ -74,56 +74,71 @@ final class CudaGraphs {
         destroy();
       }
       boolean capturable = warm && wanted && !context.gathering();
+      Optional<SecateurException> problem = Optional.empty();
       if (graph.isEmpty() && capturable) {
-        capture();
+        problem = capture();
       }
       if (graph.isPresent() && capturable) {
         buffers.forEach(CudaBuffer::requireOpen);
         Status.driver(
             cuGraphLaunch(graph.get(), context.stream()), "launching a graph (cuGraphLaunch)");
       } else {
-        each.launch();
+        try {
+          each.launch();
+        } catch (SecateurException e) {
+          if (problem.isEmpty()) {
+            throw e;
+          }
+          problem.get().addSuppressed(e); // no failure of the capture alone
+          throw problem.get();
+        }
+        if (problem.isPresent()) {
+          refuse(problem.get().getMessage());
+        }
         warm = true;
       }
     }
 
-    /** Leaves the sequence without a graph where that is refused. */
-    private void capture() {
+    /** The problem, if there is one. */
+    private Optional<SecateurException> capture() {
       int begun = cuStreamBeginCapture(context.stream(), MODE);
       if (begun != CUresult.CUDA_SUCCESS) {
-        refuse("cuStreamBeginCapture: " + Status.driverName(begun));
-        return;
+        return Optional.of(Status.driverFailure(begun, "beginning a graph (cuStreamBeginCapture)"));
       }
-      CUgraph captured = new CUgraph();
-      Optional<String> problem = Optional.empty();
       buffers.clear();
+      Optional<SecateurException> problem = Optional.empty();
       try {
         context.launch(each, buffers);
       } catch (SecateurException e) {
-        problem = Optional.of(e.getMessage());
+        problem = Optional.of(e);
       } catch (RuntimeException e) {
-        throw Cleanup.after(e, () -> end(captured, Optional.of(e.getMessage())));
+        throw Cleanup.after(e, () -> end(Optional.of(new SecateurException(e.getMessage(), e))));
       }
-      end(captured, problem).ifPresent(CudaGraphs.this::refuse);
+      return end(problem);
     }
 
     /** Ends a capture, and makes its graph ready unless there is a problem already. */
-    private Optional<String> end(CUgraph captured, Optional<String> before) {
+    private Optional<SecateurException> end(Optional<SecateurException> before) {
+      CUgraph captured = new CUgraph();
       int ended = cuStreamEndCapture(context.stream(), captured);
       if (ended != CUresult.CUDA_SUCCESS) {
-        return before.or(() -> Optional.of("cuStreamEndCapture: " + Status.driverName(ended)));
+        return before.or(
+            () -> Optional.of(Status.driverFailure(ended, "ending a graph (cuStreamEndCapture)")));
       }
-      Optional<String> problem = before.or(() -> instantiate(captured));
-      Status.driver(cuGraphDestroy(captured), "freeing a captured graph (cuGraphDestroy)");
+      Optional<SecateurException> problem = before.or(() -> instantiate(captured));
+      int freed = cuGraphDestroy(captured);
+      if (problem.isEmpty()) {
+        Status.driver(freed, "freeing a captured graph (cuGraphDestroy)");
+      }
       return problem;
     }
 
-    /** The problem, if there is one. */
-    private Optional<String> instantiate(CUgraph captured) {
+    private Optional<SecateurException> instantiate(CUgraph captured) {
       CUgraphExec exec = new CUgraphExec();
       int status = cuGraphInstantiate(exec, captured, 0);
       if (status != CUresult.CUDA_SUCCESS) {
-        return Optional.of("cuGraphInstantiate: " + Status.driverName(status));
+        return Optional.of(
+            Status.driverFailure(status, "making a graph ready (cuGraphInstantiate)"));
       }
       graph = Optional.of(exec);
       generation = workspace.generation();

@@ -14,8 +14,13 @@ final class Status {
   /** Of a driver call. */
   static void driver(int status, String what) {
     if (status != CUresult.CUDA_SUCCESS) {
-      throw failure(what, driverName(status));
+      throw driverFailure(status, what);
     }
+  }
+
+  /** What {@link #driver} throws. */
+  static SecateurException driverFailure(int status, String what) {
+    return failure(what, driverName(status));
   }
 
   /** CUDA_ERROR_... and its explanation. */
