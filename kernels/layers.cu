@@ -1,11 +1,13 @@
-/* Every kernel of layers.inc and mixed.inc for each type of activations; the name says which. */
+/* Every kernel of the *.inc files for each type of activations; the name says which. */
 #include "common.h"
+#include "vision.h"
 
 #define T float
 #define KERNEL(name) extern "C" __global__ void secateur_##name
 #include "layers.inc"
 #include "mixed.inc"
 #include "norm.inc"
+#include "vision.inc"
 #undef T
 #undef KERNEL
 
@@ -14,6 +16,7 @@
 #include "layers.inc"
 #include "mixed.inc"
 #include "norm.inc"
+#include "vision.inc"
 #undef T
 #undef KERNEL
 
@@ -22,5 +25,6 @@
 #include "layers.inc"
 #include "mixed.inc"
 #include "norm.inc"
+#include "vision.inc"
 #undef T
 #undef KERNEL

@@ -201,8 +201,10 @@ void physicallyFree(const void* p) {
   s.quarantine.push_back(a);
   s.quarantined += a.bytes;
   while (s.quarantined > kQuarantine && !s.quarantine.empty()) {
-    s.quarantined -= s.quarantine.front().bytes;
-    free(s.quarantine.front().base);
+    const Allocation& oldest = s.quarantine.front();
+    s.quarantined -= oldest.bytes;
+    s.freed.erase(reinterpret_cast<uintptr_t>(oldest.base) + kFence);  // the host may use it again
+    free(oldest.base);
     s.quarantine.erase(s.quarantine.begin());
   }
 }

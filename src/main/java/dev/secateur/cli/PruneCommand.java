@@ -123,7 +123,7 @@ final class PruneCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    Model m = model.open(common).with("pruned by", common.commandTyped());
+    Model m = model.open(common);
     DataOptions data = scoring.data();
     Dataset train = data.open(Split.TRAIN, m.graph(), common);
     List<Target> targets = new ArrayList<>();
@@ -154,14 +154,15 @@ final class PruneCommand implements Callable<Integer> {
             common.seed());
     PruneRun.Result result;
     try (Device device = common.openDevice()) {
+      ObjectNode config = config(options, data, device.name());
       result =
           PruneRun.prune(
               device,
-              m,
+              m.with("pruned by", config.toString()), // not as typed: resumed or not is the same
               train,
               options,
               output,
-              config(options, data, device.name()),
+              config,
               resume,
               common.progress(),
               i -> common.note(line(i)));
@@ -198,7 +199,9 @@ final class PruneCommand implements Callable<Integer> {
     c.put("modelCrc32", crc.getValue());
     c.put("data", data.spec());
     c.put("device", device);
-    c.put("math", common.math());
+    if (!common.math().equals("fp32")) {
+      c.put("math", common.math());
+    }
     c.put("secateur", Main.Version.text());
     if (!model.onnx().equals(OnnxOptions.DEFAULT)) {
       c.put("onnx", model.onnx().toString());

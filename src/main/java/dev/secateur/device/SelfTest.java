@@ -15,7 +15,7 @@ import java.util.function.Consumer;
 /**
  * A few small computations with known results, one for each library behind a device, so that a
  * mixture of libraries which does not work together is told from one that does. All values are
- * small whole numbers: results are the same in TF32.
+ * small whole numbers, exact in every type but for the results of bfloat16.
  */
 public final class SelfTest {
   private static final Map<String, BiFunction<Device, Arena, String>> CHECKS = checks();
@@ -131,16 +131,17 @@ public final class SelfTest {
       }
       y[at] = Math.max(0, sum);
     }
-    Tensor dx = a.allocate(Shape.of(n, c, size, size), DType.F32, d.activationLayout());
-    Tensor dw = a.floats(k, c, 3, 3);
-    Tensor db = a.floats(k);
-    Tensor dy = a.allocate(Shape.of(n, k, half, half), DType.F32, d.activationLayout());
+    DType type = d.activationType();
+    Tensor dx = a.allocate(Shape.of(n, c, size, size), type, d.activationLayout());
+    Tensor dw = a.allocate(Shape.of(k, c, 3, 3), type, d.weightLayout());
+    Tensor db = a.allocate(Shape.of(k), type, Layout.PLAIN);
+    Tensor dy = a.allocate(Shape.of(n, k, half, half), type, d.activationLayout());
     d.upload(x, dx);
     d.upload(w, dw);
     d.upload(b, db);
     Epilogue epilogue = new Epilogue(Optional.of(db), Optional.empty(), Activation.RELU);
     d.convolution(ConvolutionSpec.of(2, 1), dx, dw, epilogue, dy, true).launch();
-    return compare(y, d.downloadDoubles(dy));
+    return compare(y, d.downloadDoubles(dy), type == DType.BF16 ? 0x1p-8 : 1e-3);
   }
 
   private static String timer(Device d, Arena a) {
@@ -166,12 +167,17 @@ public final class SelfTest {
     return out;
   }
 
-  /** What is wrong, or nothing. */
   private static String compare(double[] expected, double[] got) {
+    return compare(expected, got, 1e-3);
+  }
+
+  /** What is wrong, or nothing. */
+  private static String compare(double[] expected, double[] got, double tolerance) {
     int wrong = 0;
     String first = "";
     for (int i = 0; i < expected.length; i++) {
-      boolean near = Math.abs(expected[i] - got[i]) <= 1e-3 * Math.max(1, Math.abs(expected[i]));
+      boolean near =
+          Math.abs(expected[i] - got[i]) <= tolerance * Math.max(1, Math.abs(expected[i]));
       if (!near) {
         first = wrong++ == 0 ? "element " + i + " is " + got[i] + ", not " + expected[i] : first;
       }

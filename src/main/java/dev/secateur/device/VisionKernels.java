@@ -5,8 +5,9 @@ import dev.secateur.tensor.Tensor;
 /**
  * A device's layers for networks beyond plain chains of convolutions: functions of one number,
  * gates, choices of channels, resampling. The conventions are those of {@link Device}: tensors are
- * F32 activations (N,C,H,W) in the device's layout, or (N,C) PLAIN where that is said, vectors
- * PLAIN; factory methods throw {@link IllegalArgumentException} when shapes do not fit.
+ * activations (N,C,H,W) in the device's type and layout, or (N,C) PLAIN where that is said, all of
+ * one type; vectors are F32, PLAIN; factory methods throw {@link IllegalArgumentException} when
+ * shapes do not fit.
  */
 public interface VisionKernels {
 
@@ -73,6 +74,6 @@ public interface VisionKernels {
   /** The gradient of {@link #resize}: its transpose. */
   Kernel resizeBackward(ResizeSpec spec, Tensor dy, Tensor dx);
 
-  /** y = activation(y + bias), the bias (C) per channel of (N,C,H,W); in place. */
+  /** y = activation(y + bias), the bias (C) of y's type per channel of (N,C,H,W); in place. */
   Kernel addBias(Tensor bias, Activation activation, Tensor y);
 }

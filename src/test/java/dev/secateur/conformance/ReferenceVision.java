@@ -79,6 +79,21 @@ public final class ReferenceVision {
     return y;
   }
 
+  /** dx = y (dy - Σ dy y), from the result of {@link #softmax}. */
+  public static double[] softmaxBackward(double[] y, double[] dy, Shape s) {
+    double[] dx = new double[y.length];
+    for (int p = 0; p < positions(s); p++) {
+      double sum = 0;
+      for (int c = 0; c < s.size(1); c++) {
+        sum += dy[at(s, p, c)] * y[at(s, p, c)];
+      }
+      for (int c = 0; c < s.size(1); c++) {
+        dx[at(s, p, c)] = y[at(s, p, c)] * (dy[at(s, p, c)] - sum);
+      }
+    }
+    return dx;
+  }
+
   public static double[] layerNorm(double[] x, Shape s, double[] gamma, double[] beta, double eps) {
     double[] y = new double[x.length];
     int channels = s.size(1);

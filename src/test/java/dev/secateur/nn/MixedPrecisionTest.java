@@ -182,7 +182,12 @@ class MixedPrecisionTest {
   }
 
   private static Model model(String name) {
-    Graph graph = name.equals("odd") ? odd() : Architectures.graph(name, 4, 3, 32);
+    Graph graph =
+        switch (name) {
+          case "odd" -> odd();
+          case "every op" -> VisionGraph.create();
+          default -> Architectures.graph(name, 4, 3, 32);
+        };
     SplittableRandom random = new SplittableRandom(8);
     Map<String, HostTensor> parameters = new LinkedHashMap<>();
     ParameterShapes.of(graph)
@@ -226,10 +231,14 @@ class MixedPrecisionTest {
     }
   }
 
-  /** As if every layer rounded by itself: errors grow with the root of the depth. */
+  /**
+   * As if every layer rounded by itself: errors grow with the root of the depth; in the network of
+   * every op, norms and sigmoids damp them.
+   */
   @ParameterizedTest
   @CsvSource({
     "odd, 8",
+    "every op, 4",
     "resnet8, 8",
     "resnet20, 20",
     "resnet14b, 14",
@@ -328,7 +337,13 @@ class MixedPrecisionTest {
    * opens instead of closing; gradients differ by the root of that share.
    */
   @ParameterizedTest
-  @CsvSource({"odd, 0.02, 8", "resnet8, 0.01, 8", "resnet14b, 0.01, 14", "resnet8, 0.05, 8"})
+  @CsvSource({
+    "odd, 0.02, 8",
+    "every op, 0.02, 4",
+    "resnet8, 0.01, 8",
+    "resnet14b, 0.01, 14",
+    "resnet8, 0.05, 8"
+  })
   void trainingStepsAgreeWithSinglePrecision(String name, float lr, int depth) {
     Model model = model(name);
     int steps = 4;
@@ -412,10 +427,17 @@ class MixedPrecisionTest {
   }
 
   @ParameterizedTest
-  @EnumSource(names = {"TF32", "FP16", "BF16"})
-  void stepsNeitherWaitNorAllocateNorReadBack(Precision precision) {
+  @CsvSource({
+    "odd, TF32",
+    "odd, FP16",
+    "odd, BF16",
+    "every op, TF32",
+    "every op, FP16",
+    "every op, BF16"
+  })
+  void stepsNeitherWaitNorAllocateNorReadBack(String name, Precision precision) {
     assumeTrue(TestCuda.emulated());
-    Model model = model("odd");
+    Model model = model(name);
     String[] names = {
       "synchronisations", "cuMemAlloc", "cuMemAllocAsync", "bytes DtoH", "bytes HtoD"
     };

@@ -144,6 +144,7 @@ final class CudaMoves {
       long left) {
     return operands
         .apply(kernels.launch("pad", type))
+        .arg(0f)
         .arg(from.dim(0))
         .arg(from.dim(1))
         .arg(from.dim(2))

@@ -20,7 +20,7 @@ final class CudaPointwise {
   }
 
   Kernel activation(Activation activation, Tensor x, Tensor y) {
-    alike("x and y", x, y);
+    Require.congruent("x and y", x, y);
     return kernels
         .launch("activate", x.dtype())
         .arg(x)
@@ -31,8 +31,8 @@ final class CudaPointwise {
   }
 
   Kernel activationBackward(Activation activation, Tensor y, Tensor dy, Tensor dx) {
-    alike("y and dy", y, dy);
-    alike("y and dx", y, dx);
+    Require.congruent("y and dy", y, dy);
+    Require.congruent("y and dx", y, dx);
     return kernels
         .launch("activate_backward", y.dtype())
         .arg(y)
@@ -56,8 +56,8 @@ final class CudaPointwise {
   }
 
   Kernel add(Tensor a, Tensor b, Activation activation, Tensor y) {
-    alike("a and b", a, b);
-    alike("a and y", a, y);
+    Require.congruent("a and b", a, b);
+    Require.congruent("a and y", a, y);
     return kernels
         .launch("add", a.dtype())
         .arg(a)
@@ -214,8 +214,8 @@ final class CudaPointwise {
       float weightDecay,
       Optional<Tensor> unlessOverflow) {
     Require.type("p", p, DType.F32);
-    alike("p and grad", p, grad);
-    alike("p and velocity", p, velocity);
+    Require.congruent("p and grad", p, grad);
+    Require.congruent("p and velocity", p, velocity);
     Require.type("lr", lr, DType.F32);
     Require.that(lr.elements() == 1, "lr must have one element", lr);
     return kernels
@@ -230,11 +230,5 @@ final class CudaPointwise {
         .arg(unlessOverflow)
         .arg(p.elements())
         .over(p.elements());
-  }
-
-  private static void alike(String what, Tensor a, Tensor b) {
-    Require.real(what, a);
-    Require.sameShape(what, a, b);
-    Require.alike(what, a, b);
   }
 }

@@ -12,7 +12,7 @@ import dev.secateur.tensor.Shape;
 import dev.secateur.tensor.Tensor;
 import java.util.Optional;
 
-/** Layers beyond plain chains of convolutions; kernels/vision.cu. */
+/** Layers beyond plain chains of convolutions; kernels/vision.inc. */
 final class CudaVision implements VisionKernels {
   /** Neighbouring positions that a block takes where positions are neighbours in memory. */
   private static final int POSITIONS = 32;
@@ -27,15 +27,16 @@ final class CudaVision implements VisionKernels {
 
   @Override
   public Kernel elementwise(ElementwiseSpec spec, Tensor x, Tensor y) {
-    alike("x and y", x, y);
-    return function(kernels.launch("elementwise").arg(x).arg(y), spec, x);
+    Require.congruent("x and y", x, y);
+    return function(kernels.launch("elementwise", x.dtype()).arg(x).arg(y), spec, x);
   }
 
   @Override
   public Kernel elementwiseBackward(ElementwiseSpec spec, Tensor x, Tensor dy, Tensor dx) {
-    alike("x and dy", x, dy);
-    alike("x and dx", x, dx);
-    return function(kernels.launch("elementwise_backward").arg(x).arg(dy).arg(dx), spec, x);
+    Require.congruent("x and dy", x, dy);
+    Require.congruent("x and dx", x, dx);
+    return function(
+        kernels.launch("elementwise_backward", x.dtype()).arg(x).arg(dy).arg(dx), spec, x);
   }
 
   private static Kernel function(Launch.Builder b, ElementwiseSpec spec, Tensor x) {
@@ -43,22 +44,23 @@ final class CudaVision implements VisionKernels {
         .arg(spec.kind().ordinal())
         .arg(spec.alpha())
         .arg(spec.beta())
-        .over(x.elements());
+        .over(x);
   }
 
   @Override
   public Kernel softmax(Tensor x, Tensor y) {
     channels("x", x);
-    alike("x and y", x, y);
-    return overChannels(kernels.launch("channel_softmax").arg(x).arg(y), x);
+    Require.congruent("x and y", x, y);
+    return overChannels(kernels.launch("channel_softmax", x.dtype()).arg(x).arg(y), x);
   }
 
   @Override
   public Kernel softmaxBackward(Tensor y, Tensor dy, Tensor dx) {
     channels("y", y);
-    alike("y and dy", y, dy);
-    alike("y and dx", y, dx);
-    return overChannels(kernels.launch("channel_softmax_backward").arg(y).arg(dy).arg(dx), y);
+    Require.congruent("y and dy", y, dy);
+    Require.congruent("y and dx", y, dx);
+    return overChannels(
+        kernels.launch("channel_softmax_backward", y.dtype()).arg(y).arg(dy).arg(dx), y);
   }
 
   @Override
@@ -69,10 +71,11 @@ final class CudaVision implements VisionKernels {
   private Kernel layerNorm(
       Tensor x, Tensor gamma, Tensor beta, float eps, Tensor y, Optional<Tensor> statistics) {
     channels("x", x);
-    alike("x and y", x, y);
+    Require.congruent("x and y", x, y);
     Require.vector("gamma", gamma, DType.F32, x.shape().dim(1));
     Require.vector("beta", beta, DType.F32, x.shape().dim(1));
-    Launch.Builder b = kernels.launch("layer_norm").arg(x).arg(gamma).arg(beta).arg(eps).arg(y);
+    Launch.Builder b =
+        kernels.launch("layer_norm", x.dtype()).arg(x).arg(gamma).arg(beta).arg(eps).arg(y);
     return overChannels(b.arg(statistics), x);
   }
 
@@ -88,17 +91,24 @@ final class CudaVision implements VisionKernels {
       Tensor dgamma,
       Tensor dbeta,
       Arena arena) {
-    alike("x and dy", x, dy);
-    alike("x and dx", x, dx);
+    Require.congruent("x and dy", x, dy);
+    Require.congruent("x and dx", x, dx);
     Require.vector("dgamma", dgamma, DType.F32, x.shape().dim(1));
     Require.vector("dbeta", dbeta, DType.F32, x.shape().dim(1));
     long positions = x.elements() / x.shape().dim(1);
     Tensor statistics = arena.floats(positions, 2);
     Kernel forward = layerNorm(x, gamma, beta, eps, y, Optional.of(statistics));
     Launch.Builder b =
-        kernels.launch("layer_norm_backward").arg(x).arg(gamma).arg(statistics).arg(dy).arg(dx);
+        kernels
+            .launch("layer_norm_backward", x.dtype())
+            .arg(x)
+            .arg(gamma)
+            .arg(statistics)
+            .arg(dy)
+            .arg(dx);
     Kernel input = overChannels(b, x);
-    Launch.Builder p = kernels.launch("layer_norm_parameters").arg(x).arg(statistics).arg(dy);
+    Launch.Builder p =
+        kernels.launch("layer_norm_parameters", x.dtype()).arg(x).arg(statistics).arg(dy);
     Kernel parameters =
         extents(p.arg(dgamma).arg(dbeta), x).arg(Require.last(x)).rows(x.shape().dim(1), positions);
     return new TrainingKernels(
@@ -111,16 +121,16 @@ final class CudaVision implements VisionKernels {
 
   @Override
   public Kernel multiply(Tensor a, Tensor b, Tensor y) {
-    alike("a and y", a, y);
+    Require.congruent("a and y", a, y);
     boolean each = a.shape().equals(b.shape());
     if (each) {
-      alike("a and b", a, b);
+      Require.congruent("a and b", a, b);
     } else {
-      Require.activation("a", a);
+      Require.layer("a", a);
       factor("b", b, a);
     }
     return kernels
-        .launch("product")
+        .launch("product", a.dtype())
         .arg(a)
         .arg(b)
         .arg(y)
@@ -128,20 +138,21 @@ final class CudaVision implements VisionKernels {
         .arg(each ? 1 : a.shape().dim(1))
         .arg(each ? 0 : Require.pixels(a))
         .arg(Require.last(a))
-        .over(a.elements());
+        .over(a);
   }
 
   @Override
   public Kernel channelProducts(Tensor a, Tensor b, Tensor y) {
-    Require.activation("a", a);
-    alike("a and b", a, b);
+    Require.layer("a", a);
+    Require.congruent("a and b", a, b);
     factor("y", y, a);
-    Launch.Builder launch = kernels.launch("channel_products").arg(a).arg(b).arg(y);
+    Launch.Builder launch = kernels.launch("channel_products", a.dtype()).arg(a).arg(b).arg(y);
     return extents(launch, a).arg(Require.last(a)).rows(y.elements(), Require.pixels(a));
   }
 
   private static void factor(String name, Tensor t, Tensor of) {
-    Require.activation(name, t);
+    Require.layer(name, t);
+    Require.alike(name + " and the activation", t, of);
     Shape expected = Shape.of(of.shape().dim(0), of.shape().dim(1), 1, 1);
     Require.that(t.shape().equals(expected), name + " must be " + expected, t);
   }
@@ -150,12 +161,13 @@ final class CudaVision implements VisionKernels {
   public Kernel selectChannels(Tensor x, Tensor channels, Tensor y) {
     channels("x", x);
     channels("y", y);
+    Require.alike("x and y", x, y);
     Require.plain("channels", channels, DType.I32, 1);
     long count = channels.elements();
     Shape expected = x.shape().with(1, count);
     Require.that(y.shape().equals(expected), "y must be " + expected, y);
     return kernels
-        .launch("gather_4")
+        .launch("gather_" + x.dtype().bytes())
         .arg(x)
         .arg(channels)
         .arg(y)
@@ -168,10 +180,10 @@ final class CudaVision implements VisionKernels {
 
   @Override
   public Kernel pad(Tensor x, int top, int left, float value, Tensor y) {
-    Require.activation("x", x);
-    Require.activation("y", y);
+    Require.layer("x", x);
+    Require.layer("y", y);
     sameButSize(x, y);
-    return sizes(kernels.launch("border").arg(x).arg(y).arg(value), x, y)
+    return sizes(kernels.launch("pad", x.dtype()).arg(x).arg(y).arg(value), x, y)
         .arg((long) top)
         .arg((long) left)
         .arg(Require.last(x))
@@ -189,12 +201,12 @@ final class CudaVision implements VisionKernels {
   }
 
   private Kernel resize(String name, ResizeSpec spec, Tensor from, Tensor to, Tensor x, Tensor y) {
-    Require.activation("x", x);
-    Require.activation("y", y);
+    Require.layer("x", x);
+    Require.layer("y", y);
     sameButSize(x, y);
     boolean fits = y.shape().dim(2) == spec.height() && y.shape().dim(3) == spec.width();
     Require.that(fits, "y must be " + spec.height() + "x" + spec.width(), y);
-    Launch.Builder b = sizes(kernels.launch(name).arg(from).arg(to), x, y);
+    Launch.Builder b = sizes(kernels.launch(name, from.dtype()).arg(from).arg(to), x, y);
     for (int axis = 2; axis < 4; axis++) {
       ResizeSpec.Axis a = spec.axis(x.shape().dim(axis), y.shape().dim(axis));
       b.arg(a.step()).arg(a.offset()).arg(a.divisor());
@@ -204,8 +216,8 @@ final class CudaVision implements VisionKernels {
 
   @Override
   public Kernel addBias(Tensor bias, Activation activation, Tensor y) {
-    Require.activation("y", y);
-    Require.vector("bias", bias, DType.F32, y.shape().dim(1));
+    Require.layer("y", y);
+    Require.vector("bias", bias, y.dtype(), y.shape().dim(1));
     return pointwise.epilogue(y, Optional.of(bias), Optional.empty(), activation);
   }
 
@@ -234,6 +246,7 @@ final class CudaVision implements VisionKernels {
   }
 
   private static void sameButSize(Tensor x, Tensor y) {
+    Require.alike("x and y", x, y);
     boolean fits = x.shape().with(2, 1).with(3, 1).equals(y.shape().with(2, 1).with(3, 1));
     Require.that(fits, "x and y must agree but in height and width", x, y);
   }
@@ -241,16 +254,10 @@ final class CudaVision implements VisionKernels {
   /** An activation (N,C,H,W) or a matrix (N,C). */
   private static void channels(String name, Tensor t) {
     if (t.shape().rank() == 2) {
-      Require.plain(name, t, DType.F32, 2);
+      Require.real(name, t);
+      Require.plain(name, t, t.dtype(), 2);
     } else {
-      Require.activation(name, t);
+      Require.layer(name, t);
     }
-  }
-
-  private static void alike(String what, Tensor a, Tensor b) {
-    Require.type(what, a, DType.F32);
-    Require.type(what, b, DType.F32);
-    Require.sameShape(what, a, b);
-    Require.sameLayout(what, a, b);
   }
 }

@@ -49,12 +49,6 @@ final class Require {
     that(known, name + " must be F32, F16 or BF16", t);
   }
 
-  /** An activation (N,C,H,W) of a kernel that takes single precision only. */
-  static void activation(String name, Tensor t) {
-    type(name, t, DType.F32);
-    layer(name, t);
-  }
-
   /** An activation (N,C,H,W) of any type that activations have. */
   static void layer(String name, Tensor t) {
     real(name, t);
@@ -65,6 +59,13 @@ final class Require {
   static void alike(String what, Tensor a, Tensor b) {
     that(a.dtype() == b.dtype(), what + " must have one type", a, b);
     sameLayout(what, a, b);
+  }
+
+  /** Tensors of one type of activations, one shape and one layout. */
+  static void congruent(String what, Tensor a, Tensor b) {
+    real(what, a);
+    sameShape(what, a, b);
+    alike(what, a, b);
   }
 
   static boolean sixteen(Tensor t) {
