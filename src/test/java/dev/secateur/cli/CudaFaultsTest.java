@@ -143,7 +143,7 @@ class CudaFaultsTest {
         "score MODEL --data DATA --batch-size 8 -o OUT",
         "train resnet8 --data DATA --batch-size 8 --epochs 1 -o OUT",
         "finetune MODEL --data DATA --batch-size 8 --epochs 1 -o OUT",
-        "prune MODEL --data DATA --batch-size 8 --rate 0.1 --finetune-epochs 1 -o RUN --resume",
+        "prune MODEL --data DATA --batch-size 8 --rate 0.1 --finetune-epochs 1 -o RUN",
         "bench MODEL MODEL --data DATA --batch 2 --runs 1",
         "bench MODEL --train --batch 2 --runs 1"
       })
@@ -177,7 +177,9 @@ class CudaFaultsTest {
         Result first = observe(args, e.getKey(), fault, clean, cleanFiles, problems);
         faults++;
         if (nth == n && (ALL || own == 3) && command.startsWith("prune")) {
-          Result again = run(args);
+          List<Object> resume = new ArrayList<>(Arrays.asList(args));
+          resume.add("--resume");
+          Result again = run(resume.toArray());
           check(again.code() == 0, problems, fault + ": does not resume: " + again.err());
           check(
               same(cleanFiles, files()),
