@@ -34,15 +34,6 @@ public final class Graph {
     this.shapes = ShapeInference.infer(this.nodes);
   }
 
-  /**
-   * What a node puts out for inputs of these shapes.
-   *
-   * @throws IllegalArgumentException when they do not fit
-   */
-  public static Shape outputShape(Op op, List<Shape> inputs) {
-    return ShapeInference.output(op, inputs);
-  }
-
   public List<Node> nodes() {
     return nodes;
   }

@@ -8,12 +8,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.secateur.io.Json;
 import dev.secateur.io.Models;
+import dev.secateur.io.onnx.Fixtures;
 import dev.secateur.nn.Model;
 import java.io.IOException;
-import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.zip.GZIPInputStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -25,11 +24,7 @@ class OnnxCommandsTest {
 
   @BeforeEach
   void unpack() throws IOException {
-    onnx = dir.resolve("resnet18.onnx");
-    Path fixture = Path.of("src", "test", "resources", "onnx", "resnet18.onnx.gz");
-    try (InputStream in = new GZIPInputStream(Files.newInputStream(fixture))) {
-      Files.write(onnx, in.readAllBytes());
-    }
+    onnx = Fixtures.unpacked("resnet18.onnx.gz", dir);
   }
 
   @Test

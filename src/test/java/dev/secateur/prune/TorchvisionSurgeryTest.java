@@ -5,17 +5,14 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import dev.secateur.device.Device;
 import dev.secateur.device.cpu.CpuDevice;
 import dev.secateur.io.Models;
+import dev.secateur.io.onnx.Fixtures;
 import dev.secateur.io.onnx.OnnxOptions;
 import dev.secateur.nn.Model;
 import java.io.IOException;
-import java.io.InputStream;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
-import java.util.stream.Stream;
-import java.util.zip.GZIPInputStream;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -26,26 +23,16 @@ import org.junit.jupiter.params.provider.MethodSource;
  * channel goes with the channel (see {@link Surgery}).
  */
 class TorchvisionSurgeryTest {
-  private static final Path FIXTURES = Path.of("src", "test", "resources", "onnx");
   @TempDir Path dir;
 
-  static List<Path> networks() throws IOException {
-    try (Stream<Path> files = Files.list(FIXTURES)) {
-      return files
-          .filter(f -> f.toString().endsWith(".onnx.gz"))
-          .filter(f -> !f.getFileName().toString().startsWith("functions"))
-          .sorted()
-          .toList();
-    }
+  static List<String> networks() throws IOException {
+    return Fixtures.names().stream().filter(n -> !n.startsWith("functions")).toList();
   }
 
   @ParameterizedTest
   @MethodSource("networks")
-  void thePrunedNetworkEqualsTheZeroedOne(Path packed) throws IOException {
-    Path file = dir.resolve("m.onnx");
-    try (InputStream in = new GZIPInputStream(Files.newInputStream(packed))) {
-      Files.copy(in, file);
-    }
+  void thePrunedNetworkEqualsTheZeroedOne(String name) throws IOException {
+    Path file = Fixtures.unpacked(name, dir);
     Model model = Models.importOnnx(file, OnnxOptions.DEFAULT, w -> {});
     try (Device device = new CpuDevice()) {
       for (int seed = 0; seed < 3; seed++) {

@@ -12,6 +12,7 @@ import dev.secateur.nn.Model;
 import dev.secateur.nn.Node;
 import dev.secateur.nn.Op;
 import dev.secateur.nn.ParameterShapes;
+import dev.secateur.nn.ShapeInference;
 import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Shape;
 import java.util.ArrayList;
@@ -167,7 +168,7 @@ final class KerasLayers {
       throw new Unsupported("two layers are named " + name);
     }
     try {
-      shapes.put(name, Graph.outputShape(op, in.stream().map(shapes::get).toList()));
+      shapes.put(name, ShapeInference.output(op, in.stream().map(shapes::get).toList()));
     } catch (IllegalArgumentException | IndexOutOfBoundsException e) {
       throw new Unsupported("layer " + name + " does not fit what it reads");
     }

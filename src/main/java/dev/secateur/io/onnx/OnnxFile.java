@@ -7,6 +7,7 @@ import com.google.protobuf.CodedInputStream;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.UnsafeByteOperations;
 import dev.secateur.SecateurException;
+import dev.secateur.io.Half;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -164,7 +165,7 @@ final class OnnxFile {
               switch (type) {
                 case FLOAT -> t.getFloatData(i);
                 case DOUBLE -> (float) t.getDoubleData(i);
-                case FLOAT16 -> half((short) t.getInt32Data(i));
+                case FLOAT16 -> Half.toFloat((short) t.getInt32Data(i));
                 default -> Float.intBitsToFloat(t.getInt32Data(i) << 16);
               };
         }
@@ -303,7 +304,7 @@ final class OnnxFile {
       while (b.hasRemaining()) {
         switch (type) {
           case DOUBLE -> floats[at++] = (float) b.getDouble();
-          case FLOAT16 -> floats[at++] = half(b.getShort());
+          case FLOAT16 -> floats[at++] = Half.toFloat(b.getShort());
           case BFLOAT16 -> floats[at++] = Float.intBitsToFloat(b.getShort() << 16);
           case INT64, UINT64 -> longs[at++] = b.getLong();
           case INT32 -> longs[at++] = b.getInt();
@@ -319,18 +320,5 @@ final class OnnxFile {
     Constant constant(long[] dims) {
       return new Constant(dims, floats, longs, whole);
     }
-  }
-
-  /** IEEE 754 binary16; Java has it from 20 on. */
-  private static float half(short bits) {
-    int sign = (bits & 0x8000) << 16;
-    int exponent = bits >> 10 & 0x1f;
-    int fraction = bits & 0x3ff;
-    if (exponent == 0) {
-      float small = fraction * 0x1p-24f;
-      return sign == 0 ? small : -small;
-    }
-    int e = exponent == 31 ? 255 : exponent + 112;
-    return Float.intBitsToFloat(sign | e << 23 | fraction << 13);
   }
 }

@@ -1,6 +1,7 @@
 package dev.secateur.io.pytorch;
 
 import dev.secateur.SecateurException;
+import dev.secateur.io.Half;
 import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Shape;
 import java.io.BufferedInputStream;
@@ -164,21 +165,10 @@ public final class StateDict {
             case "IntStorage" -> b.getInt(4 * i);
             case "LongStorage" -> b.getLong(8 * i);
             case "BFloat16Storage" -> Float.intBitsToFloat(b.getShort(2 * i) << 16);
-            default -> half(b.getShort(2 * i));
+            default -> Half.toFloat(b.getShort(2 * i));
           };
     }
     return out;
-  }
-
-  /** IEEE 754 binary16 to binary32. */
-  private static float half(short h) {
-    int exponent = h >> 10 & 31;
-    int fraction = h & 1023;
-    double magnitude =
-        exponent == 31
-            ? (fraction == 0 ? Double.POSITIVE_INFINITY : Double.NaN)
-            : exponent == 0 ? fraction * 0x1p-24 : (1024 + fraction) * Math.pow(2, exponent - 25);
-    return (float) (h < 0 ? -magnitude : magnitude);
   }
 
   private static Map<String, HostTensor> materialise(

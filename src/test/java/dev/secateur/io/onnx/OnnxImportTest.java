@@ -7,12 +7,8 @@ import ai.onnxruntime.OrtException;
 import dev.secateur.io.Models;
 import dev.secateur.nn.Model;
 import java.io.IOException;
-import java.io.InputStream;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.stream.Stream;
-import java.util.zip.GZIPInputStream;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -22,31 +18,16 @@ import org.junit.jupiter.params.provider.MethodSource;
  * here what they compute in ONNX Runtime, before and after we write them.
  */
 class OnnxImportTest {
-  private static final Path FIXTURES = Path.of("src", "test", "resources", "onnx");
   @TempDir Path dir;
 
   static List<String> networks() throws IOException {
-    try (Stream<Path> files = Files.list(FIXTURES)) {
-      return files
-          .map(f -> f.getFileName().toString())
-          .filter(n -> n.endsWith(".onnx.gz"))
-          .sorted()
-          .toList();
-    }
-  }
-
-  static Path unpacked(String name, Path dir) throws IOException {
-    Path out = dir.resolve(name.replace(".gz", ""));
-    try (InputStream in = new GZIPInputStream(Files.newInputStream(FIXTURES.resolve(name)))) {
-      Files.write(out, in.readAllBytes());
-    }
-    return out;
+    return Fixtures.names();
   }
 
   @ParameterizedTest
   @MethodSource("networks")
   void computesWhatOnnxRuntimeComputes(String name) throws IOException, OrtException {
-    Path file = unpacked(name, dir);
+    Path file = Fixtures.unpacked(name, dir);
     OnnxOptions options =
         new OnnxOptions(
             List.of(0.485f, 0.456f, 0.406f),

@@ -67,7 +67,7 @@ class OnnxMalformedTest {
     int refused = 0;
     int count = 0;
     for (String victim : VICTIMS) {
-      byte[] whole = Files.readAllBytes(OnnxImportTest.unpacked(victim + ".onnx.gz", dir));
+      byte[] whole = Files.readAllBytes(Fixtures.unpacked(victim + ".onnx.gz", dir));
       SplittableRandom random = new SplittableRandom(victim.hashCode());
       for (int i = 0; i < 60; i++) {
         byte[] b = Arrays.copyOf(whole, whole.length);
@@ -93,7 +93,7 @@ class OnnxMalformedTest {
     for (String victim : VICTIMS) {
       OnnxMl.ModelProto whole =
           OnnxMl.ModelProto.parseFrom(
-              Files.readAllBytes(OnnxImportTest.unpacked(victim + ".onnx.gz", dir)));
+              Files.readAllBytes(Fixtures.unpacked(victim + ".onnx.gz", dir)));
       SplittableRandom random = new SplittableRandom(victim.hashCode());
       for (int i = 0; i < 120; i++) {
         OnnxMl.ModelProto.Builder m = whole.toBuilder();
@@ -296,7 +296,7 @@ class OnnxMalformedTest {
 
   @Test
   void largeModelsKeepTheirNumbersBesideThem() throws IOException {
-    Path original = OnnxImportTest.unpacked("unet.onnx.gz", dir);
+    Path original = Fixtures.unpacked("unet.onnx.gz", dir);
     Model m = Models.importOnnx(original, OnnxOptions.DEFAULT, w -> {});
     Path file = dir.resolve("large.onnx");
     OnnxExport.write(m, file, 1000);
