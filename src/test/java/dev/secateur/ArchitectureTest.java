@@ -18,6 +18,8 @@ class ArchitectureTest {
           .consideringOnlyDependenciesInLayers()
           .layer("cli")
           .definedBy("..cli..")
+          .layer("experiment")
+          .definedBy("..experiment..")
           .layer("prune")
           .definedBy("..prune..")
           .layer("bench")
@@ -38,20 +40,22 @@ class ArchitectureTest {
           .definedBy("..tensor..")
           .whereLayer("cli")
           .mayNotBeAccessedByAnyLayer()
+          .whereLayer("experiment")
+          .mayOnlyBeAccessedByLayers("cli")
           .whereLayer("prune")
-          .mayOnlyBeAccessedByLayers("cli")
+          .mayOnlyBeAccessedByLayers("cli", "experiment")
           .whereLayer("bench")
-          .mayOnlyBeAccessedByLayers("cli")
+          .mayOnlyBeAccessedByLayers("cli", "experiment")
           .whereLayer("train")
-          .mayOnlyBeAccessedByLayers("cli", "prune", "bench")
+          .mayOnlyBeAccessedByLayers("cli", "experiment", "prune", "bench")
           .whereLayer("io")
-          .mayOnlyBeAccessedByLayers("cli", "prune", "bench")
+          .mayOnlyBeAccessedByLayers("cli", "experiment", "prune", "bench")
           .whereLayer("nn")
-          .mayOnlyBeAccessedByLayers("cli", "prune", "bench", "train", "io")
+          .mayOnlyBeAccessedByLayers("cli", "experiment", "prune", "bench", "train", "io")
           .whereLayer("pls")
-          .mayOnlyBeAccessedByLayers("cli", "prune", "bench")
+          .mayOnlyBeAccessedByLayers("cli", "experiment", "prune", "bench")
           .whereLayer("data")
-          .mayOnlyBeAccessedByLayers("cli", "prune", "bench", "train");
+          .mayOnlyBeAccessedByLayers("cli", "experiment", "prune", "bench", "train");
 
   @ArchTest
   static final ArchRule DEVICES_KNOW_TENSORS_ONLY =

@@ -15,9 +15,6 @@ import dev.secateur.prune.Scope;
 import dev.secateur.prune.Target;
 import dev.secateur.train.TrainingOptions;
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.OutputStream;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -25,8 +22,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
-import java.util.zip.CRC32;
-import java.util.zip.CheckedInputStream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -190,13 +185,9 @@ final class PruneCommand implements Callable<Integer> {
 
   /** What makes this run this run: a resumed one must agree on it. */
   private ObjectNode config(PruneOptions o, DataOptions data, String device) throws IOException {
-    CRC32 crc = new CRC32();
-    try (InputStream in = new CheckedInputStream(Files.newInputStream(model.file()), crc)) {
-      in.transferTo(OutputStream.nullOutputStream());
-    }
     ObjectNode c = Json.MAPPER.createObjectNode();
     c.put("model", model.file().toString());
-    c.put("modelCrc32", crc.getValue());
+    c.put("modelCrc32", ModelFiles.crc32(model.file()));
     c.put("data", data.spec());
     c.put("device", device);
     if (!common.math().equals("fp32")) {

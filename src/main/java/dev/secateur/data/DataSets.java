@@ -8,8 +8,12 @@ import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
+import java.util.Random;
+import java.util.stream.IntStream;
 import java.util.zip.GZIPInputStream;
 import org.tukaani.xz.XZInputStream;
 
@@ -73,6 +77,13 @@ public final class DataSets {
       indices[i] = (int) ((long) i * all.size() / n);
     }
     return new Subset(all, indices);
+  }
+
+  /** At most {@code n} images drawn at random, in random order. */
+  public static Dataset sample(Dataset all, int n, long seed) {
+    List<Integer> order = new ArrayList<>(IntStream.range(0, all.size()).boxed().toList());
+    Collections.shuffle(order, new Random(seed));
+    return new Subset(all, order.stream().limit(n).mapToInt(Integer::intValue).toArray());
   }
 
   private static Dataset idx(Path dir, Split split, List<String> names) throws IOException {

@@ -6,6 +6,7 @@ import dev.secateur.SecateurException;
 import dev.secateur.io.AtomicFile;
 import dev.secateur.io.Json;
 import dev.secateur.io.Models;
+import dev.secateur.io.Settings;
 import dev.secateur.nn.Model;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -13,10 +14,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.Comparator;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
-import java.util.Set;
 import java.util.stream.Stream;
 
 /**
@@ -51,23 +50,7 @@ final class RunDirectory {
       } catch (IOException e) {
         throw new SecateurException(file + ": is damaged", e);
       }
-      JsonNode now = Json.MAPPER.readTree(config.toString());
-      Set<String> keys = new LinkedHashSet<>();
-      now.fieldNames().forEachRemaining(keys::add);
-      earlier.fieldNames().forEachRemaining(keys::add);
-      for (String key : keys) {
-        if (!now.path(key).equals(earlier.path(key))) {
-          throw new SecateurException(
-              file
-                  + ": "
-                  + key
-                  + " was "
-                  + (earlier.has(key) ? earlier.get(key) : "not given")
-                  + ", now it is "
-                  + (now.has(key) ? now.get(key) : "not given")
-                  + "; --resume goes on with the same settings only");
-        }
-      }
+      Settings.requireSame(file, earlier, config, "--resume");
     } else {
       if (Files.exists(dir) && !Files.isDirectory(dir)) {
         throw new SecateurException(dir + " is a file; -o expects a directory");

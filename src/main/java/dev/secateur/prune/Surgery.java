@@ -52,7 +52,7 @@ public final class Surgery {
   }
 
   /** The structure alone after {@link #remove}. */
-  static Graph shrink(Graph graph, Map<String, int[]> removed) {
+  public static Graph shrink(Graph graph, Map<String, int[]> removed) {
     return new Cut(graph, removed).smaller();
   }
 
