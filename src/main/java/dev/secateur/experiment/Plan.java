@@ -4,6 +4,7 @@ import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonMappingException;
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.MapperFeature;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
@@ -133,7 +134,9 @@ public record Plan(
       throws IOException {
     Written w;
     try {
-      w = YAML.readValue(Files.readAllBytes(file), Written.class);
+      byte[] bytes = Files.readAllBytes(file);
+      JsonNode tree = YAML.readTree(bytes);
+      w = tree.isMissingNode() || tree.isNull() ? null : YAML.readValue(bytes, Written.class);
     } catch (JsonProcessingException e) {
       throw new SecateurException(file + ": " + told(e), e);
     }

@@ -8,18 +8,17 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.secateur.cli.Main;
+import dev.secateur.data.Corners;
 import dev.secateur.io.Json;
 import dev.secateur.io.Models;
 import dev.secateur.nn.Architectures;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.SplittableRandom;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -32,29 +31,9 @@ class PruneRunTest {
 
   @BeforeEach
   void makeDataAndModel() throws IOException {
-    write("train", 600, 1);
-    write("t10k", 100, 2);
+    Corners.write(dir, 600, 100);
     model = dir.resolve("m.sct");
     Models.save(Architectures.create("resnet8", 4, 1, 16, 1), model);
-  }
-
-  /** Bright squares in one of four corners, with noise. */
-  private void write(String part, int n, long seed) throws IOException {
-    SplittableRandom random = new SplittableRandom(seed);
-    ByteBuffer images = ByteBuffer.allocate(16 + n * 256);
-    images.putInt(0x803).putInt(n).putInt(16).putInt(16);
-    ByteBuffer labels = ByteBuffer.allocate(8 + n);
-    labels.putInt(0x801).putInt(n);
-    for (int i = 0; i < n; i++) {
-      int label = i % 4;
-      labels.put((byte) label);
-      for (int k = 0; k < 256; k++) {
-        boolean corner = k / 16 / 8 == label / 2 && k % 16 / 8 == label % 2;
-        images.put((byte) random.nextInt(corner ? 200 : 120));
-      }
-    }
-    Files.write(dir.resolve(part + "-images-idx3-ubyte"), images.array());
-    Files.write(dir.resolve(part + "-labels-idx1-ubyte"), labels.array());
   }
 
   private List<String> arguments(Path out, String... more) {

@@ -1,0 +1,257 @@
+package dev.secateur.cli;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.secateur.data.Corners;
+import dev.secateur.io.Json;
+import dev.secateur.io.Models;
+import dev.secateur.nn.Architectures;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class ExperimentCommandTest {
+  private static final String TUNED =
+      """
+      criteria: [pls-vip, l1, random]
+      rates: [0.1, 0.3]
+      seeds: [1, 2]
+      samples: 100
+      batch-size: 50
+      finetune: {epochs: 1, samples: 64, lr: 0.02, batch-size: 32}
+      """;
+
+  @TempDir Path dir;
+
+  @BeforeEach
+  void makeDataAndModel() throws IOException {
+    Corners.write(dir, 200, 100);
+    Models.save(Architectures.create("resnet8", 4, 1, 16, 1), dir.resolve("m.sct"));
+  }
+
+  private Path plan(String text) throws IOException {
+    String where = "model: " + dir.resolve("m.sct") + "\ndata: idx:" + dir + "\n";
+    return Files.writeString(dir.resolve("plan.yaml"), where + text);
+  }
+
+  private Cli.Result run(String plan, String out, String... more) throws IOException {
+    List<Object> words =
+        new ArrayList<>(
+            List.of("experiment", plan(plan), "-o", dir.resolve(out), "--device", "cpu", "-q"));
+    words.addAll(List.of(more));
+    return Cli.run(words.toArray());
+  }
+
+  private JsonNode cell(String out, String name) throws IOException {
+    return Json.MAPPER.readTree(dir.resolve(out + "/cells/" + name + ".json").toFile());
+  }
+
+  @Test
+  void everyCellOfTheGridIsThereAndTheTablesHoldThem() throws IOException {
+    Cli.Result r = run(TUNED, "out", "--json");
+    assertEquals(0, r.code(), r.err());
+    JsonNode json = Json.MAPPER.readTree(r.out());
+    assertEquals(12, json.get("cells").asInt());
+    assertEquals(0, json.get("missing").asInt());
+    assertEquals(6, json.get("rows").size());
+    for (JsonNode row : json.get("rows")) {
+      assertEquals(2, row.get("after").get("seeds").asInt());
+      double asked = 100 * row.get("rate").asDouble();
+      double gone = row.get("filters").get("mean").asDouble();
+      assertTrue(gone <= asked && gone > asked - 100.0 / 112, "of 112 filters " + gone + " %");
+    }
+    List<String> csv = Files.readAllLines(dir.resolve("out/results.csv"));
+    assertEquals(13, csv.size());
+    String md = Files.readString(dir.resolve("out/results.md"));
+    assertTrue(md.contains("before fine-tuning") && md.contains("after fine-tuning"), md);
+    assertTrue(md.contains("| random | 0.3 | 2 |"), md);
+    // the mean of a row is the mean of its cells
+    double mean =
+        (cell("out", "l1-rate0.3-seed1").at("/steps/0/after").asDouble()
+                + cell("out", "l1-rate0.3-seed2").at("/steps/0/after").asDouble())
+            / 2;
+    JsonNode row =
+        Stream.iterate(0, i -> i + 1)
+            .limit(6)
+            .map(i -> json.get("rows").get(i))
+            .filter(n -> n.get("criterion").asText().equals("l1"))
+            .filter(n -> n.get("rate").asDouble() == 0.3)
+            .findFirst()
+            .orElseThrow();
+    assertEquals(mean, row.at("/after/mean").asDouble(), 1e-9);
+  }
+
+  @Test
+  void theSeedMattersAndTheSameSeedGivesTheSame() throws IOException {
+    run(TUNED, "one");
+    run(TUNED, "two");
+    for (String c : List.of("pls-vip", "l1", "random")) {
+      assertEquals(cell("one", c + "-rate0.1-seed1"), cell("two", c + "-rate0.1-seed1"), c);
+    }
+    assertFalse(
+        cell("one", "random-rate0.3-seed1")
+            .at("/steps/0/removed")
+            .equals(cell("one", "random-rate0.3-seed2").at("/steps/0/removed")));
+  }
+
+  @Test
+  void aCellIsWhatPruneDoes() throws IOException {
+    // all images both times, so that scores do not depend on which are drawn
+    run("criteria: [fisher]\nrates: [0.2]\nbatch-size: 50\nsamples: 200\n", "out");
+    Cli.Result s =
+        Cli.run(
+            "score",
+            dir.resolve("m.sct"),
+            "--data",
+            "idx:" + dir,
+            "--criterion",
+            "fisher",
+            "--batch-size",
+            50,
+            "--device",
+            "cpu",
+            "--json");
+    JsonNode scores = Json.MAPPER.readTree(s.out()).get("byFilter");
+    JsonNode removed = cell("out", "fisher-rate0.2-seed1").at("/steps/0/removed");
+    List<double[]> all = new ArrayList<>();
+    scores
+        .fields()
+        .forEachRemaining(
+            layer -> {
+              for (int i = 0; i < layer.getValue().size(); i++) {
+                boolean gone = false;
+                for (JsonNode at : removed.path(layer.getKey())) {
+                  gone |= at.asInt() == i;
+                }
+                all.add(new double[] {layer.getValue().get(i).asDouble(), gone ? 1 : 0});
+              }
+            });
+    double highestGone =
+        all.stream().filter(a -> a[1] == 1).mapToDouble(a -> a[0]).max().orElseThrow();
+    double lowestLeft =
+        all.stream().filter(a -> a[1] == 0).mapToDouble(a -> a[0]).min().orElseThrow();
+    assertTrue(highestGone <= lowestLeft * 1.0001, highestGone + " " + lowestLeft);
+    assertEquals(all.size() / 5, all.stream().filter(a -> a[1] == 1).count());
+  }
+
+  @Test
+  void goesOnWithWhatIsMissingInShardsOrAfterAKill() throws IOException {
+    run(TUNED, "whole");
+    Cli.Result first = run(TUNED, "parts", "--shard", "1/2", "--json");
+    assertEquals(0, first.code(), first.err());
+    assertEquals(6, Json.MAPPER.readTree(first.out()).get("missing").asInt());
+    assertFalse(Files.exists(dir.resolve("parts/results.md")));
+    assertEquals(0, run(TUNED, "parts", "--shard", "2/2").code());
+    Files.delete(dir.resolve("parts/cells/l1-rate0.3-seed2.json"));
+    assertEquals(0, run(TUNED, "parts").code());
+    for (String f : List.of("results.md", "results.csv", "results.json", "experiment.json")) {
+      assertArrayEquals(
+          Files.readAllBytes(dir.resolve("whole").resolve(f)),
+          Files.readAllBytes(dir.resolve("parts").resolve(f)),
+          f);
+    }
+  }
+
+  @Test
+  void theGridMayGrowButTheRestMustStay() throws IOException {
+    assertEquals(0, run("criteria: [l1]\nrates: [0.1]\n", "out").code());
+    Path cell = dir.resolve("out/cells/l1-rate0.1-seed1.json");
+    Object made = Files.getLastModifiedTime(cell);
+    Cli.Result r = run("criteria: [l1, l2]\nrates: [0.1, 0.2]\n", "out", "--json");
+    assertEquals(4, Json.MAPPER.readTree(r.out()).get("cells").asInt());
+    assertEquals(made, Files.getLastModifiedTime(cell));
+    Cli.fails(
+        1,
+        "samples was 10000, now it is 50; an experiment goes on with the same settings only",
+        run("criteria: [l1]\nrates: [0.1]\nsamples: 50\n", "out"));
+    Models.save(Architectures.create("resnet8", 4, 1, 16, 2), dir.resolve("m.sct"));
+    Cli.fails(1, "modelCrc32", run("criteria: [l1]\nrates: [0.1]\n", "out"));
+  }
+
+  @Test
+  void iterationsAreKeptAndTimed() throws IOException {
+    Cli.Result r =
+        run(
+            "criteria: [l1]\nrates: [0.2]\niterations: 3\nlatency: {batch: 2, runs: 5}\n",
+            "out",
+            "--json");
+    assertEquals(0, r.code(), r.err());
+    JsonNode rows = Json.MAPPER.readTree(r.out()).get("rows");
+    assertEquals(3, rows.size());
+    double macs = 0;
+    for (int i = 0; i < 3; i++) {
+      assertEquals(i + 1, rows.get(i).get("iteration").asInt());
+      assertTrue(rows.get(i).at("/macs/mean").asDouble() > macs);
+      macs = rows.get(i).at("/macs/mean").asDouble();
+      assertTrue(rows.get(i).at("/milliseconds/mean").asDouble() > 0);
+      assertTrue(rows.get(i).at("/speedup/mean").asDouble() > 0);
+    }
+    assertTrue(Files.readString(dir.resolve("out/results.md")).contains("ms a batch"));
+  }
+
+  @Test
+  void aCellThatFailsIsToldAndTheOthersRun() throws IOException {
+    // of 112 filters in three layers, 0.99 would leave one layer without any
+    Cli.Result r = run("criteria: [l1]\nrates: [0.99, 0.1]\n", "out");
+    assertEquals(1, r.code());
+    assertTrue(r.err().contains("l1-rate0.99-seed1: rate 0.99 asks for"), r.err());
+    assertEquals(1, r.err().strip().lines().count(), r.err());
+    assertTrue(r.out().contains("| l1 | 0.1 |"), r.out());
+  }
+
+  @Test
+  void aDamagedCellIsNamed() throws IOException {
+    run("criteria: [l1]\nrates: [0.1]\n", "out");
+    Path cell = dir.resolve("out/cells/l1-rate0.1-seed1.json");
+    Files.writeString(cell, "{\"criterion\": ");
+    Cli.fails(1, cell + ": is damaged", run("criteria: [l1]\nrates: [0.1]\n", "out"));
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "rates: [0.1, 1.5] | rates 1.5: expected numbers between 0 and 1",
+        "criteria: [l1] | rates is missing; expected a list such as [0.1, 0.2]",
+        "rates: [0.1]\\ncriteria: [l7] | criteria l7: expected one of pls-vip, l1",
+        "rates: [0.1]\\nseeds: [] | seeds []: expected at least one",
+        "rates: [0.1, 0.1] | rates [0.1, 0.1]: expected each once",
+        "rates: [0.1, ~] | rates [0.1, null]: expected no empty entry",
+        "rates: [0.1]\\nfinetune: {lr: -1} | finetune.lr -1.0: expected a number greater than 0",
+        "rates: [0.1]\\nfinetune: {epoch: 1} | finetune.epoch: Unrecognized field",
+        "rates: [0.1]\\npool: min | pool min: expected max or avg",
+        "rates: [0.1]\\niterations: 0 | iterations 0: expected a whole number of at least 1",
+        "rates: abc | rates",
+        "rates: [0.1 | line 3",
+      })
+  void mistakesInThePlanNameFileAndKey(String plan, String message) throws IOException {
+    Cli.Result r = run(plan.replace("\\n", "\n"), "out");
+    Cli.fails(1, message, r);
+    assertTrue(r.err().contains("plan.yaml: "), r.err());
+    assertFalse(Files.exists(dir.resolve("out")));
+  }
+
+  @Test
+  void otherMistakes() throws IOException {
+    Cli.fails(2, "'3/2': expected I/N", run("rates: [0.1]", "out", "--shard", "3/2"));
+    Cli.fails(1, "no such file", run("rates: [0.1]", "out", "--model", "none.sct"));
+    Cli.fails(1, "expected one of cifar10", run("rates: [0.1]", "out", "--data", "abc"));
+    Files.writeString(dir.resolve("empty.yaml"), "");
+    Cli.fails(
+        1,
+        "empty.yaml: is empty",
+        Cli.run("experiment", dir.resolve("empty.yaml"), "-o", dir.resolve("o")));
+  }
+}
