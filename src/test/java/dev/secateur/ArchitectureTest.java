@@ -18,6 +18,8 @@ class ArchitectureTest {
           .consideringOnlyDependenciesInLayers()
           .layer("cli")
           .definedBy("..cli..")
+          .layer("report")
+          .definedBy("..report..")
           .layer("prune")
           .definedBy("..prune..")
           .layer("bench")
@@ -38,20 +40,22 @@ class ArchitectureTest {
           .definedBy("..tensor..")
           .whereLayer("cli")
           .mayNotBeAccessedByAnyLayer()
+          .whereLayer("report")
+          .mayOnlyBeAccessedByLayers("cli")
           .whereLayer("prune")
-          .mayOnlyBeAccessedByLayers("cli")
+          .mayOnlyBeAccessedByLayers("cli", "report")
           .whereLayer("bench")
-          .mayOnlyBeAccessedByLayers("cli")
+          .mayOnlyBeAccessedByLayers("cli", "report")
           .whereLayer("train")
-          .mayOnlyBeAccessedByLayers("cli", "prune", "bench")
+          .mayOnlyBeAccessedByLayers("cli", "report", "prune", "bench")
           .whereLayer("io")
-          .mayOnlyBeAccessedByLayers("cli", "prune", "bench")
+          .mayOnlyBeAccessedByLayers("cli", "report", "prune", "bench")
           .whereLayer("nn")
-          .mayOnlyBeAccessedByLayers("cli", "prune", "bench", "train", "io")
+          .mayOnlyBeAccessedByLayers("cli", "report", "prune", "bench", "train", "io")
           .whereLayer("pls")
-          .mayOnlyBeAccessedByLayers("cli", "prune", "bench")
+          .mayOnlyBeAccessedByLayers("cli", "report", "prune", "bench")
           .whereLayer("data")
-          .mayOnlyBeAccessedByLayers("cli", "prune", "bench", "train");
+          .mayOnlyBeAccessedByLayers("cli", "report", "prune", "bench", "train");
 
   @ArchTest
   static final ArchRule DEVICES_KNOW_TENSORS_ONLY =
@@ -62,6 +66,7 @@ class ArchitectureTest {
           .dependOnClassesThat()
           .resideInAnyPackage(
               "dev.secateur.cli..",
+              "dev.secateur.report..",
               "dev.secateur.prune..",
               "dev.secateur.bench..",
               "dev.secateur.train..",
