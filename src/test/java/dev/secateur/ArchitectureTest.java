@@ -20,6 +20,8 @@ class ArchitectureTest {
           .definedBy("..cli..")
           .layer("experiment")
           .definedBy("..experiment..")
+          .layer("report")
+          .definedBy("..report..")
           .layer("prune")
           .definedBy("..prune..")
           .layer("bench")
@@ -42,20 +44,22 @@ class ArchitectureTest {
           .mayNotBeAccessedByAnyLayer()
           .whereLayer("experiment")
           .mayOnlyBeAccessedByLayers("cli")
+          .whereLayer("report")
+          .mayOnlyBeAccessedByLayers("cli", "experiment")
           .whereLayer("prune")
-          .mayOnlyBeAccessedByLayers("cli", "experiment")
+          .mayOnlyBeAccessedByLayers("cli", "experiment", "report")
           .whereLayer("bench")
-          .mayOnlyBeAccessedByLayers("cli", "experiment")
+          .mayOnlyBeAccessedByLayers("cli", "experiment", "report")
           .whereLayer("train")
-          .mayOnlyBeAccessedByLayers("cli", "experiment", "prune", "bench")
+          .mayOnlyBeAccessedByLayers("cli", "experiment", "report", "prune", "bench")
           .whereLayer("io")
-          .mayOnlyBeAccessedByLayers("cli", "experiment", "prune", "bench")
+          .mayOnlyBeAccessedByLayers("cli", "experiment", "report", "prune", "bench")
           .whereLayer("nn")
-          .mayOnlyBeAccessedByLayers("cli", "experiment", "prune", "bench", "train", "io")
+          .mayOnlyBeAccessedByLayers("cli", "experiment", "report", "prune", "bench", "train", "io")
           .whereLayer("pls")
-          .mayOnlyBeAccessedByLayers("cli", "experiment", "prune", "bench")
+          .mayOnlyBeAccessedByLayers("cli", "experiment", "report", "prune", "bench")
           .whereLayer("data")
-          .mayOnlyBeAccessedByLayers("cli", "experiment", "prune", "bench", "train");
+          .mayOnlyBeAccessedByLayers("cli", "experiment", "report", "prune", "bench", "train");
 
   @ArchTest
   static final ArchRule DEVICES_KNOW_TENSORS_ONLY =
@@ -66,6 +70,8 @@ class ArchitectureTest {
           .dependOnClassesThat()
           .resideInAnyPackage(
               "dev.secateur.cli..",
+              "dev.secateur.experiment..",
+              "dev.secateur.report..",
               "dev.secateur.prune..",
               "dev.secateur.bench..",
               "dev.secateur.train..",
