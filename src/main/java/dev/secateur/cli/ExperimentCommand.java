@@ -41,7 +41,8 @@ final class ExperimentCommand implements Callable<Integer> {
       paramLabel = "PLAN",
       description = {
         "YAML: model, data, rates, and if not as usual criteria (all), iterations (1), seeds ([1]),",
-        "scope (paper), samples (10000), pool (max), components (2), batch-size (128),",
+        "scope (paper), samples (10000), pool (max), features (convolution), components (2),",
+        "batch-size (128),",
         "finetune: {epochs, samples, lr, batch-size, weight-decay}, latency: {batch, runs}"
       })
   private Path plan;

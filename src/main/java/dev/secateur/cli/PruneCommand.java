@@ -7,6 +7,7 @@ import dev.secateur.device.Device;
 import dev.secateur.io.Json;
 import dev.secateur.io.onnx.OnnxOptions;
 import dev.secateur.nn.Model;
+import dev.secateur.nn.Pooling;
 import dev.secateur.prune.Constraints;
 import dev.secateur.prune.IterationMetrics;
 import dev.secateur.prune.PruneOptions;
@@ -142,7 +143,7 @@ final class PruneCommand implements Callable<Integer> {
             maxDrop,
             holdOut,
             scoring.criterion(common),
-            scoring.pool(),
+            scoring.pooling(),
             scoring.samples(),
             data.batchSize(),
             fineTuning,
@@ -216,7 +217,10 @@ final class PruneCommand implements Callable<Integer> {
       c.put("criterion", o.criterion().name());
     }
     c.put("components", scoring.components());
-    c.put("pool", o.pool().name());
+    c.put("pool", o.pooling().kind().name());
+    if (o.pooling().place() != Pooling.Place.CONVOLUTION) {
+      c.put("features", o.pooling().place().name());
+    }
     c.put("samples", o.samples());
     c.put("batchSize", o.scoringBatch());
     c.put("seed", o.seed());

@@ -5,6 +5,7 @@ import dev.secateur.data.Dataset;
 import dev.secateur.data.Split;
 import dev.secateur.device.PoolSpec;
 import dev.secateur.nn.Network;
+import dev.secateur.nn.Pooling;
 import dev.secateur.prune.Criterion;
 import dev.secateur.prune.Scorer;
 import dev.secateur.prune.Scores;
@@ -53,6 +54,16 @@ final class ScoringOptions {
   private Pool pool;
 
   @Option(
+      names = "--features",
+      paramLabel = "convolution|activation",
+      defaultValue = "CONVOLUTION",
+      description = {
+        "where a filter's output is taken: convolution, before batch norm, as in the paper, or",
+        "activation, behind the batch norm and activation that follow; default convolution"
+      })
+  private Pooling.Place place;
+
+  @Option(
       names = "--samples",
       paramLabel = "N",
       defaultValue = "10000",
@@ -68,8 +79,8 @@ final class ScoringOptions {
     return components;
   }
 
-  PoolSpec.Kind pool() {
-    return pool == Pool.MAX ? PoolSpec.Kind.MAX : PoolSpec.Kind.AVERAGE;
+  Pooling pooling() {
+    return new Pooling(pool == Pool.MAX ? PoolSpec.Kind.MAX : PoolSpec.Kind.AVERAGE, place);
   }
 
   int samples() {
@@ -86,6 +97,6 @@ final class ScoringOptions {
         criterion(common),
         net,
         layers,
-        new ScoringData(train, samples, data.batchSize(), pool(), common.progress()));
+        new ScoringData(train, samples, data.batchSize(), pooling(), common.progress()));
   }
 }

@@ -25,6 +25,7 @@ import dev.secateur.prune.Selection;
 import dev.secateur.prune.Surgery;
 import dev.secateur.prune.Units;
 import dev.secateur.prune.criterion.Criteria;
+import dev.secateur.report.Plot;
 import dev.secateur.train.Evaluator;
 import dev.secateur.train.ProgressListener;
 import dev.secateur.train.Trainer;
@@ -38,6 +39,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 
 /**
  * Runs the cells of a plan, each into a file of its own that appears at once or not at all: a
@@ -201,7 +203,7 @@ public final class Experiment {
               criterion,
               net,
               units.layers(),
-              new ScoringData(images, plan.samples(), plan.batchSize(), plan.pool(), progress));
+              new ScoringData(images, plan.samples(), plan.batchSize(), plan.pooling(), progress));
       if (isFirst) {
         first = Optional.of(new First(criterion.name(), seed, s));
       }
@@ -228,7 +230,7 @@ public final class Experiment {
   }
 
   /**
-   * Times all networks, and writes results.md, results.csv and results.json.
+   * Times all networks, and writes results.md, results.csv, results.json and plots (SVG, PNG).
    *
    * @param device for the record, and to time on
    */
@@ -248,7 +250,19 @@ public final class Experiment {
     json.set("times", Json.MAPPER.valueToTree(times));
     write(directory.resolve("results.json"), json);
     text("results.csv", Summary.csv(outcome.results(), times));
-    text("results.md", summary.markdown(plan.finetune().isPresent()));
+    boolean finetuned = plan.finetune().isPresent();
+    Map<String, Plot> plots = Plots.of(summary, finetuned);
+    plots.forEach(
+        (name, plot) -> {
+          plot.writeSvg(directory.resolve(name + ".svg"));
+          plot.writePng(directory.resolve(name + ".png"));
+        });
+    text(
+        "results.md",
+        summary.markdown(finetuned)
+            + plots.entrySet().stream()
+                .map(e -> "\n![" + e.getValue().title() + "](" + e.getKey() + ".svg)\n")
+                .collect(Collectors.joining()));
     return summary;
   }
 

@@ -13,6 +13,7 @@ import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import dev.secateur.SecateurException;
 import dev.secateur.device.PoolSpec;
 import dev.secateur.io.Json;
+import dev.secateur.nn.Pooling;
 import dev.secateur.nn.Sgd;
 import dev.secateur.prune.Scope;
 import dev.secateur.prune.criterion.Criteria;
@@ -40,6 +41,7 @@ import java.util.stream.Collectors;
  * @param iterations how many times; the results after each are kept
  * @param seeds of the images scored on, of random scores and of fine-tuning
  * @param samples training images to score on
+ * @param pooling {@code pool: max} or avg and {@code features: convolution} or activation
  * @param components of PLS
  * @param batchSize images at once while scoring and evaluating
  * @param finetune after each iteration; without it nothing is fine-tuned
@@ -54,7 +56,7 @@ public record Plan(
     List<Long> seeds,
     Scope scope,
     int samples,
-    PoolSpec.Kind pool,
+    Pooling pooling,
     int components,
     int batchSize,
     Optional<Finetune> finetune,
@@ -111,6 +113,7 @@ public record Plan(
       Scope scope,
       Integer samples,
       String pool,
+      Pooling.Place features,
       Integer components,
       Integer batchSize,
       WrittenFinetune finetune,
@@ -164,7 +167,8 @@ public record Plan(
     json.put("iterations", iterations);
     json.put("scope", scope.name());
     json.put("samples", samples);
-    json.put("pool", pool.name());
+    json.put("pool", pooling.kind().name());
+    json.put("features", pooling.place().name());
     json.put("components", components);
     json.put("batchSize", batchSize);
     finetune.ifPresent(f -> json.set("finetune", Json.MAPPER.valueToTree(f)));
@@ -206,7 +210,9 @@ public record Plan(
           List.copyOf(seeds),
           w.scope() == null ? Scope.PAPER : w.scope(),
           count("samples", w.samples(), 10_000),
-          pool.equals("max") ? PoolSpec.Kind.MAX : PoolSpec.Kind.AVERAGE,
+          new Pooling(
+              pool.equals("max") ? PoolSpec.Kind.MAX : PoolSpec.Kind.AVERAGE,
+              w.features() == null ? Pooling.Place.CONVOLUTION : w.features()),
           count("components", w.components(), 2),
           count("batch-size", w.batchSize(), 128),
           Optional.ofNullable(w.finetune()).map(this::finetune),

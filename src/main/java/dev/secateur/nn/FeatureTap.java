@@ -4,14 +4,14 @@ import dev.secateur.device.PoolSpec;
 import java.util.List;
 
 /**
- * Which convolutions' raw outputs (before batch norm) are pooled into columns of the feature
- * matrix.
+ * Which nodes' outputs are pooled into columns of the feature matrix; {@link Pooling} says which
+ * for a set of convolutions.
  *
- * @param convolutions node names; columns follow this order, each convolution's channels in a row
+ * @param nodes names; columns follow this order, each node's channels in a row
  * @param kind MAX or AVERAGE over height and width
  */
-public record FeatureTap(List<String> convolutions, PoolSpec.Kind kind) {
+public record FeatureTap(List<String> nodes, PoolSpec.Kind kind) {
   public FeatureTap {
-    convolutions = List.copyOf(convolutions);
+    nodes = List.copyOf(nodes);
   }
 }

@@ -64,7 +64,7 @@ public final class InferenceProgram implements AutoCloseable {
     this.pixels = arena.allocate(in, DType.U8, Layout.PLAIN);
     Map<String, Long> columns = new HashMap<>();
     long p = 0;
-    for (String c : tap.map(FeatureTap::convolutions).orElse(List.of())) {
+    for (String c : tap.map(FeatureTap::nodes).orElse(List.of())) {
       columns.put(c, p);
       p += graph.shape(c).dim(1);
     }
@@ -92,7 +92,7 @@ public final class InferenceProgram implements AutoCloseable {
   }
 
   /**
-   * @param tap which convolutions to pool into {@link #features}; those are left unfolded
+   * @param tap which nodes to pool into {@link #features}; nothing behind them is fused into them
    */
   public static InferenceProgram compile(Network net, int batch, Optional<FeatureTap> tap) {
     Arena arena = net.device().newArena();
@@ -144,9 +144,11 @@ public final class InferenceProgram implements AutoCloseable {
 
   // ---- planning --------------------------------------------------------------------------------
 
+  /** What may be fused behind a node: its reader, if there is one only and no tap between. */
   private Optional<Node> onlyConsumer(Node n) {
     List<Node> c = graph.consumers(n.name());
-    return c.size() == 1 && n != graph.output() ? Optional.of(c.get(0)) : Optional.empty();
+    boolean alone = c.size() == 1 && n != graph.output() && !tapped.contains(n.name());
+    return alone ? Optional.of(c.get(0)) : Optional.empty();
   }
 
   private void planFusion() {
@@ -159,7 +161,7 @@ public final class InferenceProgram implements AutoCloseable {
       Optional<Node> norm = Optional.empty();
       Optional<String> residual = Optional.empty();
       Activation activation = Activation.NONE;
-      Optional<Node> next = tapped.contains(n.name()) ? Optional.empty() : onlyConsumer(n);
+      Optional<Node> next = onlyConsumer(n);
       if (conv && next.isPresent() && next.get().op() instanceof Op.BatchNorm) {
         norm = next;
         chain.add(next.get());

@@ -1,6 +1,6 @@
 package dev.secateur.prune;
 
-import dev.secateur.device.PoolSpec;
+import dev.secateur.nn.Pooling;
 import dev.secateur.train.TrainingOptions;
 import java.util.List;
 import java.util.Optional;
@@ -19,7 +19,7 @@ import java.util.Optional;
  *     last iteration that is not becomes the result
  * @param holdOut part of the training images that decides, unseen by scoring and fine-tuning
  * @param criterion what says which filters go
- * @param pool how a channel becomes one number
+ * @param pooling how a filter becomes one number
  * @param samples training images to score on
  * @param scoringBatch images at once while scoring and evaluating
  * @param fineTuning after each iteration; empty for none. Each iteration's seed is its seed plus
@@ -36,7 +36,7 @@ public record PruneOptions(
     Optional<Double> maxDrop,
     double holdOut,
     Criterion criterion,
-    PoolSpec.Kind pool,
+    Pooling pooling,
     int samples,
     int scoringBatch,
     Optional<TrainingOptions> fineTuning,

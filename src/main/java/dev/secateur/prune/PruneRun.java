@@ -176,7 +176,7 @@ public final class PruneRun {
                   data.train(),
                   options.samples(),
                   options.scoringBatch(),
-                  options.pool(),
+                  options.pooling(),
                   progress));
     }
     Map<String, int[]> removed = select(original, units, scores);

@@ -1,7 +1,7 @@
 package dev.secateur.prune;
 
 import dev.secateur.data.Dataset;
-import dev.secateur.device.PoolSpec;
+import dev.secateur.nn.Pooling;
 import dev.secateur.train.ProgressListener;
 
 /**
@@ -9,10 +9,10 @@ import dev.secateur.train.ProgressListener;
  *
  * @param images training images; the first {@code samples} are used
  * @param batch images at once
- * @param pool how a channel becomes one number, for criteria that work on features
+ * @param pooling how a filter becomes one number, for criteria that work on features
  */
 public record ScoringData(
-    Dataset images, int samples, int batch, PoolSpec.Kind pool, ProgressListener progress) {
+    Dataset images, int samples, int batch, Pooling pooling, ProgressListener progress) {
 
   /** The number of images there are to look at. */
   public int size() {
@@ -21,6 +21,6 @@ public record ScoringData(
 
   /** The same, but at most {@code most} images. */
   public ScoringData atMost(int most) {
-    return new ScoringData(images, Math.min(samples, most), batch, pool, progress);
+    return new ScoringData(images, Math.min(samples, most), batch, pooling, progress);
   }
 }

@@ -12,13 +12,13 @@ import dev.secateur.data.DataSets;
 import dev.secateur.data.Dataset;
 import dev.secateur.data.Split;
 import dev.secateur.device.Device;
-import dev.secateur.device.PoolSpec;
 import dev.secateur.device.cuda.EmulatedCuda;
 import dev.secateur.device.cuda.TestCuda;
 import dev.secateur.io.Models;
 import dev.secateur.nn.Architectures;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Network;
+import dev.secateur.nn.Pooling;
 import dev.secateur.nn.Sgd;
 import dev.secateur.prune.Scope;
 import dev.secateur.prune.Scorer;
@@ -220,7 +220,7 @@ class CudaFaultsTest {
                   Criteria.named("pls-vip", new Criteria.Settings(1, 1)),
                   net,
                   Units.of(net.graph(), Scope.PAPER).layers(),
-                  new ScoringData(data, 20, 8, PoolSpec.Kind.MAX, ProgressListener.none()));
+                  new ScoringData(data, 20, 8, Pooling.MAX, ProgressListener.none()));
               Trainer.train(
                   net,
                   data,

@@ -76,17 +76,23 @@ class InferenceProgramTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"MAX", "AVERAGE"})
-  void tapsPoolTheRawConvolutionOutputs(PoolSpec.Kind kind) {
+  @CsvSource({"MAX, CONVOLUTION", "AVERAGE, CONVOLUTION", "MAX, ACTIVATION", "AVERAGE, ACTIVATION"})
+  void tapsPoolConvolutionsRawOrBehindNormAndActivation(PoolSpec.Kind kind, Pooling.Place place) {
     Model model = randomised(Architectures.create("resnet8", 10, 3, 32, 3), 5);
     int batch = 3;
     byte[] pixels = pixels(batch * 3 * 32 * 32);
     Map<String, double[]> values = new ReferenceNetwork(model, batch, pixels).run();
-    List<String> taps = List.of("layer1.0.conv1", "layer2.0.conv1", "layer3.0.conv1");
+    List<String> convolutions = List.of("layer1.0.conv1", "layer2.0.conv1", "layer3.0.conv1");
+    FeatureTap tapped = new Pooling(kind, place).tap(model.graph(), convolutions);
+    List<String> taps = tapped.nodes();
+    for (int i = 0; i < 3; i++) {
+      String name = convolutions.get(i);
+      boolean raw = place == Pooling.Place.CONVOLUTION;
+      assertEquals(raw ? name : name.replace("conv1", "relu1"), taps.get(i));
+    }
     try (Device device = new CpuDevice();
         Network net = new Network(device, model);
-        InferenceProgram program =
-            InferenceProgram.compile(net, batch, Optional.of(new FeatureTap(taps, kind)))) {
+        InferenceProgram program = InferenceProgram.compile(net, batch, Optional.of(tapped))) {
       upload(device, program, pixels);
       program.run();
       float[] f = device.downloadFloats(program.features());
@@ -111,6 +117,14 @@ class InferenceProgramTest {
         }
       }
     }
+  }
+
+  @Test
+  void whereTheChainEndsBeforeAnActivationItsEndIsTapped() {
+    Graph g = Architectures.create("resnet8", 10, 3, 32, 3).graph();
+    Pooling pooling = new Pooling(PoolSpec.Kind.MAX, Pooling.Place.ACTIVATION);
+    // an addition follows the norm of the second convolution
+    assertEquals(List.of("layer1.0.bn2"), pooling.tap(g, List.of("layer1.0.conv2")).nodes());
   }
 
   @Test

@@ -7,7 +7,6 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.secateur.data.Dataset;
 import dev.secateur.device.Device;
-import dev.secateur.device.PoolSpec;
 import dev.secateur.device.Precision;
 import dev.secateur.device.cpu.CpuDevice;
 import dev.secateur.device.cuda.EmulatedCuda;
@@ -15,6 +14,7 @@ import dev.secateur.device.cuda.TestCuda;
 import dev.secateur.nn.Architectures;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Network;
+import dev.secateur.nn.Pooling;
 import dev.secateur.nn.Sgd;
 import dev.secateur.nn.TrainingProgram;
 import dev.secateur.prune.criterion.Criteria;
@@ -74,7 +74,7 @@ class CudaAndCpuTest {
           Criteria.named("pls-vip", new Criteria.Settings(2, 1)),
           net,
           Units.of(net.graph(), Scope.PAPER).layers(),
-          new ScoringData(data, data.size(), BATCH, PoolSpec.Kind.MAX, ProgressListener.none()));
+          new ScoringData(data, data.size(), BATCH, Pooling.MAX, ProgressListener.none()));
     }
   }
 

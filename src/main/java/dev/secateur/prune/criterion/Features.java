@@ -41,7 +41,7 @@ final class Features {
   static void stream(
       String phase, Network net, List<String> layers, ScoringData data, Batches sink) {
     Device device = net.device();
-    FeatureTap tap = new FeatureTap(layers, data.pool());
+    FeatureTap tap = data.pooling().tap(net.graph(), layers);
     try (InferenceProgram program = InferenceProgram.compile(net, data.batch(), Optional.of(tap));
         Arena arena = device.newArena()) {
       Tensor labels = arena.allocate(Shape.of(data.batch()), DType.I32, Layout.PLAIN);

@@ -12,7 +12,6 @@ import dev.secateur.data.Dataset;
 import dev.secateur.device.Activation;
 import dev.secateur.device.ConvolutionSpec;
 import dev.secateur.device.Device;
-import dev.secateur.device.PoolSpec;
 import dev.secateur.device.cpu.CpuDevice;
 import dev.secateur.device.cuda.TestCuda;
 import dev.secateur.io.Json;
@@ -23,6 +22,7 @@ import dev.secateur.nn.Network;
 import dev.secateur.nn.Node;
 import dev.secateur.nn.Op;
 import dev.secateur.nn.ParameterShapes;
+import dev.secateur.nn.Pooling;
 import dev.secateur.prune.Criterion;
 import dev.secateur.prune.Scope;
 import dev.secateur.prune.Scorer;
@@ -88,7 +88,7 @@ class CriteriaTest {
 
   private static ScoringData data(int images, int width, int batch) {
     Dataset all = new Blocks(images, width);
-    return new ScoringData(all, images, batch, PoolSpec.Kind.MAX, ProgressListener.none());
+    return new ScoringData(all, images, batch, Pooling.MAX, ProgressListener.none());
   }
 
   static Stream<String> names() {

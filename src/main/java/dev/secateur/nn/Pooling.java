@@ -1,0 +1,50 @@
+package dev.secateur.nn;
+
+import dev.secateur.device.PoolSpec;
+import java.util.List;
+
+/**
+ * How a filter's output becomes one number an image.
+ *
+ * @param kind MAX or AVERAGE over height and width
+ * @param place where the output is taken
+ */
+public record Pooling(PoolSpec.Kind kind, Place place) {
+  /** The paper's choice. */
+  public static final Pooling MAX = new Pooling(PoolSpec.Kind.MAX, Place.CONVOLUTION);
+
+  /** Where a filter's output is taken. */
+  public enum Place {
+    /** The convolution's raw output, before batch norm, as in the authors' code. */
+    CONVOLUTION,
+
+    /**
+     * Behind the batch norm and the activation that follow it, where nothing else reads between.
+     */
+    ACTIVATION
+  }
+
+  /** The nodes whose output is pooled for these convolutions, in their order. */
+  public FeatureTap tap(Graph graph, List<String> convolutions) {
+    return new FeatureTap(convolutions.stream().map(c -> node(graph, c)).toList(), kind);
+  }
+
+  private String node(Graph graph, String convolution) {
+    String at = convolution;
+    if (place == Place.ACTIVATION) {
+      boolean normed = false;
+      while (graph.consumers(at).size() == 1 && !at.equals(graph.output().name())) {
+        Node next = graph.consumers(at).get(0);
+        if (next.op() instanceof Op.Activate) {
+          return next.name();
+        }
+        if (normed || !(next.op() instanceof Op.BatchNorm)) {
+          break;
+        }
+        normed = true;
+        at = next.name();
+      }
+    }
+    return at;
+  }
+}
