@@ -95,6 +95,16 @@ public interface Device extends AutoCloseable {
    */
   double time(Runnable work);
 
+  /**
+   * Milliseconds that the device spends on each of several kernels: they are launched once, in
+   * order, with a stamp of the device's own clock (CUDA: an event) before, between and behind them.
+   * Waits for them, and for earlier work before it begins.
+   *
+   * @param ahead launched first and not timed. On a GPU it has to take longer than the host takes
+   *     to enqueue the kernels; {@link KernelTimes#gapless} says whether it did
+   */
+  KernelTimes timeEach(Kernel ahead, List<Kernel> kernels);
+
   // ---- layers ----------------------------------------------------------------------------------
 
   /**

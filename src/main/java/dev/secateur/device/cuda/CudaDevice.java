@@ -10,6 +10,7 @@ import dev.secateur.device.DeviceReport;
 import dev.secateur.device.Epilogue;
 import dev.secateur.device.HostBuffer;
 import dev.secateur.device.Kernel;
+import dev.secateur.device.KernelTimes;
 import dev.secateur.device.MixedPrecision;
 import dev.secateur.device.PoolSpec;
 import dev.secateur.device.Precision;
@@ -226,6 +227,11 @@ public final class CudaDevice implements Device {
   @Override
   public double time(Runnable work) {
     return timer.milliseconds(work);
+  }
+
+  @Override
+  public KernelTimes timeEach(Kernel ahead, List<Kernel> kernels) {
+    return timer.each(ahead, kernels);
   }
 
   @Override
