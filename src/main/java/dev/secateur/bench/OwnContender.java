@@ -62,7 +62,8 @@ public final class OwnContender implements Contender {
         });
   }
 
-  private static void noise(Device device, Tensor pixels) {
+  /** Fills pixels. */
+  static void noise(Device device, Tensor pixels) {
     try (HostBuffer host = device.hostBuffer(pixels.bytes())) {
       byte[] bytes = new byte[Math.toIntExact(pixels.bytes())];
       new SplittableRandom(1).nextBytes(bytes);

@@ -52,7 +52,12 @@ class BenchmarkTest {
     try (Device device = new CpuDevice()) {
       List<Benchmark.Row> rows =
           Benchmark.run(
-              device, entries, List.of(Benchmark.Engine.values()), List.of(1, 2), 7, false);
+              List.of(new Setting(device, "fp32")),
+              entries,
+              List.of(Benchmark.Engine.values()),
+              List.of(1, 2),
+              7,
+              false);
       assertEquals(8, rows.size());
       double ratio = (double) Cost.of(large.graph()).macs() / Cost.of(small.graph()).macs();
       for (int i = 0; i < rows.size(); i++) {
