@@ -10,6 +10,7 @@ import dev.secateur.nn.Network;
 import dev.secateur.nn.Node;
 import dev.secateur.nn.Step;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -83,10 +84,12 @@ public final class Profile {
   /**
    * One network at one batch size and precision.
    *
-   * @param layersMilliseconds sum of the layers' times
-   * @param batchMilliseconds median of whole passes without stamps, launched as always; what it is
-   *     longer by is launching and gaps between kernels, what it is shorter by the stamps' own time
-   *     and, with a CUDA graph, the launches that it saves
+   * @param layersMilliseconds sum of the layers' medians; on a busy machine less than a pass takes,
+   *     because the median leaves out what interrupts single layers
+   * @param passMilliseconds median of passes with stamps, from the first stamp to the last
+   * @param batchMilliseconds median of passes without stamps, launched as always; what it is longer
+   *     by than a pass with stamps is launching and gaps, what it is shorter by the stamps' own
+   *     time and, with a CUDA graph, the gaps that it closes
    * @param stampMilliseconds two stamps with nothing between them; each layer's time holds one
    * @param waited passes in which the GPU waited for the host; their small kernels look too slow
    * @param gains against the first network; empty for itself
@@ -101,6 +104,7 @@ public final class Profile {
       Roofline roofline,
       double ridge,
       double layersMilliseconds,
+      double passMilliseconds,
       double batchMilliseconds,
       double stampMilliseconds,
       int waited,
@@ -152,6 +156,7 @@ public final class Profile {
     private final InferenceProgram program;
     private final List<Kernel> kernels = new ArrayList<>();
     private final double[][] times;
+    private final double[] passes;
     private final double[] whole;
     private int ahead = 1;
     private int waited;
@@ -168,6 +173,7 @@ public final class Profile {
       kernels.add(() -> {}); // for the time of a stamp
       program.steps().forEach(s -> kernels.add(s.kernel()));
       times = new double[kernels.size()][runs];
+      passes = new double[runs];
       whole = new double[runs];
     }
 
@@ -194,6 +200,7 @@ public final class Profile {
       for (int i = 0; i < times.length; i++) {
         times[i][run] = t.milliseconds()[i];
       }
+      passes[run] = Arrays.stream(t.milliseconds()).sum();
       whole[run] = setting.device().time(program::run);
     }
 
@@ -217,13 +224,14 @@ public final class Profile {
           roof,
           roof.ridge(),
           sum,
+          new Latency.Timing(passes).median(),
           batchMs,
           stamp,
           waited,
           layers,
           gains,
           first.map(f -> (double) macs(f.layers()) / macs(layers)).orElse(1.0),
-          first.map(f -> byLayers(f, gains)).orElse(1.0),
+          first.map(f -> byLayers(f.layersMilliseconds(), gains)).orElse(1.0),
           first.map(f -> f.batchMilliseconds() / batchMs).orElse(1.0));
     }
 
@@ -280,11 +288,11 @@ public final class Profile {
   /**
    * Of the sums of layers' times; a layer that is in one network only counts as it is in the first.
    */
-  static double byLayers(Result before, List<Gain> gains) {
-    double left = before.layersMilliseconds();
+  static double byLayers(double before, List<Gain> gains) {
+    double left = before;
     for (Gain g : gains) {
       left -= g.millisecondsBefore() * (1 - 1 / g.byMacs());
     }
-    return before.layersMilliseconds() / left;
+    return before / left;
   }
 }

@@ -89,7 +89,7 @@ final class BenchText {
               l.macs() == 0 ? "" : Text.format("%.1f", l.gflops()),
               Text.format("%.0f %%", 100 * l.ofRoof())));
     }
-    double rest = r.batchMilliseconds() - r.layersMilliseconds();
+    double rest = r.batchMilliseconds() - r.passMilliseconds();
     String waited =
         r.waited() == 0
             ? ""
@@ -107,12 +107,13 @@ final class BenchText {
             r.ridge())
         + aligned(table, 3)
         + Text.format(
-            "layers %.4f ms, whole batch %.4f ms: %+.1f %% for launching and gaps; an empty time"
-                + " stamp %.4f ms%n",
+            "layers %.4f ms, a pass with time stamps %.4f ms (an empty one %.4f ms), a batch without"
+                + " %.4f ms: %+.1f %% for launching and gaps%n",
             r.layersMilliseconds(),
+            r.passMilliseconds(),
+            r.stampMilliseconds(),
             r.batchMilliseconds(),
-            100 * rest / r.layersMilliseconds(),
-            r.stampMilliseconds())
+            100 * rest / r.passMilliseconds())
         + waited;
   }
 

@@ -74,6 +74,32 @@ class BenchmarkTest {
   }
 
   @Test
+  void gainsAreBeforeByAfterLayerByLayer() {
+    List<Profile.Layer> before = List.of(layer("a", 100, 6), layer("b", 0, 2), layer("gone", 9, 1));
+    List<Profile.Layer> after = List.of(layer("a", 50, 4), layer("b", 0, 2));
+    List<Profile.Gain> gains = Profile.gains(before, after);
+    assertEquals(
+        List.of(new Profile.Gain("a", 2, 2, 1.5, 6, 4), new Profile.Gain("b", 1, 1, 1, 2, 2)),
+        gains);
+    assertEquals(9 / 6.0, Profile.byLayers(9, gains), 1e-12, "a in 3 ms, the others as before");
+  }
+
+  private static Profile.Layer layer(String name, long macs, double ms) {
+    long bytes = Math.max(1, macs);
+    return new Profile.Layer(
+        name, List.of(name), "conv", "1x1x1", macs, bytes, 2, ms, ms, ms, 0, 1, true, 1);
+  }
+
+  @Test
+  void theRooflineIsTheLowerOfTwoLimits() {
+    Roofline r = new Roofline(100, 10);
+    assertEquals(10, r.ridge());
+    assertTrue(r.memoryBound(9.9) && !r.memoryBound(10));
+    assertEquals(2, r.milliseconds(1e6, 20e6), 1e-12, "20 MB at 10 GB/s");
+    assertEquals(3, r.milliseconds(300e6, 20e6), 1e-12, "0.3 GFLOP at 100 GFLOP/s");
+  }
+
+  @Test
   void aFileThatOnnxRuntimeRefusesIsNamed() throws IOException {
     Path file = Files.writeString(dir.resolve("bad.onnx"), "nothing");
     String message =
