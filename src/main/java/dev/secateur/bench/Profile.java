@@ -95,6 +95,7 @@ public final class Profile {
    * @param gains against the first network; empty for itself
    * @param byMacs the first network's MACs by this one's
    * @param byLayers the speedup if each layer's time fell as its MACs did and the rest stayed
+   * @param measuredLayers the first network's layersMilliseconds by this one's
    * @param measured the first network's batchMilliseconds by this one's
    */
   public record Result(
@@ -112,6 +113,7 @@ public final class Profile {
       List<Gain> gains,
       double byMacs,
       double byLayers,
+      double measuredLayers,
       double measured) {}
 
   /**
@@ -232,6 +234,7 @@ public final class Profile {
           gains,
           first.map(f -> (double) macs(f.layers()) / macs(layers)).orElse(1.0),
           first.map(f -> byLayers(f.layersMilliseconds(), gains)).orElse(1.0),
+          first.map(f -> f.layersMilliseconds() / sum).orElse(1.0),
           first.map(f -> f.batchMilliseconds() / batchMs).orElse(1.0));
     }
 

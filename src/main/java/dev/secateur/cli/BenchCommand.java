@@ -1,6 +1,7 @@
 package dev.secateur.cli;
 
 import dev.secateur.bench.Benchmark;
+import dev.secateur.bench.Energy;
 import dev.secateur.bench.Profile;
 import dev.secateur.bench.Setting;
 import dev.secateur.data.DataSets;
@@ -85,6 +86,14 @@ final class BenchCommand implements Callable<Integer> {
   private boolean profile;
 
   @Option(
+      names = "--energy",
+      description = {
+        "also measure millijoules an image, where NVML (NVIDIA's driver) tells them;",
+        "takes 2 s or more for each model, batch and type"
+      })
+  private boolean energy;
+
+  @Option(
       names = "--data",
       paramLabel = "KIND:DIR",
       description = "also measure top-1 on this test split: " + DataSets.KINDS)
@@ -131,6 +140,12 @@ final class BenchCommand implements Callable<Integer> {
       json.put("steady", rows.stream().noneMatch(Benchmark.Row::unsteady));
       text.append(device.description()).append(", ").append(math).append('\n');
       text.append(BenchText.rows(rows, top1));
+      if (energy) {
+        Energy.Result result = Energy.measure(settings, entries, batches, train);
+        json.put("energy", result.uses());
+        json.put("energyProblem", result.problem());
+        text.append(BenchText.energy(result));
+      }
       if (profile) {
         List<Profile.Result> results = Profile.run(settings, entries, batches, runs);
         json.put("profile", results);

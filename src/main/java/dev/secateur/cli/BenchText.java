@@ -1,6 +1,7 @@
 package dev.secateur.cli;
 
 import dev.secateur.bench.Benchmark;
+import dev.secateur.bench.Energy;
 import dev.secateur.bench.Profile;
 import java.util.ArrayList;
 import java.util.List;
@@ -46,6 +47,26 @@ final class BenchText {
       table.add(line);
     }
     return aligned(table, 1);
+  }
+
+  static String energy(Energy.Result result) {
+    if (!result.problem().isEmpty()) {
+      return "no energy: " + result.problem() + System.lineSeparator();
+    }
+    List<List<String>> table = new ArrayList<>();
+    table.add(List.of("model", "math", "batch", "mJ/image", "lowest-highest", "watts", "from"));
+    for (Energy.Use u : result.uses()) {
+      table.add(
+          List.of(
+              u.model(),
+              u.math(),
+              Text.format("%d", u.batch()),
+              Text.format("%.4f", u.millijoulesPerImage()),
+              Text.format("%.4f-%.4f", u.low(), u.high()),
+              Text.format("%.0f", u.watts()),
+              u.source()));
+    }
+    return System.lineSeparator() + aligned(table, 1);
   }
 
   static String profile(List<Profile.Result> results) {
@@ -136,8 +157,8 @@ final class BenchText {
         + aligned(table, 1)
         + Text.format(
             "by MACs %s; %s if each layer took less time as it has fewer MACs and the others as"
-                + " much as before; measured %s%n",
-            times(r.byMacs()), times(r.byLayers()), times(r.measured()));
+                + " much as before; measured %s (sum of layers), %s (whole batch)%n",
+            times(r.byMacs()), times(r.byLayers()), times(r.measuredLayers()), times(r.measured()));
   }
 
   private static String times(double ratio) {

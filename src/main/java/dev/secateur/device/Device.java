@@ -1,5 +1,6 @@
 package dev.secateur.device;
 
+import dev.secateur.SecateurException;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Tensor;
@@ -104,6 +105,15 @@ public interface Device extends AutoCloseable {
    *     to enqueue the kernels; {@link KernelTimes#gapless} says whether it did
    */
   KernelTimes timeEach(Kernel ahead, List<Kernel> kernels);
+
+  /**
+   * Begins to read the energy that the device takes.
+   *
+   * @throws SecateurException in one line, where nothing tells
+   */
+  default EnergyMeter openEnergyMeter() {
+    throw new SecateurException("the " + name() + " device does not tell its energy");
+  }
 
   // ---- layers ----------------------------------------------------------------------------------
 

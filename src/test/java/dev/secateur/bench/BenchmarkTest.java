@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.secateur.SecateurException;
 import dev.secateur.device.Device;
+import dev.secateur.device.EnergyMeter;
 import dev.secateur.device.cpu.CpuDevice;
 import dev.secateur.nn.Architectures;
 import dev.secateur.nn.Cost;
@@ -88,6 +89,66 @@ class BenchmarkTest {
     long bytes = Math.max(1, macs);
     return new Profile.Layer(
         name, List.of(name), "conv", "1x1x1", macs, bytes, 2, ms, ms, ms, 0, 1, true, 1);
+  }
+
+  /** A board at 3 mJ a batch of 0.7 ms, whose counter is brought up to date every 40 ms. */
+  @Test
+  void energyIsCountedBetweenTwoStepsOfTheCounter() {
+    long[] done = {0};
+    EnergyMeter meter =
+        new EnergyMeter() {
+          @Override
+          public String source() {
+            return "a counter";
+          }
+
+          @Override
+          public double millijoules() {
+            long seen = (long) Math.floor(done[0] * 0.7 / 40); // whole steps
+            return 7e9 + Math.floor(seen * 40 / 0.7) * 3;
+          }
+
+          @Override
+          public long settleMillis() {
+            return 100;
+          }
+
+          @Override
+          public void close() {}
+        };
+    Energy.Block b = Energy.block(meter, n -> done[0] += n, 500, () -> done[0] * 700_000);
+    assertEquals(3, b.each(), 0.06, "a look or two of 500 ms: " + b);
+    assertTrue(b.milliseconds() >= 500 && b.milliseconds() < 560, b.toString());
+    assertEquals(3 / 0.7, b.millijoules() / b.milliseconds(), 0.1, "watts");
+    EnergyMeter still = frozen(meter);
+    String message =
+        assertThrows(
+                SecateurException.class,
+                () -> Energy.block(still, n -> done[0] += n, 500, () -> done[0] * 700_000))
+            .getMessage();
+    assertEquals("a counter stood still for 2000 ms", message);
+  }
+
+  private static EnergyMeter frozen(EnergyMeter meter) {
+    return new EnergyMeter() {
+      @Override
+      public String source() {
+        return meter.source();
+      }
+
+      @Override
+      public double millijoules() {
+        return 5;
+      }
+
+      @Override
+      public long settleMillis() {
+        return 0;
+      }
+
+      @Override
+      public void close() {}
+    };
   }
 
   @Test

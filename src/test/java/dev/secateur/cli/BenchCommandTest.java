@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.secateur.cli.Cli.Result;
+import dev.secateur.device.cuda.EmulatedCuda;
 import dev.secateur.device.cuda.TestCuda;
 import dev.secateur.io.Json;
 import dev.secateur.io.Models;
@@ -17,6 +18,8 @@ import dev.secateur.nn.Cost;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Model;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -77,6 +80,11 @@ class BenchCommandTest {
       double byMacs =
           i % 2 == 0 ? 1 : (double) Cost.of(LARGE.graph()).macs() / Cost.of(SMALL.graph()).macs();
       assertEquals(byMacs, p.get("byMacs").asDouble(), 1e-9);
+      if (i % 2 == 1) {
+        double before = json.get("profile").get(i - 1).get("layersMilliseconds").asDouble();
+        double ms = p.get("layersMilliseconds").asDouble();
+        assertEquals(before / ms, p.get("measuredLayers").asDouble(), 1e-9 * before / ms);
+      }
       assertEquals(i % 2 == 0 ? 0 : p.get("layers").size(), p.get("gains").size());
       for (JsonNode g : p.get("gains")) {
         assertEquals(1, g.get("byMacs").asDouble(), g + ": both have this layer alike");
@@ -151,7 +159,40 @@ class BenchCommandTest {
   }
 
   @Test
-  void whatDoesNotGoTogetherIsRefused() {
+  void energyIsMeasuredWhereNvmlTellsIt() throws IOException {
+    assumeTrue(TestCuda.emulated());
+    TestCuda.open().close();
+    EmulatedCuda.reset();
+    System.setProperty("secateur.bench.energy", "1");
+    try {
+      JsonNode json = json("--device", "cuda", "--batch", "1", "--energy");
+      assertEquals("", json.get("energyProblem").asText());
+      assertEquals(2, json.get("energy").size());
+      for (JsonNode u : json.get("energy")) {
+        assertEquals("NVML's energy counter", u.get("source").asText());
+        double each = u.get("millijoulesPerImage").asDouble();
+        assertTrue(each > 0 && u.get("low").asDouble() <= each, u.toString());
+        assertTrue(each <= u.get("high").asDouble() && u.get("watts").asDouble() > 0, u.toString());
+      }
+      assertEquals(small.toString(), json.get("energy").get(1).get("model").asText());
+      EmulatedCuda.fail("nvmlInit", 1);
+      Result r = bench("--device", "cuda", "--batch", "1", "--energy");
+      String line = "no energy: NVML does not tell: nvmlInit_v2: Not Supported";
+      assertEquals(1, r.out().lines().filter(line::equals).count(), r.out());
+      r = bench("--device", "cpu", "--batch", "1", "--energy");
+      line = "no energy: the cpu device does not tell its energy";
+      assertEquals(1, r.out().lines().filter(line::equals).count(), r.out());
+    } finally {
+      System.clearProperty("secateur.bench.energy");
+    }
+  }
+
+  @Test
+  void whatDoesNotGoTogetherIsRefused() throws IOException {
+    ByteBuffer images = ByteBuffer.allocate(16 + 256).putInt(0x803).putInt(1).putInt(16).putInt(16);
+    Files.write(dir.resolve("t10k-images-idx3-ubyte"), images.array());
+    ByteBuffer labels = ByteBuffer.allocate(8 + 1).putInt(0x801).putInt(1);
+    Files.write(dir.resolve("t10k-labels-idx1-ubyte"), labels.array());
     Result r = run("bench", large, "--train", "--profile");
     fails(2, "--train --profile: layers are timed for inference only", r);
     r = run("eval", large, "--data", "idx:" + dir, "--math", "fp32,fp16");

@@ -7,6 +7,7 @@ import dev.secateur.device.Cleanup;
 import dev.secateur.device.ConvolutionSpec;
 import dev.secateur.device.Device;
 import dev.secateur.device.DeviceReport;
+import dev.secateur.device.EnergyMeter;
 import dev.secateur.device.Epilogue;
 import dev.secateur.device.HostBuffer;
 import dev.secateur.device.Kernel;
@@ -232,6 +233,12 @@ public final class CudaDevice implements Device {
   @Override
   public KernelTimes timeEach(Kernel ahead, List<Kernel> kernels) {
     return timer.each(ahead, kernels);
+  }
+
+  /** By NVML, for the GPU with this one's PCI address. */
+  @Override
+  public EnergyMeter openEnergyMeter() {
+    return Nvml.open(LibraryLocator.system(), context.pciBusId());
   }
 
   @Override
