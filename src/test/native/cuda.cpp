@@ -199,6 +199,14 @@ int cuDeviceGetUuid(char* uuid, int device) {
   return OK;
 }
 
+int cuDeviceGetPCIBusId(char* id, int length, int device) {
+  EMU_API(cuDeviceGetPCIBusId, 999);
+  if (device != 0) return INVALID_DEVICE;
+  if (length < 13) return INVALID_VALUE;
+  snprintf(id, length, "0000:5E:00.0");
+  return OK;
+}
+
 int cuDevicePrimaryCtxRetain(void** context, int device) {
   EMU_API(cuDevicePrimaryCtxRetain, OUT_OF_MEMORY);
   if (!initialised) return NOT_INITIALIZED;

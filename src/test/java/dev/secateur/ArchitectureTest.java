@@ -98,6 +98,15 @@ class ArchitectureTest {
           .dependOnClassesThat()
           .resideInAPackage("jcuda..");
 
+  @ArchTest
+  static final ArchRule ONLY_THE_CUDA_DEVICE_KNOWS_JNA =
+      noClasses()
+          .that()
+          .resideOutsideOfPackage("..device.cuda..")
+          .should()
+          .dependOnClassesThat()
+          .resideInAPackage("com.sun.jna..");
+
   /** JCudaRuntime holds CUDA's runtime inside and cannot be stood in for. */
   @ArchTest
   static final ArchRule NOBODY_CALLS_THE_RUNTIME_API =

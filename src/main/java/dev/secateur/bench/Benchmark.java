@@ -1,7 +1,6 @@
 package dev.secateur.bench;
 
 import dev.secateur.device.Cleanup;
-import dev.secateur.device.Device;
 import dev.secateur.io.Models;
 import dev.secateur.nn.Cost;
 import dev.secateur.nn.Model;
@@ -12,6 +11,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Stream;
 
 /** Times networks side by side, by one engine or several. */
@@ -33,19 +33,25 @@ public final class Benchmark {
   /**
    * One measured cell.
    *
+   * @param math what the network computes in; ONNX Runtime always in fp32
    * @param milliseconds median a batch
    * @param low95 lower end of the median's 95 % interval
    * @param high95 its upper end
-   * @param speedup median of the first network's time by this one's, turn by turn, same engine
+   * @param speedup median of the first network's time by this one's, turn by turn, same engine and
+   *     precision
    * @param speedupLow95 lower end of its 95 % interval
    * @param speedupHigh95 upper end
    * @param macsRatio the first network's MACs by this one's: the speedup in theory
-   * @param engineRatio Secateur's time on the same network and batch by this one's; 1 for itself
+   * @param engineRatio Secateur's time on the same network and batch, in the first precision, by
+   *     ONNX Runtime's; 1 for ours
+   * @param mathSpeedup how many times faster than the same network in the first precision; 1 for
+   *     ONNX Runtime
    * @param deviceBytes -1 where unknown
    */
   public record Row(
       String model,
       String engine,
+      String math,
       int batch,
       long parameters,
       long macs,
@@ -60,6 +66,7 @@ public final class Benchmark {
       double speedupHigh95,
       double macsRatio,
       double engineRatio,
+      double mathSpeedup,
       long deviceBytes) {
 
     /** Whether something else kept the machine busy: the middle half spreads too far. */
@@ -68,12 +75,16 @@ public final class Benchmark {
     }
   }
 
+  /** A contender and what it is. */
+  private record Cell(Entry entry, Engine engine, Setting setting, Contender contender) {}
+
   /**
+   * @param settings our device in one precision or several
    * @param train whole training steps instead of inference; ours only
    * @param runs timed batches of each
    */
   public static List<Row> run(
-      Device device,
+      List<Setting> settings,
       List<Entry> entries,
       List<Engine> engines,
       List<Integer> batches,
@@ -94,7 +105,7 @@ public final class Benchmark {
       }
       List<Row> rows = new ArrayList<>();
       for (int batch : batches) {
-        rows.addAll(rows(device, entries, engines, onnx, batch, runs, train));
+        rows.addAll(rows(settings, entries, engines, onnx, batch, runs, train));
       }
       return rows;
     } finally {
@@ -103,61 +114,87 @@ public final class Benchmark {
   }
 
   private static List<Row> rows(
-      Device device,
+      List<Setting> settings,
       List<Entry> entries,
       List<Engine> engines,
       List<Path> onnx,
       int batch,
       int runs,
       boolean train) {
-    List<Contender> contenders = new ArrayList<>();
     try (Cleanup closers = new Cleanup()) {
+      List<Cell> cells = new ArrayList<>();
       for (int i = 0; i < entries.size(); i++) {
         for (Engine e : engines) {
-          Model m = entries.get(i).model();
-          Contender c =
-              e == Engine.ONNXRUNTIME
-                  ? new OnnxRuntimeContender(onnx.get(i), batch)
-                  : train
-                      ? OwnContender.training(device, m, batch)
-                      : OwnContender.inference(device, m, batch);
-          closers.add(c::close);
-          contenders.add(c);
+          boolean own = e == Engine.SECATEUR;
+          for (Setting s : own ? settings : settings.subList(0, 1)) {
+            Model m = entries.get(i).model();
+            Contender c =
+                !own
+                    ? new OnnxRuntimeContender(onnx.get(i), batch)
+                    : train
+                        ? OwnContender.training(s.device(), m, batch)
+                        : OwnContender.inference(s.device(), m, batch);
+            closers.add(c::close);
+            cells.add(new Cell(entries.get(i), e, s, c));
+          }
         }
       }
-      List<Latency.Timing> times = Latency.measure(contenders, runs);
+      List<Latency.Timing> times =
+          Latency.measure(cells.stream().map(Cell::contender).toList(), runs);
       List<Row> rows = new ArrayList<>();
-      long first = Cost.of(entries.get(0).model().graph()).macs();
-      int own = engines.indexOf(Engine.SECATEUR);
       for (int i = 0; i < times.size(); i++) {
-        int engine = i % engines.size();
-        Entry entry = entries.get(i / engines.size());
-        Cost cost = Cost.of(entry.model().graph());
-        Latency.Timing t = times.get(i);
-        double[] interval = t.interval();
-        double[] speedup = t.speedup(times.get(engine));
-        rows.add(
-            new Row(
-                entry.file().toString(),
-                contenders.get(i).engine(),
-                batch,
-                cost.parameters(),
-                cost.macs(),
-                t.median(),
-                interval[0],
-                interval[1],
-                t.quantile(0.25),
-                t.quantile(0.75),
-                batch / t.median() * 1000,
-                speedup[0],
-                speedup[1],
-                speedup[2],
-                (double) first / cost.macs(),
-                own < 0 ? 1 : t.speedup(times.get(i - engine + own))[0],
-                contenders.get(i).deviceBytes()));
+        rows.add(row(cells, times, i, batch, settings.get(0)));
       }
       return rows;
     }
+  }
+
+  private static Row row(
+      List<Cell> cells, List<Latency.Timing> times, int index, int batch, Setting first) {
+    Cell cell = cells.get(index);
+    boolean own = cell.engine() == Engine.SECATEUR;
+    Cost cost = Cost.of(cell.entry().model().graph());
+    Latency.Timing t = times.get(index);
+    double[] interval = t.interval();
+    Cell before = cells.get(0);
+    Latency.Timing base =
+        times.get(find(cells, before.entry(), cell.engine(), cell.setting()).orElseThrow());
+    double[] speedup = t.speedup(base);
+    double byOurs =
+        find(cells, cell.entry(), Engine.SECATEUR, first)
+            .map(i -> t.speedup(times.get(i))[0])
+            .orElse(1.0);
+    return new Row(
+        cell.entry().file().toString(),
+        cell.contender().engine(),
+        own ? cell.setting().math() : "fp32",
+        batch,
+        cost.parameters(),
+        cost.macs(),
+        t.median(),
+        interval[0],
+        interval[1],
+        t.quantile(0.25),
+        t.quantile(0.75),
+        batch / t.median() * 1000,
+        speedup[0],
+        speedup[1],
+        speedup[2],
+        (double) Cost.of(before.entry().model().graph()).macs() / cost.macs(),
+        own ? 1 : byOurs,
+        own ? byOurs : 1,
+        cell.contender().deviceBytes());
+  }
+
+  private static Optional<Integer> find(
+      List<Cell> cells, Entry entry, Engine engine, Setting setting) {
+    for (int i = 0; i < cells.size(); i++) {
+      Cell c = cells.get(i);
+      if (c.entry() == entry && c.engine() == engine && c.setting() == setting) {
+        return Optional.of(i);
+      }
+    }
+    return Optional.empty();
   }
 
   private static void delete(Path folder) throws IOException {

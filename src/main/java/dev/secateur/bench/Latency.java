@@ -3,6 +3,7 @@ package dev.secateur.bench;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.DoubleSupplier;
 
 /** Milliseconds a batch of several contenders, measured in turn in one run. */
 public final class Latency {
@@ -65,10 +66,7 @@ public final class Latency {
    * @param runs timed batches of each
    */
   public static List<Timing> measure(List<Contender> contenders, int runs) {
-    long leastNanos = Long.getLong("secateur.bench.warmup", 300) * 1_000_000;
-    if (leastNanos > 0) {
-      contenders.forEach(c -> warmUp(c, leastNanos));
-    }
+    contenders.forEach(c -> warmUp(c::run));
     double[][] all = new double[contenders.size()][runs];
     for (int run = 0; run < runs; run += IN_A_ROW) {
       for (int i = 0; i < all.length; i++) {
@@ -82,12 +80,13 @@ public final class Latency {
   }
 
   /** Until the medians of two windows in a row agree. */
-  private static void warmUp(Contender c, long leastNanos) {
+  static void warmUp(DoubleSupplier run) {
+    long leastNanos = Long.getLong("secateur.bench.warmup", 300) * 1_000_000;
     long start = System.nanoTime();
     List<Double> times = new ArrayList<>();
-    boolean steady = false;
+    boolean steady = leastNanos == 0;
     while (!steady && System.nanoTime() - start < MOST_NANOS) {
-      times.add(c.run());
+      times.add(run.getAsDouble());
       int n = times.size();
       if (n >= 2 * WINDOW && System.nanoTime() - start > leastNanos) {
         double late = median(times.subList(n - WINDOW, n));

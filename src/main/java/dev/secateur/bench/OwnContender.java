@@ -37,7 +37,7 @@ public final class OwnContender implements Contender {
   }
 
   /** The forward pass. */
-  public static Contender inference(Device device, Model model, int batch) {
+  public static OwnContender inference(Device device, Model model, int batch) {
     return new OwnContender(
         device,
         model,
@@ -49,7 +49,7 @@ public final class OwnContender implements Contender {
   }
 
   /** A whole training step: forward, loss, backward, SGD with momentum. */
-  public static Contender training(Device device, Model model, int batch) {
+  public static OwnContender training(Device device, Model model, int batch) {
     Sgd sgd = new Sgd(0.9f, false, 1e-4f, 0);
     return new OwnContender(
         device,
@@ -62,7 +62,8 @@ public final class OwnContender implements Contender {
         });
   }
 
-  private static void noise(Device device, Tensor pixels) {
+  /** Fills pixels. */
+  static void noise(Device device, Tensor pixels) {
     try (HostBuffer host = device.hostBuffer(pixels.bytes())) {
       byte[] bytes = new byte[Math.toIntExact(pixels.bytes())];
       new SplittableRandom(1).nextBytes(bytes);
@@ -80,6 +81,16 @@ public final class OwnContender implements Contender {
   @Override
   public double run() {
     return device.time(program.run());
+  }
+
+  /** Computes so many batches in a row and waits for the last; milliseconds for all. */
+  double run(int batches) {
+    return device.time(
+        () -> {
+          for (int i = 0; i < batches; i++) {
+            program.run().run();
+          }
+        });
   }
 
   @Override

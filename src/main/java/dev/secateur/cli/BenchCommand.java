@@ -1,11 +1,16 @@
 package dev.secateur.cli;
 
 import dev.secateur.bench.Benchmark;
+import dev.secateur.bench.Energy;
+import dev.secateur.bench.Profile;
+import dev.secateur.bench.Setting;
 import dev.secateur.data.DataSets;
 import dev.secateur.data.Dataset;
 import dev.secateur.data.Split;
 import dev.secateur.data.Unreadable;
+import dev.secateur.device.Cleanup;
 import dev.secateur.device.Device;
+import dev.secateur.device.Precision;
 import dev.secateur.io.onnx.OnnxOptions;
 import dev.secateur.nn.Network;
 import dev.secateur.tensor.Shape;
@@ -18,6 +23,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -72,6 +78,22 @@ final class BenchCommand implements Callable<Integer> {
   private List<Benchmark.Engine> engines;
 
   @Option(
+      names = "--profile",
+      description = {
+        "also time each layer: MACs, bytes moved, share of the time, and, for several models,",
+        "which layers got faster"
+      })
+  private boolean profile;
+
+  @Option(
+      names = "--energy",
+      description = {
+        "also measure millijoules an image, where NVML (NVIDIA's driver) tells them;",
+        "takes 2 s or more for each model, batch and type"
+      })
+  private boolean energy;
+
+  @Option(
       names = "--data",
       paramLabel = "KIND:DIR",
       description = "also measure top-1 on this test split: " + DataSets.KINDS)
@@ -83,6 +105,10 @@ final class BenchCommand implements Callable<Integer> {
       throw new ParameterException(
           spec.commandLine(), "--train --engine onnxruntime: ONNX Runtime does not train");
     }
+    if (train && profile) {
+      throw new ParameterException(
+          spec.commandLine(), "--train --profile: layers are timed for inference only");
+    }
     List<Benchmark.Entry> entries = new ArrayList<>();
     for (Path f : files) {
       OnnxOptions options = ModelFiles.isOnnx(f) ? onnx.options() : OnnxOptions.DEFAULT;
@@ -90,22 +116,43 @@ final class BenchCommand implements Callable<Integer> {
           new Benchmark.Entry(
               f, ModelFiles.open(f, Optional.empty(), Optional.empty(), options, common)));
     }
+    String math = common.precisions().stream().map(Common::math).collect(Collectors.joining(","));
     Map<String, Object> json = new LinkedHashMap<>();
+    StringBuilder text = new StringBuilder();
     List<Benchmark.Row> rows;
-    Map<String, Double> top1;
-    try (Device device = common.openDevice()) {
+    try (Cleanup devices = new Cleanup()) {
+      List<Setting> settings = new ArrayList<>();
+      for (Precision p : common.precisions()) {
+        Device device = common.openDevice(p);
+        devices.add(device::close);
+        settings.add(new Setting(device, Common.math(p)));
+      }
+      Device device = settings.get(0).device();
       json.put("device", device.description());
       json.put("versions", device.versions());
-      top1 = accuracies(device, entries);
-      rows = Benchmark.run(device, entries, engines, batches, runs, train);
+      json.put("math", math);
+      json.put("training", train);
+      json.put("runs", runs);
+      Map<String, Double> top1 = accuracies(device, entries);
+      json.put("top1", top1);
+      rows = Benchmark.run(settings, entries, engines, batches, runs, train);
+      json.put("rows", rows);
+      json.put("steady", rows.stream().noneMatch(Benchmark.Row::unsteady));
+      text.append(device.description()).append(", ").append(math).append('\n');
+      text.append(BenchText.rows(rows, top1));
+      if (energy) {
+        Energy.Result result = Energy.measure(settings, entries, batches, train);
+        json.put("energy", result.uses());
+        json.put("energyProblem", result.problem());
+        text.append(BenchText.energy(result));
+      }
+      if (profile) {
+        List<Profile.Result> results = Profile.run(settings, entries, batches, runs);
+        json.put("profile", results);
+        text.append(BenchText.profile(results));
+      }
     }
-    json.put("math", common.math());
-    json.put("training", train);
-    json.put("runs", runs);
-    json.put("top1", top1);
-    json.put("rows", rows);
-    json.put("steady", rows.stream().noneMatch(Benchmark.Row::unsteady));
-    common.print(json, () -> json.get("device") + ", " + common.math() + "\n" + text(rows, top1));
+    common.print(json, text::toString);
     if (rows.stream().anyMatch(Benchmark.Row::unsteady)) {
       common.warn(
           "quartiles are far apart (over "
@@ -130,53 +177,5 @@ final class BenchCommand implements Callable<Integer> {
       }
     }
     return out;
-  }
-
-  private static String text(List<Benchmark.Row> rows, Map<String, Double> top1) {
-    boolean several = rows.stream().map(Benchmark.Row::engine).distinct().count() > 1;
-    int width = Math.max(5, rows.stream().mapToInt(r -> r.model().length()).max().orElse(5));
-    StringBuilder out = new StringBuilder();
-    out.append(
-        Text.format(
-            "%-" + width + "s %11s %7s %9s %9s %5s %9s %17s %9s %7s %11s %7s %9s%n",
-            "model",
-            "engine",
-            "top-1 %",
-            "params",
-            "MACs",
-            "batch",
-            "ms median",
-            "95 % interval",
-            "images/s",
-            "speedup",
-            "95 %",
-            "by MACs",
-            several ? "/secateur" : "MB"));
-    for (Benchmark.Row r : rows) {
-      out.append(
-          Text.format(
-              "%-"
-                  + width
-                  + "s %11s %7s %9s %9s %5d %9.3f %8.3f-%8.3f %9.0f %6.2fx %5.2f-%5.2f"
-                  + " %6.2fx %9s%n",
-              r.model(),
-              r.engine(),
-              top1.containsKey(r.model()) ? Text.format("%.2f", top1.get(r.model())) : "",
-              Text.count(r.parameters()),
-              Text.count(r.macs()),
-              r.batch(),
-              r.milliseconds(),
-              r.low95(),
-              r.high95(),
-              r.imagesPerSecond(),
-              r.speedup(),
-              r.speedupLow95(),
-              r.speedupHigh95(),
-              r.macsRatio(),
-              several
-                  ? Text.format("%.2fx", r.engineRatio())
-                  : Text.format("%.1f", r.deviceBytes() / 1e6)));
-    }
-    return out.toString();
   }
 }

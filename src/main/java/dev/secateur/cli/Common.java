@@ -6,9 +6,11 @@ import dev.secateur.device.Devices;
 import dev.secateur.device.Precision;
 import dev.secateur.io.Json;
 import dev.secateur.train.ProgressListener;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -30,10 +32,14 @@ final class Common {
   @Option(
       names = "--math",
       paramLabel = "TYPE",
+      split = ",",
       defaultValue = "fp32",
       converter = Converters.PrecisionName.class,
-      description = "fp32, tf32, fp16 or bf16: what the GPU computes in; default ${DEFAULT-VALUE}")
-  private Precision precision;
+      description = {
+        "fp32, tf32, fp16 or bf16: what the GPU computes in; default ${DEFAULT-VALUE};",
+        "bench takes several"
+      })
+  private List<Precision> precisions;
 
   @Option(names = "--json", description = "print one JSON object instead of text")
   private boolean json;
@@ -61,6 +67,10 @@ final class Common {
   }
 
   Device openDevice() {
+    return openDevice(precision());
+  }
+
+  Device openDevice(Precision precision) {
     try {
       return Devices.open(device, precision);
     } catch (IllegalArgumentException e) {
@@ -68,8 +78,26 @@ final class Common {
     }
   }
 
+  /** One or more, each once, as typed. */
+  List<Precision> precisions() {
+    return precisions.stream().distinct().toList();
+  }
+
+  private Precision precision() {
+    if (precisions().size() > 1) {
+      String all = precisions().stream().map(Common::math).collect(Collectors.joining(","));
+      throw new ParameterException(
+          spec.commandLine(), "--math " + all + ": expected one type; bench alone takes several");
+    }
+    return precisions.get(0);
+  }
+
   /** What the device computes in, as typed. */
   String math() {
+    return math(precision());
+  }
+
+  static String math(Precision precision) {
     return precision.name().toLowerCase(Locale.ROOT);
   }
 

@@ -1,5 +1,6 @@
 package dev.secateur.device;
 
+import dev.secateur.SecateurException;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Tensor;
@@ -94,6 +95,25 @@ public interface Device extends AutoCloseable {
    * work before it begins.
    */
   double time(Runnable work);
+
+  /**
+   * Milliseconds that the device spends on each of several kernels: they are launched once, in
+   * order, with a stamp of the device's own clock (CUDA: an event) before, between and behind them.
+   * Waits for them, and for earlier work before it begins.
+   *
+   * @param ahead launched first and not timed. On a GPU it has to take longer than the host takes
+   *     to enqueue the kernels; {@link KernelTimes#gapless} says whether it did
+   */
+  KernelTimes timeEach(Kernel ahead, List<Kernel> kernels);
+
+  /**
+   * Begins to read the energy that the device takes.
+   *
+   * @throws SecateurException in one line, where nothing tells
+   */
+  default EnergyMeter openEnergyMeter() {
+    throw new SecateurException("the " + name() + " device does not tell its energy");
+  }
 
   // ---- layers ----------------------------------------------------------------------------------
 

@@ -31,7 +31,7 @@ public final class InferenceProgram implements AutoCloseable {
   private final Device device;
   private final Arena arena;
   private final int batch;
-  private final List<Kernel> kernels = new ArrayList<>();
+  private final List<Step> steps = new ArrayList<>();
   private final Tensor pixels;
   private final Optional<Tensor> features;
   private final Set<String> tapped = new HashSet<>();
@@ -48,9 +48,19 @@ public final class InferenceProgram implements AutoCloseable {
   private final Tensor output;
   private final Kernel all;
 
+  /** Which step computes a node; views of its result lie there too. */
+  private final Map<String, Integer> stepOf = new HashMap<>();
+
+  /** Of the parameters' copies made so far. */
+  private long parameterBytes;
+
   /** A convolution or batch norm with what follows it. */
   private record Fused(
-      Node first, Optional<Node> norm, Optional<String> residual, Activation activation) {}
+      List<Node> nodes, Optional<Node> norm, Optional<String> residual, Activation activation) {
+    Node first() {
+      return nodes.get(0);
+    }
+  }
 
   private InferenceProgram(Network net, int batch, Optional<FeatureTap> tap, Arena arena) {
     this.net = net;
@@ -78,16 +88,18 @@ public final class InferenceProgram implements AutoCloseable {
       }
       emit(n);
       if (columns.containsKey(n.name())) {
-        kernels.add(
-            device.poolFeatures(
-                tap.orElseThrow().kind(),
-                values.get(n.name()),
-                features.orElseThrow(),
-                columns.get(n.name())));
+        Tensor x = values.get(n.name());
+        Tensor f = features.orElseThrow();
+        step(
+            device.poolFeatures(tap.orElseThrow().kind(), x, f, columns.get(n.name())),
+            List.of(),
+            List.of(x),
+            x.shape().dim(1) * batch * Float.BYTES,
+            f);
       }
     }
     this.output = single(values.get(graph.output().name()));
-    this.all = device.sequence(kernels, arena);
+    this.all = device.sequence(steps.stream().map(Step::kernel).toList(), arena);
     device.synchronize();
   }
 
@@ -132,9 +144,9 @@ public final class InferenceProgram implements AutoCloseable {
     all.launch();
   }
 
-  /** The kernels, for a profile. */
-  public List<Kernel> kernels() {
-    return List.copyOf(kernels);
+  /** What {@link #run} launches, in order; every node of the graph is in exactly one step. */
+  public List<Step> steps() {
+    return List.copyOf(steps);
   }
 
   @Override
@@ -186,7 +198,7 @@ public final class InferenceProgram implements AutoCloseable {
         chain.add(next.get());
       }
       chain.forEach(c -> absorbed.add(c.name()));
-      fusedAt.put(chain.get(chain.size() - 1).name(), new Fused(n, norm, residual, activation));
+      fusedAt.put(chain.get(chain.size() - 1).name(), new Fused(chain, norm, residual, activation));
     }
   }
 
@@ -245,7 +257,7 @@ public final class InferenceProgram implements AutoCloseable {
       return result;
     }
     Tensor out = arena.allocate(result.shape(), DType.F32, result.layout());
-    kernels.add(device.copy(result, out));
+    step(device.copy(result, out), List.of(), List.of(result), out.bytes(), out);
     return out;
   }
 
@@ -273,6 +285,9 @@ public final class InferenceProgram implements AutoCloseable {
               : x;
       values.put(n.name(), y);
       String source = n.inputs().get(0);
+      int step = stepOf.get(source);
+      stepOf.put(n.name(), step);
+      steps.set(step, steps.get(step).with(n));
       // The view takes over the slab; with other readers of the source it is never handed out
       // again.
       SlabPool.Slab slab = slabs.remove(source);
@@ -284,29 +299,50 @@ public final class InferenceProgram implements AutoCloseable {
     }
     Tensor y = f == null && ForwardKernels.worksInPlace(n.op()) ? takeOver(n) : take(n);
     values.put(n.name(), y);
-    List<Tensor> x = reads.stream().map(values::get).toList();
-    if (f != null && f.first().op() instanceof Op.Convolution c) {
-      convolution(f, c, x, y);
-    } else if (f != null) {
-      String name = f.first().name();
-      Op.BatchNorm bn = (Op.BatchNorm) f.first().op();
-      kernels.add(
-          device.batchNormInference(
-              forward.image(x.get(0)),
-              snapshot(name + ".weight"),
-              snapshot(name + ".bias"),
-              snapshot(name + ".running_mean"),
-              snapshot(name + ".running_var"),
-              bn.eps(),
-              f.activation(),
-              forward.image(y)));
-    } else if (n.op() instanceof Op.Input) {
-      InputScale s = InputScale.of(net, arena);
-      kernels.add(device.imageInput(pixels, Optional.empty(), 0, s.scale(), s.shift(), y));
-    } else {
-      kernels.add(forward.of(n, x, y));
+    List<Tensor> x = new ArrayList<>(reads.stream().map(values::get).toList());
+    if (n.op() instanceof Op.Input) {
+      x.add(pixels);
     }
+    long before = parameterBytes;
+    Kernel kernel = f == null ? kernel(n, x, y) : fused(f, x, y);
+    List<Node> nodes = f == null ? List.of(n) : f.nodes();
+    step(kernel, nodes, x, parameterBytes - before + y.bytes(), y);
     reads.forEach(this::release);
+  }
+
+  /**
+   * @param x what is read, wholly or in part
+   * @param bytes of what is read or written beside it
+   */
+  private void step(Kernel kernel, List<Node> nodes, List<Tensor> x, long bytes, Tensor y) {
+    long read = x.stream().distinct().mapToLong(Tensor::bytes).sum();
+    nodes.forEach(n -> stepOf.put(n.name(), steps.size()));
+    steps.add(new Step(kernel, nodes, y, read + bytes));
+  }
+
+  private Kernel fused(Fused f, List<Tensor> x, Tensor y) {
+    if (f.first().op() instanceof Op.Convolution c) {
+      return convolution(f, c, x.get(0), y);
+    }
+    String name = f.first().name();
+    return device.batchNormInference(
+        forward.image(x.get(0)),
+        snapshot(name + ".weight"),
+        snapshot(name + ".bias"),
+        snapshot(name + ".running_mean"),
+        snapshot(name + ".running_var"),
+        ((Op.BatchNorm) f.first().op()).eps(),
+        f.activation(),
+        forward.image(y));
+  }
+
+  private Kernel kernel(Node n, List<Tensor> x, Tensor y) {
+    if (n.op() instanceof Op.Input) {
+      InputScale s = InputScale.of(net, arena);
+      parameterBytes += s.scale().bytes() + s.shift().bytes();
+      return device.imageInput(pixels, Optional.empty(), 0, s.scale(), s.shift(), y);
+    }
+    return forward.of(n, x, y);
   }
 
   /** Whether a node's output is its input's memory under another shape. */
@@ -318,7 +354,7 @@ public final class InferenceProgram implements AutoCloseable {
     return n.op() instanceof Op.Identity;
   }
 
-  private void convolution(Fused f, Op.Convolution c, List<Tensor> x, Tensor y) {
+  private Kernel convolution(Fused f, Op.Convolution c, Tensor x, Tensor y) {
     String name = f.first().name();
     Tensor parameter = net.parameter(name + ".weight");
     float[] w = device.downloadFloats(parameter);
@@ -329,19 +365,15 @@ public final class InferenceProgram implements AutoCloseable {
     if (f.norm().isPresent()) {
       fold(f.norm().get(), w, bias);
     }
-    Tensor weight =
-        arena.allocate(parameter.shape(), device.activationType(), device.weightLayout());
-    device.upload(w, weight);
+    Tensor weight = constant(w, parameter.shape(), device.activationType(), device.weightLayout());
     Optional<Tensor> b = Optional.empty();
     if (c.bias() || f.norm().isPresent()) {
       Shape channels = Shape.of(bias.length);
-      b = Optional.of(arena.allocate(channels, device.activationType(), Layout.PLAIN));
-      device.upload(bias, b.get());
+      b = Optional.of(constant(bias, channels, device.activationType(), Layout.PLAIN));
     }
     Optional<Tensor> residual = f.residual().map(values::get);
-    kernels.add(
-        device.convolution(
-            c.spec(), x.get(0), weight, new Epilogue(b, residual, f.activation()), y, true));
+    return device.convolution(
+        c.spec(), x, weight, new Epilogue(b, residual, f.activation()), y, true);
   }
 
   /** w = w g / sqrt(v + eps); b = (b - m) g / sqrt(v + eps) + beta. */
@@ -378,8 +410,13 @@ public final class InferenceProgram implements AutoCloseable {
 
   private Tensor snapshot(String parameter, DType type, Layout layout) {
     Tensor t = net.parameter(parameter);
-    Tensor copy = arena.allocate(t.shape(), type, layout);
-    device.upload(device.downloadFloats(t), copy);
+    return constant(device.downloadFloats(t), t.shape(), type, layout);
+  }
+
+  private Tensor constant(float[] data, Shape shape, DType type, Layout layout) {
+    Tensor copy = arena.allocate(shape, type, layout);
+    device.upload(data, copy);
+    parameterBytes += copy.bytes();
     return copy;
   }
 }

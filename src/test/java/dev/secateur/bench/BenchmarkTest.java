@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.secateur.SecateurException;
 import dev.secateur.device.Device;
+import dev.secateur.device.EnergyMeter;
 import dev.secateur.device.cpu.CpuDevice;
 import dev.secateur.nn.Architectures;
 import dev.secateur.nn.Cost;
@@ -52,7 +53,12 @@ class BenchmarkTest {
     try (Device device = new CpuDevice()) {
       List<Benchmark.Row> rows =
           Benchmark.run(
-              device, entries, List.of(Benchmark.Engine.values()), List.of(1, 2), 7, false);
+              List.of(new Setting(device, "fp32")),
+              entries,
+              List.of(Benchmark.Engine.values()),
+              List.of(1, 2),
+              7,
+              false);
       assertEquals(8, rows.size());
       double ratio = (double) Cost.of(large.graph()).macs() / Cost.of(small.graph()).macs();
       for (int i = 0; i < rows.size(); i++) {
@@ -66,6 +72,92 @@ class BenchmarkTest {
         assertEquals(i % 2 == 1, r.deviceBytes() == -1, r.toString());
       }
     }
+  }
+
+  @Test
+  void gainsAreBeforeByAfterLayerByLayer() {
+    List<Profile.Layer> before = List.of(layer("a", 100, 6), layer("b", 0, 2), layer("gone", 9, 1));
+    List<Profile.Layer> after = List.of(layer("a", 50, 4), layer("b", 0, 2));
+    List<Profile.Gain> gains = Profile.gains(before, after);
+    assertEquals(
+        List.of(new Profile.Gain("a", 2, 2, 1.5, 6, 4), new Profile.Gain("b", 1, 1, 1, 2, 2)),
+        gains);
+    assertEquals(9 / 6.0, Profile.byLayers(9, gains), 1e-12, "a in 3 ms, the others as before");
+  }
+
+  private static Profile.Layer layer(String name, long macs, double ms) {
+    long bytes = Math.max(1, macs);
+    return new Profile.Layer(
+        name, List.of(name), "conv", "1x1x1", macs, bytes, 2, ms, ms, ms, 0, 1, true, 1);
+  }
+
+  /** A board at 3 mJ a batch of 0.7 ms, whose counter is brought up to date every 40 ms. */
+  @Test
+  void energyIsCountedBetweenTwoStepsOfTheCounter() {
+    long[] done = {0};
+    EnergyMeter meter =
+        new EnergyMeter() {
+          @Override
+          public String source() {
+            return "a counter";
+          }
+
+          @Override
+          public double millijoules() {
+            long seen = (long) Math.floor(done[0] * 0.7 / 40); // whole steps
+            return 7e9 + Math.floor(seen * 40 / 0.7) * 3;
+          }
+
+          @Override
+          public long settleMillis() {
+            return 100;
+          }
+
+          @Override
+          public void close() {}
+        };
+    Energy.Block b = Energy.block(meter, n -> done[0] += n, 500, () -> done[0] * 700_000);
+    assertEquals(3, b.each(), 0.06, "a look or two of 500 ms: " + b);
+    assertTrue(b.milliseconds() >= 500 && b.milliseconds() < 560, b.toString());
+    assertEquals(3 / 0.7, b.millijoules() / b.milliseconds(), 0.1, "watts");
+    EnergyMeter still = frozen(meter);
+    String message =
+        assertThrows(
+                SecateurException.class,
+                () -> Energy.block(still, n -> done[0] += n, 500, () -> done[0] * 700_000))
+            .getMessage();
+    assertEquals("a counter stood still for 2000 ms", message);
+  }
+
+  private static EnergyMeter frozen(EnergyMeter meter) {
+    return new EnergyMeter() {
+      @Override
+      public String source() {
+        return meter.source();
+      }
+
+      @Override
+      public double millijoules() {
+        return 5;
+      }
+
+      @Override
+      public long settleMillis() {
+        return 0;
+      }
+
+      @Override
+      public void close() {}
+    };
+  }
+
+  @Test
+  void theRooflineIsTheLowerOfTwoLimits() {
+    Roofline r = new Roofline(100, 10);
+    assertEquals(10, r.ridge());
+    assertTrue(r.memoryBound(9.9) && !r.memoryBound(10));
+    assertEquals(2, r.milliseconds(1e6, 20e6), 1e-12, "20 MB at 10 GB/s");
+    assertEquals(3, r.milliseconds(300e6, 20e6), 1e-12, "0.3 GFLOP at 100 GFLOP/s");
   }
 
   @Test

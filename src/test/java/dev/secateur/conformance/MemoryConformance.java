@@ -11,13 +11,16 @@ import dev.secateur.device.Activation;
 import dev.secateur.device.Arena;
 import dev.secateur.device.HostBuffer;
 import dev.secateur.device.Kernel;
+import dev.secateur.device.KernelTimes;
 import dev.secateur.device.SelfTest;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Shape;
 import dev.secateur.tensor.Tensor;
 import java.nio.ByteOrder;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /** Arenas, copies between memories and the order of the stream. */
@@ -51,6 +54,28 @@ interface MemoryConformance extends Conformance {
                   }
                 });
     assertTrue(none >= 0 && many > none, none + " and " + many + " ms");
+  }
+
+  @Test
+  default void kernelsAreTimedOneByOneInTheirOrder() {
+    Tensor x = arena().floats(1 << 20);
+    Tensor y = arena().floats(1 << 20);
+    List<Kernel> kernels = new ArrayList<>();
+    kernels.add(device().copy(x, y)); // 7
+    kernels.add(() -> {});
+    kernels.add(device().fill(x, 1));
+    kernels.add(device().add(x, y, Activation.NONE, y)); // 8
+    Kernel seven = device().fill(x, 7);
+    for (int round = 0; round < 2; round++) { // with more stamps than the first time
+      KernelTimes t = device().timeEach(seven, kernels);
+      assertEquals(kernels.size(), t.milliseconds().length);
+      assertTrue(Arrays.stream(t.milliseconds()).allMatch(ms -> ms >= 0), t.toString());
+      assertTrue(t.milliseconds()[3] > t.milliseconds()[1], "adding takes longer than nothing");
+      assertTrue(t.gapless(), "nothing in between waits");
+      double[] got = read(y);
+      assertTrue(Arrays.stream(got).allMatch(v -> v == 8), "ahead, then each once in order");
+      kernels.add(device().fill(x, 1));
+    }
   }
 
   @Test

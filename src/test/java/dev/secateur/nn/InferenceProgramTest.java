@@ -4,18 +4,24 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.secateur.device.Activation;
+import dev.secateur.device.ConvolutionSpec;
 import dev.secateur.device.Device;
 import dev.secateur.device.HostBuffer;
 import dev.secateur.device.PoolSpec;
+import dev.secateur.device.Precision;
 import dev.secateur.device.cpu.CpuDevice;
 import dev.secateur.device.cuda.TestCuda;
 import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Shape;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.SplittableRandom;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -72,6 +78,78 @@ class InferenceProgramTest {
       }
       program.run();
       assertArrayEquals(got, device.downloadFloats(program.output()), "a second run is equal");
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"resnet20", "resnet14b", "resnet18", "vgg11", "densenet121", "mobilenet_v2", ""})
+  void everyNodeIsInOneStepAndEveryMacToo(String name) {
+    Model model = name.isEmpty() ? vision() : Architectures.create(name, 10, 3, 32, 1);
+    try (Device device = new CpuDevice();
+        Network net = new Network(device, model);
+        InferenceProgram program = InferenceProgram.compile(net, 2, Optional.empty())) {
+      List<Node> inSteps = program.steps().stream().flatMap(s -> s.nodes().stream()).toList();
+      assertEquals(model.graph().nodes().size(), inSteps.size());
+      assertEquals(Set.copyOf(model.graph().nodes()), Set.copyOf(inSteps));
+      long macs = inSteps.stream().mapToLong(n -> Cost.macs(model.graph(), n)).sum();
+      assertEquals(Cost.of(model.graph()).macs(), macs);
+      long parameters = 0;
+      for (Step s : program.steps()) {
+        Node last = s.nodes().get(s.nodes().size() - 1);
+        long elements = 2 * model.graph().shape(last.name()).elements();
+        assertEquals(elements, s.output().elements(), last.name());
+        parameters += s.bytes();
+      }
+      assertTrue(parameters > 4 * Cost.of(model.graph()).parameters(), "each is read");
+    }
+  }
+
+  /**
+   * Bytes by hand, two images: U8 pixels 2 x 6 x 6, weights, then what each step reads and writes.
+   */
+  @ParameterizedTest
+  @CsvSource({"FP32, 4", "FP16, 2"})
+  void stepsSayWhatTheyFuseAndHowMuchTheyMove(Precision precision, int size) {
+    List<Node> n = new ArrayList<>();
+    n.add(new Node("input", new Op.Input(2, 6, 6), List.of()));
+    ConvolutionSpec same = ConvolutionSpec.of(1, 1);
+    n.add(new Node("conv1", new Op.Convolution(4, 3, 3, same, false), List.of("input")));
+    n.add(new Node("bn1", new Op.BatchNorm(1e-5f, 0.1f), List.of("conv1")));
+    n.add(new Node("relu1", new Op.Activate(Activation.RELU), List.of("bn1")));
+    n.add(new Node("conv2", new Op.Convolution(4, 3, 3, same, true), List.of("relu1")));
+    n.add(new Node("add", new Op.Add(), List.of("conv2", "relu1")));
+    n.add(new Node("relu2", new Op.Activate(Activation.RELU), List.of("add")));
+    n.add(new Node("bn2", new Op.BatchNorm(1e-5f, 0.1f), List.of("relu2")));
+    n.add(new Node("pool", new Op.GlobalPool(PoolSpec.Kind.AVERAGE), List.of("bn2")));
+    n.add(new Node("flat", new Op.Flatten(), List.of("pool")));
+    n.add(new Node("same", new Op.Identity(), List.of("flat")));
+    n.add(new Node("fc", new Op.Linear(3, true), List.of("same")));
+    Graph graph = new Graph(n);
+    Map<String, HostTensor> parameters = new LinkedHashMap<>();
+    ParameterShapes.of(graph)
+        .forEach((k, s) -> parameters.put(k, new HostTensor(s, new float[(int) s.elements()])));
+    long map = 2L * 4 * 6 * 6 * size;
+    long[] expected = {
+      2 * 2 * 36 + 2 * 2 * 4 + 2L * 2 * 36 * size, // pixels, scale and shift in F32, image
+      2L * 2 * 36 * size + 4 * 2 * 9 * size + 4 * size + map, // image, weights, folded bias
+      map + 4 * 4 * 9 * size + 4 * size + map, // input and residual are the same memory
+      map + 4 * 4 * 4 + map, // four vectors in F32
+      map + 2 * 4 * size,
+      2 * 4 * size + 3 * 4 * size + 3 * 4 + 2 * 3 * 4 // logits and their bias in F32
+    };
+    Device opened = precision == Precision.FP32 ? new CpuDevice() : TestCuda.open(precision);
+    try (Device device = opened;
+        Network net = new Network(device, new Model(graph, parameters, Map.of()));
+        InferenceProgram program = InferenceProgram.compile(net, 2, Optional.empty())) {
+      List<Step> steps = program.steps();
+      assertEquals(
+          List.of("input", "conv1 bn1 relu1", "conv2 add relu2", "bn2", "pool flat same", "fc"),
+          steps.stream()
+              .map(s -> s.nodes().stream().map(Node::name).collect(Collectors.joining(" ")))
+              .toList());
+      assertArrayEquals(expected, steps.stream().mapToLong(Step::bytes).toArray());
+      assertEquals(Shape.of(2, 4, 6, 6), steps.get(2).output().shape());
     }
   }
 

@@ -7,6 +7,7 @@ import dev.secateur.device.Device;
 import dev.secateur.device.Epilogue;
 import dev.secateur.device.HostBuffer;
 import dev.secateur.device.Kernel;
+import dev.secateur.device.KernelTimes;
 import dev.secateur.device.PoolSpec;
 import dev.secateur.device.TrainingKernels;
 import dev.secateur.device.VisionKernels;
@@ -120,6 +121,20 @@ public final class CpuDevice implements Device {
     long start = System.nanoTime();
     work.run();
     return (System.nanoTime() - start) / 1e6;
+  }
+
+  @Override
+  public KernelTimes timeEach(Kernel ahead, List<Kernel> kernels) {
+    ahead.launch();
+    double[] out = new double[kernels.size()];
+    long before = System.nanoTime();
+    for (int i = 0; i < out.length; i++) {
+      kernels.get(i).launch();
+      long now = System.nanoTime();
+      out[i] = (now - before) / 1e6;
+      before = now;
+    }
+    return new KernelTimes(out, true);
   }
 
   @Override

@@ -252,6 +252,15 @@ final class CudaContext {
     return new String(name, 0, length, StandardCharsets.UTF_8);
   }
 
+  /** Domain, bus, device and function, such as 0000:5E:00.0. */
+  String pciBusId() {
+    String[] id = new String[1];
+    Status.driver(
+        cuDeviceGetPCIBusId(id, 32, device),
+        "asking where the GPU is plugged in (cuDeviceGetPCIBusId)");
+    return id[0];
+  }
+
   /** The compute capability times ten. */
   int capability() {
     return 10 * attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)

@@ -7,9 +7,11 @@ import dev.secateur.device.Cleanup;
 import dev.secateur.device.ConvolutionSpec;
 import dev.secateur.device.Device;
 import dev.secateur.device.DeviceReport;
+import dev.secateur.device.EnergyMeter;
 import dev.secateur.device.Epilogue;
 import dev.secateur.device.HostBuffer;
 import dev.secateur.device.Kernel;
+import dev.secateur.device.KernelTimes;
 import dev.secateur.device.MixedPrecision;
 import dev.secateur.device.PoolSpec;
 import dev.secateur.device.Precision;
@@ -226,6 +228,17 @@ public final class CudaDevice implements Device {
   @Override
   public double time(Runnable work) {
     return timer.milliseconds(work);
+  }
+
+  @Override
+  public KernelTimes timeEach(Kernel ahead, List<Kernel> kernels) {
+    return timer.each(ahead, kernels);
+  }
+
+  /** By NVML, for the GPU with this one's PCI address. */
+  @Override
+  public EnergyMeter openEnergyMeter() {
+    return Nvml.open(LibraryLocator.system(), context.pciBusId());
   }
 
   @Override

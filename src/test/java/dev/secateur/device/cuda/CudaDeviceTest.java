@@ -2,6 +2,7 @@ package dev.secateur.device.cuda;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
@@ -63,6 +64,16 @@ class CudaDeviceTest {
     d.close();
     assertEquals(before, EmulatedCuda.live());
     assertThrows(IllegalStateException.class, d::newArena);
+  }
+
+  @Test
+  void timesThatHoldAWaitForTheHostAreMarked() {
+    try (Device d = TestCuda.open();
+        Arena a = d.newArena()) {
+      Kernel k = d.fill(a.floats(1000), 1);
+      assertTrue(d.timeEach(k, List.of(k, k, k)).gapless());
+      assertFalse(d.timeEach(k, List.of(k, d::synchronize, k)).gapless());
+    }
   }
 
   @Test

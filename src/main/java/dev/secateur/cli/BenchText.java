@@ -1,0 +1,188 @@
+package dev.secateur.cli;
+
+import dev.secateur.bench.Benchmark;
+import dev.secateur.bench.Energy;
+import dev.secateur.bench.Profile;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+/** What {@code bench} found, as tables. */
+final class BenchText {
+  private BenchText() {}
+
+  static String rows(List<Benchmark.Row> rows, Map<String, Double> top1) {
+    boolean engines = several(rows.stream().map(Benchmark.Row::engine).toList());
+    boolean maths = several(rows.stream().map(Benchmark.Row::math).toList());
+    List<String> head = new ArrayList<>(List.of("model", "engine"));
+    if (maths) {
+      head.add("math");
+    }
+    head.addAll(List.of("top-1 %", "params", "MACs", "batch", "ms median", "95 % interval"));
+    head.addAll(List.of("images/s", "speedup", "95 %", "by MACs"));
+    if (maths) {
+      head.add("by math");
+    }
+    head.add(engines ? "/secateur" : "MB");
+    List<List<String>> table = new ArrayList<>(List.of(head));
+    for (Benchmark.Row r : rows) {
+      List<String> line = new ArrayList<>(List.of(r.model(), r.engine()));
+      if (maths) {
+        line.add(r.math());
+      }
+      line.add(top1.containsKey(r.model()) ? Text.format("%.2f", top1.get(r.model())) : "");
+      line.add(Text.count(r.parameters()));
+      line.add(Text.count(r.macs()));
+      line.add(Text.format("%d", r.batch()));
+      line.add(Text.format("%.3f", r.milliseconds()));
+      line.add(Text.format("%.3f-%.3f", r.low95(), r.high95()));
+      line.add(Text.format("%.0f", r.imagesPerSecond()));
+      line.add(times(r.speedup()));
+      line.add(Text.format("%.2f-%.2f", r.speedupLow95(), r.speedupHigh95()));
+      line.add(times(r.macsRatio()));
+      if (maths) {
+        line.add(times(r.mathSpeedup()));
+      }
+      line.add(engines ? times(r.engineRatio()) : Text.format("%.1f", r.deviceBytes() / 1e6));
+      table.add(line);
+    }
+    return aligned(table, 1);
+  }
+
+  static String energy(Energy.Result result) {
+    if (!result.problem().isEmpty()) {
+      return "no energy: " + result.problem() + System.lineSeparator();
+    }
+    List<List<String>> table = new ArrayList<>();
+    table.add(List.of("model", "math", "batch", "mJ/image", "lowest-highest", "watts", "from"));
+    for (Energy.Use u : result.uses()) {
+      table.add(
+          List.of(
+              u.model(),
+              u.math(),
+              Text.format("%d", u.batch()),
+              Text.format("%.4f", u.millijoulesPerImage()),
+              Text.format("%.4f-%.4f", u.low(), u.high()),
+              Text.format("%.0f", u.watts()),
+              u.source()));
+    }
+    return System.lineSeparator() + aligned(table, 1);
+  }
+
+  static String profile(List<Profile.Result> results) {
+    StringBuilder out = new StringBuilder();
+    for (Profile.Result r : results) {
+      out.append(layers(r));
+      if (!r.gains().isEmpty()) {
+        out.append(gains(r));
+      }
+    }
+    return out.toString();
+  }
+
+  private static String layers(Profile.Result r) {
+    List<List<String>> table = new ArrayList<>();
+    table.add(
+        List.of(
+            "layer",
+            "kernel",
+            "output",
+            "MACs",
+            "MB",
+            "FLOP/byte",
+            "bound by",
+            "ms",
+            "share",
+            "GFLOP/s",
+            "of roof"));
+    for (Profile.Layer l : r.layers()) {
+      table.add(
+          List.of(
+              l.layer(),
+              l.kernel(),
+              l.output(),
+              l.macs() == 0 ? "" : Text.count(l.macs()),
+              Text.format("%.2f", l.bytes() / 1e6),
+              l.macs() == 0 ? "" : Text.format("%.1f", l.intensity()),
+              l.memoryBound() ? "memory" : "compute",
+              Text.format("%.4f", l.milliseconds()),
+              Text.format("%.1f %%", 100 * l.share()),
+              l.macs() == 0 ? "" : Text.format("%.1f", l.gflops()),
+              Text.format("%.0f %%", 100 * l.ofRoof())));
+    }
+    double rest = r.batchMilliseconds() - r.passMilliseconds();
+    String waited =
+        r.waited() == 0
+            ? ""
+            : Text.format(
+                "in %d passes the GPU waited for the host, so small layers look too slow%n",
+                r.waited());
+    return Text.format(
+            "%n%s, batch %d, %s: %.1f GFLOP/s and %.1f GB/s at most (measured here), which meet at"
+                + " %.1f FLOP/byte%n",
+            r.model(),
+            r.batch(),
+            r.math(),
+            r.roofline().gflops(),
+            r.roofline().gigabytesPerSecond(),
+            r.ridge())
+        + aligned(table, 3)
+        + Text.format(
+            "layers %.4f ms, a pass with time stamps %.4f ms (an empty one %.4f ms), a batch without"
+                + " %.4f ms: %+.1f %% for launching and gaps%n",
+            r.layersMilliseconds(),
+            r.passMilliseconds(),
+            r.stampMilliseconds(),
+            r.batchMilliseconds(),
+            100 * rest / r.passMilliseconds())
+        + waited;
+  }
+
+  private static String gains(Profile.Result r) {
+    List<List<String>> table = new ArrayList<>();
+    table.add(List.of("layer", "by MACs", "by bytes", "measured", "ms before", "ms", "saved"));
+    for (Profile.Gain g : r.gains()) {
+      table.add(
+          List.of(
+              g.layer(),
+              times(g.byMacs()),
+              times(g.byBytes()),
+              times(g.measured()),
+              Text.format("%.4f", g.millisecondsBefore()),
+              Text.format("%.4f", g.milliseconds()),
+              Text.format("%.4f", g.millisecondsBefore() - g.milliseconds())));
+    }
+    return Text.format(
+            "%n%s against the first model, batch %d, %s%n", r.model(), r.batch(), r.math())
+        + aligned(table, 1)
+        + Text.format(
+            "by MACs %s; %s if each layer took less time as it has fewer MACs and the others as"
+                + " much as before; measured %s (sum of layers), %s (whole batch)%n",
+            times(r.byMacs()), times(r.byLayers()), times(r.measuredLayers()), times(r.measured()));
+  }
+
+  private static String times(double ratio) {
+    return Text.format("%.2fx", ratio);
+  }
+
+  private static boolean several(List<String> values) {
+    return values.stream().distinct().count() > 1;
+  }
+
+  /**
+   * @param left columns that are set to the left; the others to the right
+   */
+  private static String aligned(List<List<String>> table, int left) {
+    StringBuilder out = new StringBuilder();
+    for (List<String> line : table) {
+      for (int c = 0; c < line.size(); c++) {
+        int column = c;
+        int width = table.stream().mapToInt(l -> l.get(column).length()).max().orElse(1);
+        String cell = (c < left ? "%-" : "%") + Math.max(1, width) + "s";
+        out.append(c == 0 ? "" : "  ").append(Text.format(cell, line.get(c)));
+      }
+      out.append(System.lineSeparator());
+    }
+    return out.toString();
+  }
+}
