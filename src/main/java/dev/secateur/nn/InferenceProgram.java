@@ -1,6 +1,5 @@
 package dev.secateur.nn;
 
-import dev.secateur.device.Activation;
 import dev.secateur.device.Arena;
 import dev.secateur.device.Cleanup;
 import dev.secateur.device.Device;
@@ -36,10 +35,7 @@ public final class InferenceProgram implements AutoCloseable {
   private final Optional<Tensor> features;
   private final Set<String> tapped = new HashSet<>();
 
-  /** Fused convolutions and batch norms, by the name of the last node that they absorb. */
-  private final Map<String, Fused> fusedAt = new HashMap<>();
-
-  private final Set<String> absorbed = new HashSet<>();
+  private final Fusion fusion;
   private final Map<String, Tensor> values = new HashMap<>();
   private final Map<String, SlabPool.Slab> slabs = new HashMap<>();
   private final SlabPool pool;
@@ -47,10 +43,6 @@ public final class InferenceProgram implements AutoCloseable {
   private final Map<String, Integer> readsLeft = new HashMap<>();
   private final Tensor output;
   private final Kernel all;
-
-  /** A convolution or batch norm with what follows it. */
-  private record Fused(
-      Node first, Optional<Node> norm, Optional<String> residual, Activation activation) {}
 
   private InferenceProgram(Network net, int batch, Optional<FeatureTap> tap, Arena arena) {
     this.net = net;
@@ -70,10 +62,10 @@ public final class InferenceProgram implements AutoCloseable {
     }
     tapped.addAll(columns.keySet());
     this.features = p == 0 ? Optional.empty() : Optional.of(arena.floats(batch, p));
-    planFusion();
+    this.fusion = new Fusion(graph, tapped);
     countReads();
     for (Node n : graph.nodes()) {
-      if (absorbed.contains(n.name()) && !fusedAt.containsKey(n.name())) {
+      if (!fusion.visible(n)) {
         continue;
       }
       emit(n);
@@ -144,64 +136,10 @@ public final class InferenceProgram implements AutoCloseable {
 
   // ---- planning --------------------------------------------------------------------------------
 
-  private Optional<Node> onlyConsumer(Node n) {
-    List<Node> c = graph.consumers(n.name());
-    return c.size() == 1 && n != graph.output() ? Optional.of(c.get(0)) : Optional.empty();
-  }
-
-  private void planFusion() {
-    for (Node n : graph.nodes()) {
-      boolean conv = n.op() instanceof Op.Convolution;
-      if (absorbed.contains(n.name()) || !(conv || n.op() instanceof Op.BatchNorm)) {
-        continue;
-      }
-      List<Node> chain = new ArrayList<>(List.of(n));
-      Optional<Node> norm = Optional.empty();
-      Optional<String> residual = Optional.empty();
-      Activation activation = Activation.NONE;
-      Optional<Node> next = tapped.contains(n.name()) ? Optional.empty() : onlyConsumer(n);
-      if (conv && next.isPresent() && next.get().op() instanceof Op.BatchNorm) {
-        norm = next;
-        chain.add(next.get());
-        next = onlyConsumer(next.get());
-      }
-      if (conv
-          && next.isPresent()
-          && next.get().op() instanceof Op.Add
-          && !absorbed.contains(next.get().name())) {
-        String end = chain.get(chain.size() - 1).name();
-        List<String> addends = next.get().inputs();
-        if (!addends.get(0).equals(addends.get(1))) {
-          residual = Optional.of(addends.get(addends.get(0).equals(end) ? 1 : 0));
-          chain.add(next.get());
-          next = onlyConsumer(next.get());
-        } else {
-          next = Optional.empty();
-        }
-      }
-      if (next.isPresent() && next.get().op() instanceof Op.Activate a) {
-        activation = a.activation();
-        chain.add(next.get());
-      }
-      chain.forEach(c -> absorbed.add(c.name()));
-      fusedAt.put(chain.get(chain.size() - 1).name(), new Fused(n, norm, residual, activation));
-    }
-  }
-
-  private List<String> reads(Node n) {
-    Fused f = fusedAt.get(n.name());
-    if (f == null) {
-      return n.inputs();
-    }
-    List<String> out = new ArrayList<>(f.first().inputs());
-    f.residual().ifPresent(out::add);
-    return out;
-  }
-
   private void countReads() {
     for (Node n : graph.nodes()) {
-      if (!absorbed.contains(n.name()) || fusedAt.containsKey(n.name())) {
-        for (String r : reads(n)) {
+      if (fusion.visible(n)) {
+        for (String r : fusion.reads(n)) {
           readsLeft.merge(r, 1, Integer::sum);
         }
       }
@@ -256,8 +194,8 @@ public final class InferenceProgram implements AutoCloseable {
   // ---- code ------------------------------------------------------------------------------------
 
   private void emit(Node n) {
-    List<String> reads = reads(n);
-    Fused f = fusedAt.get(n.name());
+    List<String> reads = fusion.reads(n);
+    Fusion.Fused f = fusion.endingAt(n).orElse(null);
     if (f == null && isView(graph, n)) {
       Tensor x = values.get(n.inputs().get(0));
       Tensor y =
@@ -316,7 +254,7 @@ public final class InferenceProgram implements AutoCloseable {
     return n.op() instanceof Op.Identity;
   }
 
-  private void convolution(Fused f, Op.Convolution c, List<Tensor> x, Tensor y) {
+  private void convolution(Fusion.Fused f, Op.Convolution c, List<Tensor> x, Tensor y) {
     String name = f.first().name();
     Tensor parameter = net.parameter(name + ".weight");
     float[] w = device.downloadFloats(parameter);
