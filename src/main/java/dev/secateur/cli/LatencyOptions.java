@@ -3,8 +3,8 @@ package dev.secateur.cli;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.secateur.bench.Benchmark;
 import dev.secateur.device.Device;
-import dev.secateur.nn.Graph;
 import dev.secateur.nn.Model;
+import dev.secateur.prune.LatencyComparison.Measured;
 import dev.secateur.prune.LatencyGoal;
 import dev.secateur.prune.LatencyTable;
 import java.io.IOException;
@@ -37,25 +37,19 @@ final class LatencyOptions {
   private int batch;
 
   /**
-   * Latencies by the table and as measured, milliseconds a batch.
+   * Latency by the table and as measured.
    *
    * @param target part of the original's time
    * @param predicted part of the original's time by the table
-   * @param measured median ratio of the two networks' times, in turn
-   * @param low95 lower end of its 95 % interval
-   * @param high95 upper end
    * @param reached whether the measured ratio is not above the target
-   * @param surely whether the whole interval is on that side of the target
+   * @param surely whether its whole interval is on that side of the target
    */
   record Outcome(
       int batch,
       double target,
       double predicted,
-      double measured,
-      double low95,
-      double high95,
+      Measured measured,
       double originalMilliseconds,
-      double milliseconds,
       boolean reached,
       boolean surely) {
 
@@ -64,11 +58,11 @@ final class LatencyOptions {
           "latency at batch %d: %.3f of the original's (95 %% %.3f-%.3f; %.4g -> %.4g ms), by the"
               + " table %.3f; target %.3f %s",
           batch,
-          measured,
-          low95,
-          high95,
+          measured.ratio(),
+          measured.low95(),
+          measured.high95(),
           originalMilliseconds,
-          milliseconds,
+          measured.milliseconds(),
           predicted,
           target,
           (reached ? "reached" : "missed") + (surely ? "" : ", within the interval"));
@@ -81,8 +75,7 @@ final class LatencyOptions {
 
   /** The goal on a device; its table measures what it does not know. */
   Optional<LatencyGoal> goal(Device device) {
-    return target.map(
-        t -> new LatencyGoal(t.value(), t.milliseconds(), LatencyTable.of(device, batch)));
+    return target.map(t -> new LatencyGoal(t.value(), t.milliseconds(), table(device)));
   }
 
   void record(ObjectNode config) {
@@ -93,36 +86,54 @@ final class LatencyOptions {
         });
   }
 
-  /** Times both networks in turn. */
+  /** The target where it is given as a part of the original's time. */
+  Optional<Double> part() {
+    return target.filter(t -> !t.milliseconds()).map(Converters.Latency::value);
+  }
+
+  LatencyTable table(Device device) {
+    return LatencyTable.of(device, batch);
+  }
+
+  /** Times both networks in turn and says how far the target is. */
   Outcome measure(Device device, LatencyGoal goal, Model original, Model pruned)
       throws IOException {
-    List<Benchmark.Row> rows =
-        Benchmark.run(
-            device,
-            List.of(
-                new Benchmark.Entry(Path.of("original"), original),
-                new Benchmark.Entry(Path.of("pruned"), pruned)),
-            List.of(Benchmark.Engine.SECATEUR),
-            List.of(batch),
-            RUNS,
-            false);
-    Benchmark.Row before = rows.get(0);
-    Benchmark.Row after = rows.get(1);
-    Graph graph = original.graph();
-    double part = goal.milliseconds() ? goal.value() / before.milliseconds() : goal.value();
-    double ratio = 1 / after.speedup();
-    double low = 1 / after.speedupHigh95();
-    double high = 1 / after.speedupLow95();
+    List<Benchmark.Row> rows = rows(device, original, pruned);
+    Measured m = measured(rows.get(1));
+    double before = rows.get(0).milliseconds();
+    double part = goal.milliseconds() ? goal.value() / before : goal.value();
     return new Outcome(
         batch,
         part,
-        goal.predicted(pruned.graph()) / goal.predicted(graph),
-        ratio,
-        low,
-        high,
-        before.milliseconds(),
-        after.milliseconds(),
-        ratio <= part,
-        high <= part || low > part);
+        goal.predicted(pruned.graph()) / goal.predicted(original.graph()),
+        m,
+        before,
+        m.ratio() <= part,
+        m.high95() <= part || m.low95() > part);
+  }
+
+  /** Times both networks in turn. */
+  Measured time(Device device, Model original, Model pruned) throws IOException {
+    return measured(rows(device, original, pruned).get(1));
+  }
+
+  private static Measured measured(Benchmark.Row pruned) {
+    return new Measured(
+        1 / pruned.speedup(),
+        1 / pruned.speedupHigh95(),
+        1 / pruned.speedupLow95(),
+        pruned.milliseconds());
+  }
+
+  private List<Benchmark.Row> rows(Device device, Model original, Model pruned) throws IOException {
+    return Benchmark.run(
+        device,
+        List.of(
+            new Benchmark.Entry(Path.of("original"), original),
+            new Benchmark.Entry(Path.of("pruned"), pruned)),
+        List.of(Benchmark.Engine.SECATEUR),
+        List.of(batch),
+        RUNS,
+        false);
   }
 }

@@ -5,6 +5,8 @@ import dev.secateur.device.Device;
 import dev.secateur.device.Kernel;
 import dev.secateur.device.LineCache;
 import dev.secateur.nn.InferenceStep;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.Locale;
@@ -64,7 +66,7 @@ public final class LatencyTable implements StepClock {
 
   private static String checksum(String text) {
     CRC32 crc = new CRC32();
-    crc.update(text.getBytes(java.nio.charset.StandardCharsets.UTF_8));
+    crc.update(text.getBytes(StandardCharsets.UTF_8));
     return Long.toHexString(crc.getValue());
   }
 
@@ -101,13 +103,28 @@ public final class LatencyTable implements StepClock {
   }
 
   /**
-   * Times a step on a device: the least of some rounds, in each of which it runs so often that the
-   * clock does not matter. What disturbs a round only makes it longer.
+   * Times a step on a device, so often in a round that the clock does not matter. What disturbs a
+   * round only makes it longer, so the least counts, once enough others came close to it.
    */
-  private record Stopwatch(Device device, int batch) implements StepClock {
-    private static final int ROUNDS = 7;
+  private static final class Stopwatch implements StepClock {
     private static final double ROUND_MS = 1.5;
     private static final int MOST_IN_A_ROUND = 64;
+    private static final int LEAST_ROUNDS = 5;
+    private static final int MOST_ROUNDS = 60;
+    private static final int ALIKE = 3;
+    private static final double CLOSE = 1.02;
+
+    /** Before the first step: a processor that idled is slow at first. */
+    private static final double WARM_UP_MS = 200;
+
+    private final Device device;
+    private final int batch;
+    private boolean warm;
+
+    Stopwatch(Device device, int batch) {
+      this.device = device;
+      this.batch = batch;
+    }
 
     @Override
     public double milliseconds(InferenceStep step) {
@@ -119,11 +136,17 @@ public final class LatencyTable implements StepClock {
         Kernel round = device.sequence(Collections.nCopies(times, one), arena);
         round.launch();
         round.launch(); // a device may record the sequence here
-        double least = Double.MAX_VALUE;
-        for (int i = 0; i < ROUNDS; i++) {
-          least = Math.min(least, device.time(round::launch) / times);
+        for (double spent = 0; !warm && spent < WARM_UP_MS; ) {
+          spent += Math.max(1e-3, device.time(round::launch));
         }
-        return Math.max(1e-6, least);
+        warm = true;
+        double[] rounds = new double[MOST_ROUNDS];
+        int n = 0;
+        do {
+          rounds[n++] = device.time(round::launch) / times;
+          Arrays.sort(rounds, 0, n);
+        } while (n < LEAST_ROUNDS || n < MOST_ROUNDS && rounds[ALIKE - 1] > CLOSE * rounds[0]);
+        return Math.max(1e-6, rounds[0]);
       }
     }
   }
