@@ -95,7 +95,7 @@ final class CompareLatencyCommand implements Callable<Integer> {
                 () ->
                     new ParameterException(
                         spec.commandLine(),
-                        "--target-latency is missing: a part of the original's time, such as 0.6"));
+                        "--target-latency: expected a part of the original's time, such as 0.6"));
     Model m = model.open(common);
     DataOptions data = scoring.data();
     Dataset train = data.open(Split.TRAIN, m.graph(), common);

@@ -131,9 +131,6 @@ final class PruneCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    Model m = model.open(common);
-    DataOptions data = scoring.data();
-    Dataset train = data.open(Split.TRAIN, m.graph(), common);
     List<Target> targets = new ArrayList<>();
     targetMacs.ifPresent(v -> targets.add(new Target(Target.Kind.MACS, v)));
     targetParameters.ifPresent(v -> targets.add(new Target(Target.Kind.PARAMETERS, v)));
@@ -143,6 +140,9 @@ final class PruneCommand implements Callable<Integer> {
           spec.commandLine(),
           "--target-latency and --" + targets.get(0).option() + ": only one of them at a time");
     }
+    Model m = model.open(common);
+    DataOptions data = scoring.data();
+    Dataset train = data.open(Split.TRAIN, m.graph(), common);
     boolean aimed = !targets.isEmpty() || latency.given();
     boolean limited = aimed || maxDrop.isPresent();
     boolean oneStep = aimed && iterations.equals(Optional.of(1));

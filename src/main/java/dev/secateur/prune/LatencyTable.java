@@ -41,9 +41,13 @@ public final class LatencyTable implements StepClock {
 
   /** The one of this user for a device. */
   public static LatencyTable of(Device device, int batch) {
+    return of(device, batch, new Stopwatch(device, batch));
+  }
+
+  static LatencyTable of(Device device, int batch, StepClock clock) {
     LineCache cache =
         LineCache.of("secateur.latency.cache", "latencies", fileName(device), VALUE, otherwise());
-    return new LatencyTable(new Stopwatch(device, batch), batch, cache);
+    return new LatencyTable(clock, batch, cache);
   }
 
   static String otherwise() {
