@@ -1,6 +1,7 @@
 package dev.secateur.bench;
 
 import dev.secateur.device.Cleanup;
+import dev.secateur.device.Device;
 import dev.secateur.io.Models;
 import dev.secateur.nn.Cost;
 import dev.secateur.nn.Model;
@@ -111,6 +112,18 @@ public final class Benchmark {
     } finally {
       delete(folder);
     }
+  }
+
+  /**
+   * Times forward passes of networks on one device, the first the one to compare with.
+   *
+   * @return one row a network
+   */
+  public static List<Row> inference(Device device, List<Model> models, int batch, int runs)
+      throws IOException {
+    List<Entry> entries = models.stream().map(m -> new Entry(Path.of("network"), m)).toList();
+    Setting own = new Setting(device, "as opened");
+    return run(List.of(own), entries, List.of(Engine.SECATEUR), List.of(batch), runs, false);
   }
 
   private static List<Row> rows(

@@ -147,6 +147,23 @@ final class Converters {
     }
   }
 
+  /** Part of a time, or an amount of it. */
+  record Latency(double value, boolean milliseconds) {}
+
+  /** 0.6 of the original's time, or 0.8ms. */
+  static final class LatencyTarget implements ITypeConverter<Latency> {
+    @Override
+    public Latency convert(String value) {
+      boolean ms = value.endsWith("ms");
+      return new Latency(
+          number(
+              ms ? value.substring(0, value.length() - 2) : value,
+              v -> v > 0 && (ms ? Double.isFinite(v) : v < 1),
+              "a part of the original's time between 0 and 1, or milliseconds such as 0.8ms"),
+          ms);
+    }
+  }
+
   /** The name of a criterion. */
   static final class CriterionName implements ITypeConverter<String> {
     @Override

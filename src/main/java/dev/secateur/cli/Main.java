@@ -45,6 +45,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
       ImportCommand.class,
       BenchCommand.class,
       ExperimentCommand.class,
+      CompareLatencyCommand.class,
       CompletionCommand.class
     })
 public final class Main implements Runnable {

@@ -4,12 +4,15 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.secateur.data.Dataset;
 import dev.secateur.data.Split;
 import dev.secateur.device.Device;
+import dev.secateur.io.AtomicFile;
 import dev.secateur.io.Json;
+import dev.secateur.io.Models;
 import dev.secateur.io.onnx.OnnxOptions;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Pooling;
 import dev.secateur.prune.Constraints;
 import dev.secateur.prune.IterationMetrics;
+import dev.secateur.prune.LatencyGoal;
 import dev.secateur.prune.PruneOptions;
 import dev.secateur.prune.PruneRun;
 import dev.secateur.prune.Scope;
@@ -25,7 +28,10 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
 
 @Command(
     name = "prune",
@@ -42,6 +48,8 @@ final class PruneCommand implements Callable<Integer> {
   @Mixin private ScoringOptions scoring;
   @Mixin private SelectionOptions selection;
   @Mixin private LearningOptions learning;
+  @Mixin private LatencyOptions latency;
+  @Spec private CommandSpec spec;
 
   @Option(
       names = "--rate",
@@ -119,15 +127,21 @@ final class PruneCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    Model m = model.open(common);
-    DataOptions data = scoring.data();
-    Dataset train = data.open(Split.TRAIN, m.graph(), common);
     List<Target> targets = new ArrayList<>();
     targetMacs.ifPresent(v -> targets.add(new Target(Target.Kind.MACS, v)));
     targetParameters.ifPresent(v -> targets.add(new Target(Target.Kind.PARAMETERS, v)));
     targetSize.ifPresent(v -> targets.add(new Target(Target.Kind.BYTES, v)));
-    boolean limited = !targets.isEmpty() || maxDrop.isPresent();
-    boolean oneStep = !targets.isEmpty() && iterations.equals(Optional.of(1));
+    if (latency.given() && !targets.isEmpty()) {
+      throw new ParameterException(
+          spec.commandLine(),
+          "--target-latency and --" + targets.get(0).option() + ": only one of them at a time");
+    }
+    Model m = model.open(common);
+    DataOptions data = scoring.data();
+    Dataset train = data.open(Split.TRAIN, m.graph(), common);
+    boolean aimed = !targets.isEmpty() || latency.given();
+    boolean limited = aimed || maxDrop.isPresent();
+    boolean oneStep = aimed && iterations.equals(Optional.of(1));
     Optional<TrainingOptions> fineTuning =
         epochs == 0
             ? Optional.empty()
@@ -149,20 +163,29 @@ final class PruneCommand implements Callable<Integer> {
             fineTuning,
             common.seed());
     PruneRun.Result result;
+    Optional<LatencyOptions.Outcome> speed = Optional.empty();
     try (Device device = common.openDevice()) {
       ObjectNode config = config(options, data, device.name());
+      Optional<LatencyGoal> goal = latency.goal(device);
       result =
           PruneRun.prune(
               device,
               m.with("pruned by", config.toString()), // not as typed: resumed or not is the same
               train,
-              options,
+              goal.map(options::with).orElse(options),
               output,
               config,
               resume,
               common.progress(),
               i -> common.note(line(i)));
+      if (goal.isPresent()) {
+        Model pruned = Models.load(output.resolve("model.sct"));
+        speed = Optional.of(latency.measure(device, goal.get(), m, pruned));
+        byte[] bytes = Json.MAPPER.writeValueAsBytes(speed.get());
+        AtomicFile.write(output.resolve("latency.json"), out -> out.write(bytes));
+      }
     }
+    String speedText = speed.map(o -> "\n" + o.text()).orElse("");
     IterationMetrics first = result.iterations().get(0);
     IterationMetrics chosen = result.iterations().get(result.chosen());
     Map<String, Object> json = new LinkedHashMap<>();
@@ -170,6 +193,7 @@ final class PruneCommand implements Callable<Integer> {
     json.put("stoppedBy", result.stoppedBy());
     json.put("chosenIteration", result.chosen());
     json.put("iterations", result.iterations());
+    speed.ifPresent(o -> json.put("latency", o));
     common.print(
         json,
         () ->
@@ -180,7 +204,8 @@ final class PruneCommand implements Callable<Integer> {
                     result.chosen(),
                     Text.change(first.parameters(), chosen.parameters()),
                     Text.change(first.macs(), chosen.macs()),
-                    output.resolve("model.sct")));
+                    output.resolve("model.sct"))
+                + speedText);
     return 0;
   }
 
@@ -211,6 +236,7 @@ final class PruneCommand implements Callable<Integer> {
     targetMacs.ifPresent(t -> c.put("targetMacs", t));
     targetParameters.ifPresent(t -> c.put("targetParameters", t));
     targetSize.ifPresent(t -> c.put("targetSize", t));
+    latency.record(c);
     o.maxDrop().ifPresent(d -> c.put("maxDrop", d));
     c.put("holdOut", o.holdOut());
     if (!o.criterion().name().equals("pls-vip")) {

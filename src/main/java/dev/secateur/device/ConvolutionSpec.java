@@ -17,6 +17,17 @@ public record ConvolutionSpec(
     return new ConvolutionSpec(stride, stride, padding, padding, padding, padding, 1, 1, 1);
   }
 
+  /**
+   * The same on another number of input channels: where each group reads one channel (depthwise)
+   * there are as many groups, else the groups stay.
+   */
+  public ConvolutionSpec ofWidth(int before, int in) {
+    return groups == 1 || groups != before
+        ? this
+        : new ConvolutionSpec(
+            strideH, strideW, padTop, padLeft, padBottom, padRight, dilationH, dilationW, in);
+  }
+
   /** Output height for an input height and kernel height; not positive if the kernel is larger. */
   public long outHeight(long h, long kernel) {
     return Math.floorDiv(h + padTop + padBottom - dilationH * (kernel - 1) - 1, strideH) + 1;

@@ -6,7 +6,6 @@ import dev.secateur.nn.Graph;
 import dev.secateur.nn.Model;
 import dev.secateur.prune.Surgery;
 import java.io.IOException;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -41,17 +40,9 @@ final class Times {
     List<String> names = List.copyOf(networks.keySet());
     for (int from = 0; from < names.size(); from += TOGETHER - 1) {
       List<String> part = names.subList(from, Math.min(names.size(), from + TOGETHER - 1));
-      List<Benchmark.Entry> entries = new ArrayList<>();
-      entries.add(new Benchmark.Entry(Path.of("original"), original));
-      part.forEach(n -> entries.add(new Benchmark.Entry(Path.of("pruned"), networks.get(n))));
-      List<Benchmark.Row> rows =
-          Benchmark.run(
-              device,
-              entries,
-              List.of(Benchmark.Engine.SECATEUR),
-              List.of(timing.batch()),
-              timing.runs(),
-              false);
+      List<Model> models = new ArrayList<>(List.of(original));
+      part.forEach(n -> models.add(networks.get(n)));
+      List<Benchmark.Row> rows = Benchmark.inference(device, models, timing.batch(), timing.runs());
       for (int i = 0; i < part.size(); i++) {
         byWidths.put(part.get(i), rows.get(i + 1));
       }

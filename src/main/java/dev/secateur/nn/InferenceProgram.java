@@ -1,6 +1,5 @@
 package dev.secateur.nn;
 
-import dev.secateur.device.Activation;
 import dev.secateur.device.Arena;
 import dev.secateur.device.Cleanup;
 import dev.secateur.device.Device;
@@ -12,11 +11,9 @@ import dev.secateur.tensor.Shape;
 import dev.secateur.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 
 /**
  * A network compiled for inference at one batch size: batch norm folded into the convolution before
@@ -34,12 +31,7 @@ public final class InferenceProgram implements AutoCloseable {
   private final List<Step> steps = new ArrayList<>();
   private final Tensor pixels;
   private final Optional<Tensor> features;
-  private final Set<String> tapped = new HashSet<>();
-
-  /** Fused convolutions and batch norms, by the name of the last node that they absorb. */
-  private final Map<String, Fused> fusedAt = new HashMap<>();
-
-  private final Set<String> absorbed = new HashSet<>();
+  private final Fusion fusion;
   private final Map<String, Tensor> values = new HashMap<>();
   private final Map<String, SlabPool.Slab> slabs = new HashMap<>();
   private final SlabPool pool;
@@ -53,14 +45,6 @@ public final class InferenceProgram implements AutoCloseable {
 
   /** Of the parameters' copies made so far. */
   private long parameterBytes;
-
-  /** A convolution or batch norm with what follows it. */
-  private record Fused(
-      List<Node> nodes, Optional<Node> norm, Optional<String> residual, Activation activation) {
-    Node first() {
-      return nodes.get(0);
-    }
-  }
 
   private InferenceProgram(Network net, int batch, Optional<FeatureTap> tap, Arena arena) {
     this.net = net;
@@ -78,12 +62,11 @@ public final class InferenceProgram implements AutoCloseable {
       columns.put(c, p);
       p += graph.shape(c).dim(1);
     }
-    tapped.addAll(columns.keySet());
     this.features = p == 0 ? Optional.empty() : Optional.of(arena.floats(batch, p));
-    planFusion();
+    this.fusion = new Fusion(graph, columns.keySet());
     countReads();
     for (Node n : graph.nodes()) {
-      if (absorbed.contains(n.name()) && !fusedAt.containsKey(n.name())) {
+      if (!fusion.visible(n)) {
         continue;
       }
       emit(n);
@@ -156,66 +139,10 @@ public final class InferenceProgram implements AutoCloseable {
 
   // ---- planning --------------------------------------------------------------------------------
 
-  /** What may be fused behind a node: its reader, if there is one only and no tap between. */
-  private Optional<Node> onlyConsumer(Node n) {
-    List<Node> c = graph.consumers(n.name());
-    boolean alone = c.size() == 1 && n != graph.output() && !tapped.contains(n.name());
-    return alone ? Optional.of(c.get(0)) : Optional.empty();
-  }
-
-  private void planFusion() {
-    for (Node n : graph.nodes()) {
-      boolean conv = n.op() instanceof Op.Convolution;
-      if (absorbed.contains(n.name()) || !(conv || n.op() instanceof Op.BatchNorm)) {
-        continue;
-      }
-      List<Node> chain = new ArrayList<>(List.of(n));
-      Optional<Node> norm = Optional.empty();
-      Optional<String> residual = Optional.empty();
-      Activation activation = Activation.NONE;
-      Optional<Node> next = onlyConsumer(n);
-      if (conv && next.isPresent() && next.get().op() instanceof Op.BatchNorm) {
-        norm = next;
-        chain.add(next.get());
-        next = onlyConsumer(next.get());
-      }
-      if (conv
-          && next.isPresent()
-          && next.get().op() instanceof Op.Add
-          && !absorbed.contains(next.get().name())) {
-        String end = chain.get(chain.size() - 1).name();
-        List<String> addends = next.get().inputs();
-        if (!addends.get(0).equals(addends.get(1))) {
-          residual = Optional.of(addends.get(addends.get(0).equals(end) ? 1 : 0));
-          chain.add(next.get());
-          next = onlyConsumer(next.get());
-        } else {
-          next = Optional.empty();
-        }
-      }
-      if (next.isPresent() && next.get().op() instanceof Op.Activate a) {
-        activation = a.activation();
-        chain.add(next.get());
-      }
-      chain.forEach(c -> absorbed.add(c.name()));
-      fusedAt.put(chain.get(chain.size() - 1).name(), new Fused(chain, norm, residual, activation));
-    }
-  }
-
-  private List<String> reads(Node n) {
-    Fused f = fusedAt.get(n.name());
-    if (f == null) {
-      return n.inputs();
-    }
-    List<String> out = new ArrayList<>(f.first().inputs());
-    f.residual().ifPresent(out::add);
-    return out;
-  }
-
   private void countReads() {
     for (Node n : graph.nodes()) {
-      if (!absorbed.contains(n.name()) || fusedAt.containsKey(n.name())) {
-        for (String r : reads(n)) {
+      if (fusion.visible(n)) {
+        for (String r : fusion.reads(n)) {
           readsLeft.merge(r, 1, Integer::sum);
         }
       }
@@ -270,8 +197,8 @@ public final class InferenceProgram implements AutoCloseable {
   // ---- code ------------------------------------------------------------------------------------
 
   private void emit(Node n) {
-    List<String> reads = reads(n);
-    Fused f = fusedAt.get(n.name());
+    List<String> reads = fusion.reads(n);
+    Fusion.Fused f = fusion.endingAt(n).orElse(null);
     if (f == null && isView(graph, n)) {
       Tensor x = values.get(n.inputs().get(0));
       Tensor y =
@@ -320,7 +247,7 @@ public final class InferenceProgram implements AutoCloseable {
     steps.add(new Step(kernel, nodes, y, read + bytes));
   }
 
-  private Kernel fused(Fused f, List<Tensor> x, Tensor y) {
+  private Kernel fused(Fusion.Fused f, List<Tensor> x, Tensor y) {
     if (f.first().op() instanceof Op.Convolution c) {
       return convolution(f, c, x.get(0), y);
     }
@@ -354,7 +281,7 @@ public final class InferenceProgram implements AutoCloseable {
     return n.op() instanceof Op.Identity;
   }
 
-  private Kernel convolution(Fused f, Op.Convolution c, Tensor x, Tensor y) {
+  private Kernel convolution(Fusion.Fused f, Op.Convolution c, Tensor x, Tensor y) {
     String name = f.first().name();
     Tensor parameter = net.parameter(name + ".weight");
     float[] w = device.downloadFloats(parameter);

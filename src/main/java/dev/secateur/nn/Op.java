@@ -12,6 +12,25 @@ import java.util.List;
 public sealed interface Op {
 
   /**
+   * The same operation on other numbers of channels (or features). One whose output channels are
+   * not its own to choose stays as it is.
+   *
+   * @param before channels that it reads now, which tell a depthwise convolution: its groups follow
+   * @param in channels that it is to read
+   * @param out channels that it is to put out
+   */
+  default Op resized(int before, int in, int out) {
+    if (this instanceof Convolution c) {
+      return new Convolution(out, c.kernelH, c.kernelW, c.spec.ofWidth(before, in), c.bias);
+    }
+    if (this instanceof TransposedConvolution t) {
+      return new TransposedConvolution(
+          out, t.kernelH, t.kernelW, t.spec.ofWidth(before, in), t.extraH, t.extraW, t.bias);
+    }
+    return this instanceof Linear l ? new Linear(out, l.bias) : this;
+  }
+
+  /**
    * The image input: U8 pixels, normalised to (pixel - mean) / std. Parameters of the node {@code
    * NAME}: {@code NAME.mean}, {@code NAME.std}, (C) or (C,H,W), in pixel units (0..255).
    */

@@ -25,6 +25,8 @@ import java.util.Optional;
  * @param fineTuning after each iteration; empty for none. Each iteration's seed is its seed plus
  *     the iteration
  * @param seed of the hold-out
+ * @param latency end once it is reached, and choose by a knapsack of scores against time; the rate
+ *     is then the part of the network's time that each iteration saves
  */
 public record PruneOptions(
     Scope scope,
@@ -40,4 +42,60 @@ public record PruneOptions(
     int samples,
     int scoringBatch,
     Optional<TrainingOptions> fineTuning,
-    long seed) {}
+    long seed,
+    Optional<LatencyGoal> latency) {
+
+  /** Without a goal for the latency. */
+  public PruneOptions(
+      Scope scope,
+      GroupScore groupScore,
+      Constraints constraints,
+      Optional<Double> rate,
+      int iterations,
+      List<Target> targets,
+      Optional<Double> maxDrop,
+      double holdOut,
+      Criterion criterion,
+      Pooling pooling,
+      int samples,
+      int scoringBatch,
+      Optional<TrainingOptions> fineTuning,
+      long seed) {
+    this(
+        scope,
+        groupScore,
+        constraints,
+        rate,
+        iterations,
+        targets,
+        maxDrop,
+        holdOut,
+        criterion,
+        pooling,
+        samples,
+        scoringBatch,
+        fineTuning,
+        seed,
+        Optional.empty());
+  }
+
+  /** The same with a goal for the latency. */
+  public PruneOptions with(LatencyGoal goal) {
+    return new PruneOptions(
+        scope,
+        groupScore,
+        constraints,
+        rate,
+        iterations,
+        targets,
+        maxDrop,
+        holdOut,
+        criterion,
+        pooling,
+        samples,
+        scoringBatch,
+        fineTuning,
+        seed,
+        Optional.of(goal));
+  }
+}

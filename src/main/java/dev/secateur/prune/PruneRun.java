@@ -99,6 +99,13 @@ public final class PruneRun {
         throw new SecateurException(t.unreachable(graph, least));
       }
     }
+    if (options.latency().isPresent()) {
+      LatencyGoal goal = options.latency().get();
+      if (!goal.reached(graph, least)) {
+        throw new SecateurException(goal.unreachable(graph, least));
+      }
+      return; // the rate is of milliseconds
+    }
     double lost =
         units.filters() * (1 - Math.pow(1 - options.rate().orElse(1.0), options.iterations()));
     if (selection.urgent() > lost) {
@@ -152,6 +159,9 @@ public final class PruneRun {
     if (!targets.isEmpty() && Target.reached(targets, original, now)) {
       return targets.stream().map(Target::option).collect(Collectors.joining(","));
     }
+    if (options.latency().filter(goal -> goal.reached(original, now)).isPresent()) {
+      return LatencyGoal.OPTION;
+    }
     return last.iteration() >= options.iterations() ? "iterations" : "";
   }
 
@@ -199,6 +209,9 @@ public final class PruneRun {
   }
 
   private Map<String, int[]> select(Graph original, Units units, Scores scores) {
+    if (options.latency().isPresent()) {
+      return fastEnough(original, units, scores, options.latency().get());
+    }
     Selection selection =
         new Selection(units, scores, options.groupScore(), options.constraints(), original);
     List<Target> targets = options.targets();
@@ -225,6 +238,23 @@ public final class PruneRun {
               + (multiple > 1 ? " when those kept are multiples of " + multiple : ""));
     }
     return removed;
+  }
+
+  private Map<String, int[]> fastEnough(
+      Graph original, Units units, Scores scores, LatencyGoal goal) {
+    double limit = goal.step(original, units.graph(), options.rate().orElse(1.0));
+    return LatencySelection.of(
+            units, scores, options.groupScore(), options.constraints(), original, goal.clock())
+        .within(limit)
+        .filter(removed -> !removed.isEmpty())
+        .orElseThrow(
+            () ->
+                new SecateurException(
+                    String.format(
+                        Locale.ROOT,
+                        "no choice of filters brings inference from %.4g to %.4g ms",
+                        goal.predicted(units.graph()),
+                        limit)));
   }
 
   private Evaluation evaluate(Model model) {

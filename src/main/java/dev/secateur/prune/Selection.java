@@ -5,6 +5,7 @@ import dev.secateur.nn.Graph;
 import dev.secateur.nn.Node;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Predicate;
@@ -119,7 +120,7 @@ public final class Selection {
   }
 
   /** Units that go, and what is left. */
-  private final class Taken {
+  final class Taken {
     private final boolean[] chosen = new boolean[units.size()];
     private final int[] left = units.widths();
     private final int[] removed = new int[width.length];
@@ -135,6 +136,26 @@ public final class Selection {
       return true;
     }
 
+    void giveBack(int unit) {
+      chosen[unit] = false;
+      count(unit, -1);
+      units.giveBack(unit, left);
+    }
+
+    boolean goes(int unit) {
+      return chosen[unit];
+    }
+
+    /** Channels left by node; changes with what is taken. */
+    int[] left() {
+      return left;
+    }
+
+    /** Ascending filter indices by convolution. */
+    Map<String, int[]> byLayer() {
+      return units.filters(chosen);
+    }
+
     /** Counts a unit's filters; whether no layer loses more than it may. */
     private boolean count(int unit, int sign) {
       boolean fits = true;
@@ -147,6 +168,7 @@ public final class Selection {
       return fits;
     }
 
+    /** Gives back until what is left in layers that lose any are multiples. */
     void round() {
       int[] at = new int[width.length];
       Arrays.setAll(at, l -> byLayer[l].length);
@@ -156,9 +178,7 @@ public final class Selection {
           while (removed[l] > 0 && (width[l] - removed[l]) % multiple[l] != 0) {
             int unit = byLayer[l][--at[l]];
             if (chosen[unit]) {
-              chosen[unit] = false;
-              count(unit, -1);
-              units.giveBack(unit, left);
+              giveBack(unit);
               changed = true;
             }
           }
@@ -243,6 +263,25 @@ public final class Selection {
   /** All that may go. */
   Map<String, int[]> all() {
     return units.filters(first(order.length).chosen);
+  }
+
+  /** What least rates ask for, not rounded. */
+  Taken least() {
+    Taken t = new Taken();
+    for (int i = 0; i < urgent; i++) {
+      t.take(order[i]);
+    }
+    return t;
+  }
+
+  /** Whether a unit's layers are left with multiples when they lose so many units like it. */
+  boolean leavesMultiples(int unit, int many) {
+    Map<Integer, Integer> filters = new HashMap<>();
+    for (int f = units.from(unit); f < units.from(unit + 1); f++) {
+      filters.merge(units.layer(f), 1, Integer::sum);
+    }
+    return filters.entrySet().stream()
+        .allMatch(e -> (width[e.getKey()] - many * e.getValue()) % multiple[e.getKey()] == 0);
   }
 
   /** Filters that least rates ask for. */

@@ -1,7 +1,6 @@
 package dev.secateur.prune;
 
 import dev.secateur.device.Arena;
-import dev.secateur.device.ConvolutionSpec;
 import dev.secateur.device.Device;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Model;
@@ -165,16 +164,6 @@ public final class Surgery {
 
     private Op smaller(Node n) {
       int width = kept.get(n.name()).length;
-      if (n.op() instanceof Op.Convolution c) {
-        return new Op.Convolution(width, c.kernelH(), c.kernelW(), spec(n, c.spec()), c.bias());
-      }
-      if (n.op() instanceof Op.TransposedConvolution t) {
-        return new Op.TransposedConvolution(
-            width, t.kernelH(), t.kernelW(), spec(n, t.spec()), t.extraH(), t.extraW(), t.bias());
-      }
-      if (n.op() instanceof Op.Linear l) {
-        return new Op.Linear(width, l.bias());
-      }
       if (n.op() instanceof Op.SelectChannels s) {
         int[] x = input(n);
         return new Op.SelectChannels(
@@ -188,22 +177,9 @@ public final class Surgery {
         int after = (int) IntStream.of(kept.get(n.name())).filter(c -> c >= end).count();
         return new Op.Shortcut(s.stride(), before, after);
       }
-      return n.op();
-    }
-
-    private ConvolutionSpec spec(Node n, ConvolutionSpec s) {
-      return !Coupling.depthwise(graph, n)
-          ? s
-          : new ConvolutionSpec(
-              s.strideH(),
-              s.strideW(),
-              s.padTop(),
-              s.padLeft(),
-              s.padBottom(),
-              s.padRight(),
-              s.dilationH(),
-              s.dilationW(),
-              input(n).length);
+      return n.inputs().isEmpty()
+          ? n.op()
+          : n.op().resized(graph.shape(n.inputs().get(0)).size(1), input(n).length, width);
     }
   }
 }

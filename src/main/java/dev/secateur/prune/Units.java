@@ -203,6 +203,30 @@ public final class Units {
     }
   }
 
+  /** Nodes that a unit has channels of. */
+  int[] nodes(int unit) {
+    return Arrays.copyOfRange(nodeOf, touches[unit], touches[unit + 1]);
+  }
+
+  /** How many of each of {@link #nodes}. */
+  int[] channels(int unit) {
+    return Arrays.copyOfRange(countOf, touches[unit], touches[unit + 1]);
+  }
+
+  /** Units that have as many channels of the same nodes, in the order of their first. */
+  List<List<Integer>> columns() {
+    Map<List<Integer>, List<Integer>> out = new LinkedHashMap<>();
+    for (int u = 0; u < size(); u++) {
+      List<Integer> key = new ArrayList<>();
+      for (int t = touches[u]; t < touches[u + 1]; t++) {
+        key.add(nodeOf[t]);
+        key.add(countOf[t]);
+      }
+      out.computeIfAbsent(key, k -> new ArrayList<>()).add(u);
+    }
+    return List.copyOf(out.values());
+  }
+
   /** Channels of every node. */
   int[] widths() {
     int[] out = new int[graph.nodes().size()];

@@ -15,6 +15,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
@@ -165,6 +166,32 @@ class CommandLineTest {
     Cli.Result r = run("prune", "m.th", "--data", "cifar10:x", "--rate", rate, "-o", out);
     fails(2, "expected a number greater than 0 and less than 1", r);
     assertFalse(Files.exists(out));
+  }
+
+  @ParameterizedTest
+  @CsvSource({"0", "1", "-0.1", "1.5", "NaN", "0ms", "ms", "fastms", "Infinityms", "10%"})
+  void latenciesThatAreNonePartAndNoTimeAreWrongUsage(String latency) {
+    for (String command : List.of("prune", "compare-latency")) {
+      Path out = dir.resolve("x");
+      Cli.Result r =
+          run(command, "m.th", "--data", "cifar10:x", "--target-latency", latency, "-o", out);
+      fails(2, "'" + latency + "': expected a part of the original's time between 0 and 1", r);
+      assertFalse(Files.exists(out));
+    }
+  }
+
+  @Test
+  void aLatencyGoesAloneAndIsComparedAsAPart() {
+    String[] usual = {"m.th", "--data", "cifar10:x", "-o", dir.resolve("x").toString()};
+    List<Object> prune = new ArrayList<>(List.of("prune"));
+    prune.addAll(List.of(usual));
+    prune.addAll(List.of("--target-latency", "0.6", "--target-macs", "0.5"));
+    fails(2, "--target-latency and --target-macs: only one of them", run(prune.toArray()));
+    List<Object> compare = new ArrayList<>(List.of("compare-latency"));
+    compare.addAll(List.of(usual));
+    fails(2, "--target-latency: expected a part of the original's", run(compare.toArray()));
+    compare.addAll(List.of("--target-latency", "3ms"));
+    fails(2, "--target-latency: expected a part of the original's", run(compare.toArray()));
   }
 
   @Test

@@ -21,12 +21,9 @@ import dev.secateur.prune.criterion.Criteria;
 import dev.secateur.train.Augmentation;
 import dev.secateur.train.BatchFeed;
 import dev.secateur.train.ProgressListener;
-import java.nio.ByteBuffer;
 import java.util.Arrays;
-import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.SplittableRandom;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -36,37 +33,6 @@ import org.junit.jupiter.params.provider.EnumSource;
 /** Both devices come to the same filters and take the same training steps. */
 class CudaAndCpuTest {
   private static final int BATCH = 16;
-
-  /** Noise, brighter in the quarter that the label names. */
-  private record Corners(int size, int channels, int width) implements Dataset {
-    @Override
-    public int height() {
-      return width;
-    }
-
-    @Override
-    public List<String> classNames() {
-      return List.of("0", "1", "2", "3");
-    }
-
-    @Override
-    public int label(int index) {
-      return index * 7 % 4;
-    }
-
-    @Override
-    public boolean read(int index, ByteBuffer dst, int offset) {
-      SplittableRandom random = new SplittableRandom(index);
-      int label = label(index);
-      for (int k = 0; k < channels * width * width; k++) {
-        boolean bottom = k / width % width >= width / 2;
-        boolean right = k % width >= width / 2;
-        boolean bright = bottom == label / 2 > 0 && right == label % 2 > 0;
-        dst.put(offset + k, (byte) random.nextInt(bright ? 250 : 120));
-      }
-      return true;
-    }
-  }
 
   private static Scores score(Device device, Model model, Dataset data) {
     try (Network net = new Network(device, model)) {

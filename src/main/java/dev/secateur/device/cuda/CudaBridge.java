@@ -1,5 +1,6 @@
 package dev.secateur.device.cuda;
 
+import dev.secateur.device.CacheFolder;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

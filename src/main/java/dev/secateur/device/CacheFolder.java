@@ -1,14 +1,14 @@
-package dev.secateur.device.cuda;
+package dev.secateur.device;
 
 import java.nio.file.Path;
 import java.util.Map;
 
 /** Where what can be made again is kept for this user. */
-final class CacheFolder {
+public final class CacheFolder {
   private CacheFolder() {}
 
   /** XDG_CACHE_HOME/secateur, or HOME/.cache/secateur. */
-  static Path of(Map<String, String> environment) {
+  public static Path of(Map<String, String> environment) {
     String cache = environment.getOrDefault("XDG_CACHE_HOME", "");
     Path base =
         cache.isEmpty() ? Path.of(environment.getOrDefault("HOME", "."), ".cache") : Path.of(cache);

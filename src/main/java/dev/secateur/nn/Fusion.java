@@ -1,0 +1,101 @@
+package dev.secateur.nn;
+
+import dev.secateur.device.Activation;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+/** Which nodes an inference program computes in one kernel: convolutions with what follows them. */
+final class Fusion {
+  private final Graph graph;
+  private final Set<String> tapped;
+
+  /** Fused convolutions and batch norms, by the name of the last node that they absorb. */
+  private final Map<String, Fused> fusedAt = new HashMap<>();
+
+  private final Set<String> absorbed = new HashSet<>();
+
+  /** A convolution or batch norm with what follows it. */
+  record Fused(
+      List<Node> nodes, Optional<Node> norm, Optional<String> residual, Activation activation) {
+    Node first() {
+      return nodes.get(0);
+    }
+  }
+
+  /**
+   * @param tapped nodes whose own output is needed
+   */
+  Fusion(Graph graph, Set<String> tapped) {
+    this.graph = graph;
+    this.tapped = tapped;
+    for (Node n : graph.nodes()) {
+      boolean conv = n.op() instanceof Op.Convolution;
+      if (absorbed.contains(n.name()) || !(conv || n.op() instanceof Op.BatchNorm)) {
+        continue;
+      }
+      List<Node> chain = new ArrayList<>(List.of(n));
+      Optional<Node> norm = Optional.empty();
+      Optional<String> residual = Optional.empty();
+      Activation activation = Activation.NONE;
+      Optional<Node> next = onlyConsumer(n);
+      if (conv && next.isPresent() && next.get().op() instanceof Op.BatchNorm) {
+        norm = next;
+        chain.add(next.get());
+        next = onlyConsumer(next.get());
+      }
+      if (conv
+          && next.isPresent()
+          && next.get().op() instanceof Op.Add
+          && !absorbed.contains(next.get().name())) {
+        String end = chain.get(chain.size() - 1).name();
+        List<String> addends = next.get().inputs();
+        if (!addends.get(0).equals(addends.get(1))) {
+          residual = Optional.of(addends.get(addends.get(0).equals(end) ? 1 : 0));
+          chain.add(next.get());
+          next = onlyConsumer(next.get());
+        } else {
+          next = Optional.empty();
+        }
+      }
+      if (next.isPresent() && next.get().op() instanceof Op.Activate a) {
+        activation = a.activation();
+        chain.add(next.get());
+      }
+      chain.forEach(c -> absorbed.add(c.name()));
+      fusedAt.put(chain.get(chain.size() - 1).name(), new Fused(chain, norm, residual, activation));
+    }
+  }
+
+  /** What may be fused behind a node: its reader, if there is one only and no tap between. */
+  private Optional<Node> onlyConsumer(Node n) {
+    List<Node> c = graph.consumers(n.name());
+    boolean alone = c.size() == 1 && n != graph.output() && !tapped.contains(n.name());
+    return alone ? Optional.of(c.get(0)) : Optional.empty();
+  }
+
+  /** What is computed together with a node that is the last of it. */
+  Optional<Fused> endingAt(Node n) {
+    return Optional.ofNullable(fusedAt.get(n.name()));
+  }
+
+  /** Whether a node's result is there after the program has run: it is not inside of a kernel. */
+  boolean visible(Node n) {
+    return !absorbed.contains(n.name()) || fusedAt.containsKey(n.name());
+  }
+
+  /** What the kernel that ends at a node reads. */
+  List<String> reads(Node n) {
+    Fused f = fusedAt.get(n.name());
+    if (f == null) {
+      return n.inputs();
+    }
+    List<String> out = new ArrayList<>(f.first().inputs());
+    f.residual().ifPresent(out::add);
+    return out;
+  }
+}

@@ -1,0 +1,113 @@
+package dev.secateur.nn;
+
+import dev.secateur.device.Activation;
+import dev.secateur.device.Arena;
+import dev.secateur.device.Device;
+import dev.secateur.device.Epilogue;
+import dev.secateur.device.Kernel;
+import dev.secateur.tensor.DType;
+import dev.secateur.tensor.Layout;
+import dev.secateur.tensor.Shape;
+import dev.secateur.tensor.Tensor;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Function;
+
+/**
+ * One kernel of a network compiled for inference, without its place in the network: equal steps
+ * take equal times on one device at one batch.
+ *
+ * @param op the first node's
+ * @param inputs for one image, without a residual
+ * @param output for one image; the residual's shape too
+ * @param bias whether a convolution adds a vector: its own, or that of a norm folded into it
+ * @param logits whether the result is the network's, in single precision
+ */
+public record InferenceStep(
+    Op op,
+    List<Shape> inputs,
+    Shape output,
+    boolean bias,
+    boolean residual,
+    Activation activation,
+    boolean logits) {
+  private static final int NOISE = 1 << 12;
+
+  public InferenceStep {
+    inputs = List.copyOf(inputs);
+  }
+
+  /** The step by itself on noise, its tensors in {@code arena}. */
+  public Kernel kernel(Device device, int batch, Arena arena) {
+    Maker make = new Maker(device, batch, arena);
+    if (op instanceof Op.Input) {
+      Shape channels = Shape.of(output.dim(1));
+      Tensor pixels = arena.allocate(output.with(0, batch), DType.U8, Layout.PLAIN);
+      Tensor scale = make.vector(channels, DType.F32);
+      return device.imageInput(
+          pixels, Optional.empty(), 0, scale, scale, make.activations(output, false));
+    }
+    List<Tensor> x = inputs.stream().map(s -> make.activations(s, false)).toList();
+    Tensor y = make.activations(output, logits);
+    if (op instanceof Op.Convolution c) {
+      Node alone = new Node("step", c, List.of("x"));
+      Shape w = ParameterShapes.of(alone, inputs.get(0).dim(1), output.dim(1)).get("step.weight");
+      Optional<Tensor> vector =
+          bias
+              ? Optional.of(make.vector(Shape.of(c.outChannels()), device.activationType()))
+              : Optional.empty();
+      Optional<Tensor> sum =
+          residual ? Optional.of(make.activations(output, false)) : Optional.empty();
+      return device.convolution(
+          c.spec(), x.get(0), make.filters(w), new Epilogue(vector, sum, activation), y, true);
+    }
+    if (op instanceof Op.BatchNorm b) {
+      Tensor v = make.vector(Shape.of(output.dim(1)), DType.F32);
+      ForwardKernels forward = make.forward(Map.of());
+      return device.batchNormInference(
+          forward.image(x.get(0)), v, v, v, v, b.eps(), activation, forward.image(y));
+    }
+    Node alone = new Node("step", op, inputs.stream().map(Shape::toString).toList());
+    return make.forward(ParameterShapes.of(alone, inputs.get(0).dim(1), output.dim(1)))
+        .of(alone, x, y);
+  }
+
+  /** Makes tensors of noise. */
+  private record Maker(Device device, int batch, Arena arena) {
+    Tensor activations(Shape ofOne, boolean single) {
+      Shape shape = ofOne.with(0, batch);
+      Layout layout = shape.rank() == 4 ? device.activationLayout() : Layout.PLAIN;
+      return noise(shape, single ? DType.F32 : device.activationType(), layout);
+    }
+
+    Tensor filters(Shape shape) {
+      Layout layout = shape.rank() == 4 ? device.weightLayout() : Layout.PLAIN;
+      return noise(shape, device.activationType(), layout);
+    }
+
+    Tensor vector(Shape shape, DType type) {
+      return noise(shape, type, Layout.PLAIN);
+    }
+
+    ForwardKernels forward(Map<String, Shape> parameters) {
+      Function<String, Shape> shape = parameters::get;
+      return new ForwardKernels(
+          device,
+          arena,
+          name -> filters(shape.apply(name)),
+          (name, type) -> vector(shape.apply(name), type));
+    }
+
+    /** Numbers between 0.5 and 1, so that nothing becomes zero, infinite or subnormal. */
+    private Tensor noise(Shape shape, DType type, Layout layout) {
+      Tensor t = arena.allocate(shape, type, layout);
+      float[] values = new float[Math.toIntExact(shape.elements())];
+      for (int i = 0; i < values.length; i++) {
+        values[i] = 0.5f + 0.5f * (i * 2654435761L % NOISE) / NOISE;
+      }
+      device.upload(values, ForwardKernels.plain(t, shape));
+      return t;
+    }
+  }
+}

@@ -1,0 +1,54 @@
+package dev.secateur.prune;
+
+import dev.secateur.nn.Graph;
+import java.util.Locale;
+
+/**
+ * How fast a network should become, by the measured times of its steps.
+ *
+ * @param value below 1 a part of the original's time, unless {@code milliseconds}
+ * @param milliseconds whether the value is an amount
+ * @param clock the device at the batch that counts
+ */
+public record LatencyGoal(double value, boolean milliseconds, StepClock clock) {
+  static final String OPTION = "target-latency";
+
+  /** At most so many milliseconds by the table. */
+  public double limit(Graph original) {
+    return milliseconds ? value : value * predicted(original);
+  }
+
+  /** Milliseconds by the table: the sum of the steps of inference. */
+  public double predicted(Graph graph) {
+    return LatencyModel.of(graph, clock);
+  }
+
+  boolean reached(Graph original, Graph now) {
+    return predicted(now) <= limit(original) * (1 + 1e-9);
+  }
+
+  /**
+   * What the next iteration should come down to.
+   *
+   * @param rate part of the present time to save; 1: all at once
+   */
+  double step(Graph original, Graph now, double rate) {
+    return Math.max(limit(original), (1 - rate) * predicted(now));
+  }
+
+  /** That it is out of reach, with the least that is not. */
+  String unreachable(Graph original, Graph least) {
+    double before = predicted(original);
+    double after = predicted(least);
+    return String.format(
+        Locale.ROOT,
+        "--%s %s (%.4g ms) is out of reach: with all removed that may go, %.4g of %.4g ms are left"
+            + " (%.3f)",
+        OPTION,
+        value + (milliseconds ? "ms" : ""),
+        limit(original),
+        after,
+        before,
+        after / before);
+  }
+}

@@ -1,0 +1,145 @@
+package dev.secateur.prune;
+
+import dev.secateur.prune.LatencyComparison.Cell;
+import dev.secateur.prune.LatencyComparison.Method;
+import dev.secateur.prune.LatencyComparison.Result;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.function.ToDoubleFunction;
+
+/** What a comparison shows: a table over seeds and whether the knapsack beat the others. */
+public final class LatencyVerdict {
+  private final Result result;
+  private final double tolerance;
+
+  /**
+   * @param tolerance by which measured latencies may differ, as a part of the target, and still
+   *     count as the same
+   */
+  public LatencyVerdict(Result result, double tolerance) {
+    this.result = result;
+    this.tolerance = tolerance;
+  }
+
+  /** Mean over seeds and standard deviation (ddof 1; 0 of one seed). */
+  public record Spread(double mean, double deviation, int count) {
+    static Spread of(double[] values) {
+      double mean = 0;
+      for (double v : values) {
+        mean += v / values.length;
+      }
+      double squares = 0;
+      for (double v : values) {
+        squares += (v - mean) * (v - mean);
+      }
+      double deviation = values.length > 1 ? Math.sqrt(squares / (values.length - 1)) : 0;
+      return new Spread(mean, deviation, values.length);
+    }
+
+    /** Standard error of the mean. */
+    double error() {
+      return deviation / Math.sqrt(count);
+    }
+
+    private String text(int digits) {
+      return String.format(Locale.ROOT, "%." + digits + "f ± %." + digits + "f", mean, deviation);
+    }
+  }
+
+  private List<Cell> of(Method method) {
+    return result.cells().stream().filter(c -> c.method() == method).toList();
+  }
+
+  private Spread spread(Method method, ToDoubleFunction<Cell> value) {
+    return Spread.of(of(method).stream().mapToDouble(value).toArray());
+  }
+
+  /** Points of tuned top-1 by which the knapsack is above another, seed by seed. */
+  private double[] above(Method other) {
+    List<Cell> own = of(Method.KNAPSACK);
+    List<Cell> others = of(other);
+    double[] out = new double[own.size()];
+    for (int i = 0; i < out.length; i++) {
+      out[i] = own.get(i).tuned() - others.get(i).tuned();
+    }
+    return out;
+  }
+
+  private boolean sameLatency(Method other) {
+    double own = spread(Method.KNAPSACK, c -> c.measured().ratio()).mean();
+    double its = spread(other, c -> c.measured().ratio()).mean();
+    return Math.abs(own - its) <= tolerance * result.target();
+  }
+
+  /**
+   * Whether the knapsack beat another way: at the same measured latency its mean tuned accuracy is
+   * above by more than twice the standard error of the differences over several seeds.
+   */
+  public boolean beats(Method other) {
+    Spread d = Spread.of(above(other));
+    return d.count() > 1 && sameLatency(other) && d.mean() > 0 && d.mean() > 2 * d.error();
+  }
+
+  /** One sentence on each of the other ways, and one on both. */
+  public String text() {
+    boolean both = beats(Method.PLAIN) && beats(Method.ROUNDED);
+    return (both ? "The knapsack beat both." : "The knapsack did not beat both.")
+        + " "
+        + against(Method.PLAIN, "plain")
+        + " "
+        + against(Method.ROUNDED, "rounded");
+  }
+
+  private String against(Method other, String name) {
+    double[] above = above(other);
+    Spread d = Spread.of(above);
+    long wins = Arrays.stream(above).filter(v -> v > 0).count();
+    String verdict =
+        beats(other)
+            ? "beaten"
+            : !sameLatency(other)
+                ? "not comparable, the latencies differ by more than " + percent(tolerance)
+                : d.count() < 2
+                    ? "one seed says nothing about the spread"
+                    : d.mean() < -2 * d.error() ? "it is worse" : "not told apart";
+    return String.format(
+        Locale.ROOT,
+        "Against %s scores: %+.2f points (standard error %.2f, higher in %d of %d seeds) at %.3f"
+            + " and %.3f of the original's time: %s.",
+        name,
+        d.mean(),
+        d.error(),
+        wins,
+        d.count(),
+        spread(Method.KNAPSACK, c -> c.measured().ratio()).mean(),
+        spread(other, c -> c.measured().ratio()).mean(),
+        verdict);
+  }
+
+  private static String percent(double part) {
+    return String.format(Locale.ROOT, "%.1f %%", 100 * part);
+  }
+
+  /** The table as Markdown. */
+  public String table() {
+    StringBuilder out = new StringBuilder();
+    out.append("| selection | measured latency | by the table | parameters | MACs ");
+    out.append("| top-1 % pruned | top-1 % tuned |\n| --- | --- | --- | --- | --- | --- | --- |\n");
+    out.append(String.format(Locale.ROOT, "| original | 1 | 1 | | | | %.2f |%n", result.top1()));
+    for (Method m : Method.values()) {
+      out.append(
+          String.format(
+              Locale.ROOT,
+              "| %s | %s | %s | %.0f | %.0f | %s | %s |%n",
+              m.name().toLowerCase(Locale.ROOT),
+              spread(m, c -> c.measured().ratio()).text(3),
+              spread(m, Cell::predicted).text(3),
+              spread(m, Cell::parameters).mean(),
+              spread(m, Cell::macs).mean(),
+              spread(m, Cell::pruned).text(2),
+              spread(m, Cell::tuned).text(2)));
+    }
+    return out.toString();
+  }
+}
