@@ -30,7 +30,7 @@ class InferencePlanTest {
     try (Device device = opened;
         Network net = new Network(device, model);
         InferenceProgram program = InferenceProgram.compile(net, BATCH, Optional.empty())) {
-      assertEquals(program.kernels().size(), plan.size());
+      assertEquals(program.steps().size(), plan.size());
       for (int s = 0; s < plan.size(); s++) {
         try (Arena arena = device.newArena()) {
           Kernel k = plan.at(s, widths).kernel(device, BATCH, arena);

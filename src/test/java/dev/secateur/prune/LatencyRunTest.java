@@ -13,7 +13,6 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.secateur.SecateurException;
 import dev.secateur.cli.Main;
 import dev.secateur.device.Device;
-import dev.secateur.device.PoolSpec;
 import dev.secateur.device.cpu.CpuDevice;
 import dev.secateur.device.cuda.TestCuda;
 import dev.secateur.io.Json;
@@ -21,6 +20,7 @@ import dev.secateur.io.Models;
 import dev.secateur.nn.Architectures;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Model;
+import dev.secateur.nn.Pooling;
 import dev.secateur.nn.Sgd;
 import dev.secateur.prune.LatencyComparison.Cell;
 import dev.secateur.prune.LatencyComparison.Measured;
@@ -64,7 +64,7 @@ class LatencyRunTest {
             Optional.empty(),
             0.25,
             L1,
-            PoolSpec.Kind.MAX,
+            Pooling.MAX,
             96,
             16,
             Optional.empty(),
@@ -151,7 +151,7 @@ class LatencyRunTest {
         Constraints.NONE,
         8,
         L1,
-        PoolSpec.Kind.MAX,
+        Pooling.MAX,
         48,
         16,
         target,
