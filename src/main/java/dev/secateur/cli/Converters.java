@@ -155,12 +155,20 @@ final class Converters {
     @Override
     public Latency convert(String value) {
       boolean ms = value.endsWith("ms");
-      return new Latency(
-          number(
-              ms ? value.substring(0, value.length() - 2) : value,
-              v -> v > 0 && (ms ? Double.isFinite(v) : v < 1),
-              "a part of the original's time between 0 and 1, or milliseconds such as 0.8ms"),
-          ms);
+      double v;
+      try {
+        v = Double.parseDouble(ms ? value.substring(0, value.length() - 2) : value);
+      } catch (NumberFormatException e) {
+        v = 0;
+      }
+      if (!(v > 0 && v < (ms ? Double.POSITIVE_INFINITY : 1))) {
+        throw new TypeConversionException(
+            "'"
+                + value
+                + "': expected a part of the original's time between 0 and 1, or milliseconds such"
+                + " as 0.8ms");
+      }
+      return new Latency(v, ms);
     }
   }
 

@@ -167,6 +167,9 @@ final class PruneCommand implements Callable<Integer> {
     try (Device device = common.openDevice()) {
       ObjectNode config = config(options, data, device.name());
       Optional<LatencyGoal> goal = latency.goal(device);
+      if (goal.isPresent()) {
+        common.note("layers are timed as their times are needed; later runs know them");
+      }
       result =
           PruneRun.prune(
               device,

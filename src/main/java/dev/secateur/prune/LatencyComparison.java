@@ -36,7 +36,8 @@ import java.util.function.Consumer;
  * are on the test images and decide nothing.
  *
  * <p>How many filters go is found in a closed loop: what is asked of the table is corrected by the
- * measured ratio of both networks until that is near the target.
+ * measured ratio of both networks until that is near the target. Rounded layers leave few latencies
+ * to choose from, so theirs, the nearest to the target, is what the others of the same seed aim at.
  */
 public final class LatencyComparison {
   private static final int MOST_TRIES = 8;
@@ -70,12 +71,12 @@ public final class LatencyComparison {
     this.progress = progress;
   }
 
-  /** Ways to choose. */
+  /** Ways to choose, in the order in which they are tried. */
   public enum Method {
+    /** The lowest scores of all layers, layers rounded to a multiple. */
+    ROUNDED,
     /** The lowest scores of all layers. */
     PLAIN,
-    /** The same, layers rounded to a multiple. */
-    ROUNDED,
     KNAPSACK
   }
 
@@ -180,6 +181,7 @@ public final class LatencyComparison {
     for (long seed : seeds) {
       Dataset images = HoldOut.of(train, HOLD_OUT, seed).train();
       Optional<Scores> scores = Optional.empty();
+      double target = settings.target;
       for (Method method : Method.values()) {
         String name =
             String.format(
@@ -187,10 +189,12 @@ public final class LatencyComparison {
         Path file = directory.resolve("cells").resolve(name);
         if (!Files.exists(file)) {
           scores = Optional.of(scores.isPresent() ? scores.get() : score(images));
-          write(file, cell(seed, method, scores.get(), images));
+          write(file, cell(seed, method, target, scores.get(), images));
         }
-        cells.add(Json.MAPPER.readValue(file.toFile(), Cell.class));
-        listener.accept(cells.get(cells.size() - 1));
+        Cell cell = Json.MAPPER.readValue(file.toFile(), Cell.class);
+        target = method == Method.ROUNDED ? cell.measured.ratio : target;
+        cells.add(cell);
+        listener.accept(cell);
       }
     }
     return new Result(settings.target, top1, cells);
@@ -221,8 +225,9 @@ public final class LatencyComparison {
     }
   }
 
-  private Cell cell(long seed, Method method, Scores scores, Dataset images) throws IOException {
-    Match match = match(chooser(method, scores));
+  private Cell cell(long seed, Method method, double target, Scores scores, Dataset images)
+      throws IOException {
+    Match match = match(chooser(method, scores), target);
     Model model = match.model;
     double pruned = top1(model);
     double tuned = pruned;
@@ -279,9 +284,9 @@ public final class LatencyComparison {
   }
 
   /** The choice whose measured latency is nearest to the target, of some. */
-  private Match match(Chooser chooser) throws IOException {
+  private Match match(Chooser chooser, double target) throws IOException {
     double whole = LatencyModel.of(original.graph(), clock);
-    double asked = settings.target;
+    double asked = target;
     Optional<Match> best = Optional.empty();
     List<Map<String, int[]>> seen = new ArrayList<>();
     for (int tries = 1; tries <= MOST_TRIES; tries++) {
@@ -292,18 +297,18 @@ public final class LatencyComparison {
       seen.add(removed.get());
       Model model = Surgery.remove(device, original, removed.get());
       Match now = new Match(model, stopwatch.time(original, model), tries);
-      if (best.isEmpty() || now.error(settings.target) < best.get().error(settings.target)) {
+      if (best.isEmpty() || now.error(target) < best.get().error(target)) {
         best = Optional.of(now);
       }
-      if (now.error(settings.target) <= settings.tolerance) {
+      if (now.error(target) <= settings.tolerance) {
         break;
       }
-      asked = Math.min(0.999, asked * settings.target / now.measured.ratio);
+      asked = Math.min(0.999, asked * target / now.measured.ratio);
     }
     return best.orElseThrow(
         () ->
             new SecateurException(
-                "--target-latency " + settings.target + ": no choice of filters is so fast"));
+                "--target-latency " + target + ": no choice of filters is so fast"));
   }
 
   private static boolean same(Map<String, int[]> a, Map<String, int[]> b) {

@@ -14,8 +14,8 @@ public final class LatencyVerdict {
   private final double tolerance;
 
   /**
-   * @param tolerance by which measured latencies may differ, as a part of the target, and still
-   *     count as the same
+   * @param tolerance by which measured latencies of a seed may differ, as a part, and still count
+   *     as the same
    */
   public LatencyVerdict(Result result, double tolerance) {
     this.result = result;
@@ -66,10 +66,16 @@ public final class LatencyVerdict {
     return out;
   }
 
+  /** On average over seeds, each with its own. */
   private boolean sameLatency(Method other) {
-    double own = spread(Method.KNAPSACK, c -> c.measured().ratio()).mean();
-    double its = spread(other, c -> c.measured().ratio()).mean();
-    return Math.abs(own - its) <= tolerance * result.target();
+    List<Cell> own = of(Method.KNAPSACK);
+    List<Cell> others = of(other);
+    double difference = 0;
+    for (int i = 0; i < own.size(); i++) {
+      double its = others.get(i).measured().ratio();
+      difference += Math.abs(own.get(i).measured().ratio() / its - 1) / own.size();
+    }
+    return difference <= tolerance;
   }
 
   /**

@@ -49,6 +49,7 @@ class LatencyRunTest {
   private static final Corners IMAGES = new Corners(96, 1, 16);
   private static final Model MODEL = Architectures.create("resnet8", 4, 1, 16, 1);
   private static final StepClock CLOCK = new FakeClock(8, 0.05);
+  private static final StepClock SMOOTH = new FakeClock(1, 0);
   private static final Criterion L1 = Criteria.named("l1", new Criteria.Settings(2, 1));
 
   @TempDir Path dir;
@@ -168,9 +169,9 @@ class LatencyRunTest {
 
   /** Networks are slower than the table says: something that it does not know takes time too. */
   private static Measured measured(Model original, Model pruned) {
-    double whole = LatencyModel.of(original.graph(), CLOCK);
-    double ms = LatencyModel.of(pruned.graph(), CLOCK) + 0.1 * whole;
-    double ratio = ms / (1.1 * whole);
+    double whole = LatencyModel.of(original.graph(), SMOOTH);
+    double ms = LatencyModel.of(pruned.graph(), SMOOTH) + 0.3 * whole;
+    double ratio = ms / (1.3 * whole);
     return new Measured(ratio, ratio, ratio, ms);
   }
 
@@ -183,7 +184,7 @@ class LatencyRunTest {
           IMAGES,
           settings(0.7),
           seeds,
-          CLOCK,
+          SMOOTH,
           (original, pruned) -> {
             measured.add("once");
             return measured(original, pruned);
@@ -200,11 +201,12 @@ class LatencyRunTest {
     List<String> first = new ArrayList<>();
     Result whole = compare(List.of(1L, 2L), first);
     assertEquals(6, whole.cells().size());
+    double target = 0;
     for (Cell c : whole.cells()) {
-      if (c.method() != Method.ROUNDED) { // its steps are large
-        assertEquals(0.7, c.measured().ratio(), 0.7 * 0.05, c.toString());
-      }
-      assertEquals((c.measured().ratio() * 1.1 - 0.1), c.predicted(), 1e-6);
+      target = c.method() == Method.ROUNDED ? c.measured().ratio() : target;
+      assertEquals(0.7, target, 0.15, "the nearest of a few");
+      assertEquals(target, c.measured().ratio(), 0.05 * target, c.toString());
+      assertEquals((c.measured().ratio() * 1.3 - 0.3), c.predicted(), 1e-6);
       boolean rounded = c.widths().values().stream().allMatch(w -> w % 8 == 0);
       assertTrue(rounded || c.method() != Method.ROUNDED, c.toString());
       assertTrue(c.tuned() >= 0 && c.tuned() <= 100);
@@ -218,7 +220,7 @@ class LatencyRunTest {
     Result again = compare(List.of(1L, 2L), second);
     assertArrayEquals(before, Files.readAllBytes(lost));
     assertEquals(whole.cells().toString(), again.cells().toString());
-    assertEquals(whole.cells().get(3).tries(), second.size(), "only the lost one is measured");
+    assertEquals(whole.cells().get(4).tries(), second.size(), "only the lost one is measured");
   }
 
   private static Cell cell(long seed, Method method, double ratio, double tuned) {
