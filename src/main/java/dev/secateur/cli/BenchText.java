@@ -23,7 +23,7 @@ final class BenchText {
     if (maths) {
       head.add("by math");
     }
-    head.add(engines ? "/secateur" : "MB");
+    head.add(engines ? "/secateur" : "peak MB");
     List<List<String>> table = new ArrayList<>(List.of(head));
     for (Benchmark.Row r : rows) {
       List<String> line = new ArrayList<>(List.of(r.model(), r.engine()));
@@ -43,7 +43,7 @@ final class BenchText {
       if (maths) {
         line.add(times(r.mathSpeedup()));
       }
-      line.add(engines ? times(r.engineRatio()) : Text.format("%.1f", r.deviceBytes() / 1e6));
+      line.add(engines ? times(r.engineRatio()) : Text.format("%.1f", r.peakBytes() / 1e6));
       table.add(line);
     }
     return aligned(table, 1);

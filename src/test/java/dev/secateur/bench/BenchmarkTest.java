@@ -69,7 +69,7 @@ class BenchmarkTest {
         assertEquals(i / 2 % 2 == 0 ? 1 : ratio, r.macsRatio());
         assertTrue(r.low95() <= r.milliseconds() && r.milliseconds() <= r.high95(), r.toString());
         assertTrue(r.low95() > 0 && r.imagesPerSecond() > 0, r.toString());
-        assertEquals(i % 2 == 1, r.deviceBytes() == -1, r.toString());
+        assertEquals(i % 2 == 1, r.peakBytes() == -1, r.toString());
       }
     }
   }
