@@ -50,8 +50,10 @@ final class BenchText {
   }
 
   static String energy(Energy.Result result) {
-    if (!result.problem().isEmpty()) {
-      return "no energy: " + result.problem() + System.lineSeparator();
+    String problem =
+        result.problem().isEmpty() ? "" : "no energy: " + result.problem() + System.lineSeparator();
+    if (result.uses().isEmpty()) {
+      return problem;
     }
     List<List<String>> table = new ArrayList<>();
     table.add(List.of("model", "math", "batch", "mJ/image", "lowest-highest", "watts", "from"));
@@ -66,7 +68,7 @@ final class BenchText {
               Text.format("%.0f", u.watts()),
               u.source()));
     }
-    return System.lineSeparator() + aligned(table, 1);
+    return System.lineSeparator() + aligned(table, 1) + problem;
   }
 
   static String profile(List<Profile.Result> results) {

@@ -123,7 +123,7 @@ class BenchmarkTest {
     EnergyMeter still = frozen(meter);
     String message =
         assertThrows(
-                SecateurException.class,
+                Energy.NotTold.class,
                 () -> Energy.block(still, n -> done[0] += n, 500, () -> done[0] * 700_000))
             .getMessage();
     assertEquals("a counter stood still for 2000 ms", message);
