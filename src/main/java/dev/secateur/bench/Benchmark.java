@@ -47,7 +47,7 @@ public final class Benchmark {
    *     ONNX Runtime's; 1 for ours
    * @param mathSpeedup how many times faster than the same network in the first precision; 1 for
    *     ONNX Runtime
-   * @param deviceBytes -1 where unknown
+   * @param peakBytes {@link Contender#peakBytes}; -1 where unknown
    */
   public record Row(
       String model,
@@ -68,7 +68,7 @@ public final class Benchmark {
       double macsRatio,
       double engineRatio,
       double mathSpeedup,
-      long deviceBytes) {
+      long peakBytes) {
 
     /** Whether something else kept the machine busy: the middle half spreads too far. */
     public boolean unsteady() {
@@ -196,7 +196,7 @@ public final class Benchmark {
         (double) Cost.of(before.entry().model().graph()).macs() / cost.macs(),
         own ? 1 : byOurs,
         own ? byOurs : 1,
-        cell.contender().deviceBytes());
+        cell.contender().peakBytes());
   }
 
   private static Optional<Integer> find(

@@ -48,11 +48,18 @@ public final class Energy {
       String source) {}
 
   /**
-   * @param problem why there are none; empty where there are
+   * @param problem why there are none, or no more; empty where all are there
    */
   public record Result(List<Use> uses, String problem) {}
 
-  /** Energy and time of so many images. */
+  /** The meter does not tell; what else may fail is a failure of the benchmark. */
+  static final class NotTold extends RuntimeException {
+    NotTold(String message) {
+      super(message);
+    }
+  }
+
+  /** Energy and time of so many batches. */
   record Block(double millijoules, double milliseconds, long batches) {
     double each() {
       return millijoules / batches;
@@ -65,8 +72,8 @@ public final class Energy {
   public static Result measure(
       List<Setting> settings, List<Benchmark.Entry> entries, List<Integer> batches, boolean train) {
     double blockMs = Long.getLong("secateur.bench.energy", 500);
-    try (EnergyMeter meter = settings.get(0).device().openEnergyMeter()) {
-      List<Use> out = new ArrayList<>();
+    List<Use> out = new ArrayList<>();
+    try (EnergyMeter meter = open(settings.get(0))) {
       for (int batch : batches) {
         try (Cleanup closers = new Cleanup()) {
           List<OwnContender> contenders = new ArrayList<>();
@@ -96,8 +103,24 @@ public final class Energy {
         }
       }
       return new Result(out, "");
+    } catch (NotTold e) {
+      return new Result(out, e.getMessage());
+    }
+  }
+
+  private static EnergyMeter open(Setting setting) {
+    try {
+      return setting.device().openEnergyMeter();
     } catch (SecateurException e) {
-      return new Result(List.of(), e.getMessage());
+      throw new NotTold(e.getMessage());
+    }
+  }
+
+  private static double read(EnergyMeter meter) {
+    try {
+      return meter.millijoules();
+    } catch (SecateurException e) {
+      throw new NotTold(e.getMessage());
     }
   }
 
@@ -118,7 +141,7 @@ public final class Energy {
 
   /**
    * @param work computes so many batches and waits for them
-   * @throws SecateurException if the meter stands still
+   * @throws NotTold if the meter stands still or fails
    */
   static Block block(EnergyMeter meter, IntConsumer work, double leastMs, LongSupplier nanos) {
     long begin = nanos.getAsLong();
@@ -142,12 +165,12 @@ public final class Energy {
       EnergyMeter meter, IntConsumer work, int chunk, double leastMs, LongSupplier nanos) {
     long begin = nanos.getAsLong();
     double stepAt = 0;
-    double last = meter.millijoules();
+    double last = read(meter);
     long batches = 0;
     while (true) {
       work.accept(chunk);
       batches += chunk;
-      double now = meter.millijoules();
+      double now = read(meter);
       double ms = (nanos.getAsLong() - begin) / 1e6;
       if (now != last) {
         if (ms >= leastMs) {
@@ -157,7 +180,7 @@ public final class Energy {
         stepAt = ms;
       }
       if (ms - stepAt > STEP_MS) {
-        throw new SecateurException(meter.source() + " stood still for " + (int) STEP_MS + " ms");
+        throw new NotTold(meter.source() + " stood still for " + (int) STEP_MS + " ms");
       }
     }
   }

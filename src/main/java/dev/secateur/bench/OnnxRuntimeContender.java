@@ -89,7 +89,7 @@ public final class OnnxRuntimeContender implements Contender {
   }
 
   @Override
-  public long deviceBytes() {
+  public long peakBytes() {
     return -1;
   }
 

@@ -28,8 +28,9 @@ public final class OwnContender implements Contender {
     try {
       Network net = new Network(device, model);
       closers.add(net::close);
+      device.takeScratchBytes();
       program = compiler.apply(net, closers);
-      bytes = net.bytes() + program.bytes();
+      bytes = net.bytes() + program.bytes() + device.takeScratchBytes();
       noise(device, program.pixels());
     } catch (RuntimeException e) {
       throw Cleanup.after(e, closers);
@@ -94,7 +95,7 @@ public final class OwnContender implements Contender {
   }
 
   @Override
-  public long deviceBytes() {
+  public long peakBytes() {
     return bytes;
   }
 

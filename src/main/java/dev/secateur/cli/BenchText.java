@@ -23,7 +23,7 @@ final class BenchText {
     if (maths) {
       head.add("by math");
     }
-    head.add(engines ? "/secateur" : "MB");
+    head.add(engines ? "/secateur" : "peak MB");
     List<List<String>> table = new ArrayList<>(List.of(head));
     for (Benchmark.Row r : rows) {
       List<String> line = new ArrayList<>(List.of(r.model(), r.engine()));
@@ -43,15 +43,17 @@ final class BenchText {
       if (maths) {
         line.add(times(r.mathSpeedup()));
       }
-      line.add(engines ? times(r.engineRatio()) : Text.format("%.1f", r.deviceBytes() / 1e6));
+      line.add(engines ? times(r.engineRatio()) : Text.format("%.1f", r.peakBytes() / 1e6));
       table.add(line);
     }
     return aligned(table, 1);
   }
 
   static String energy(Energy.Result result) {
-    if (!result.problem().isEmpty()) {
-      return "no energy: " + result.problem() + System.lineSeparator();
+    String problem =
+        result.problem().isEmpty() ? "" : "no energy: " + result.problem() + System.lineSeparator();
+    if (result.uses().isEmpty()) {
+      return problem;
     }
     List<List<String>> table = new ArrayList<>();
     table.add(List.of("model", "math", "batch", "mJ/image", "lowest-highest", "watts", "from"));
@@ -66,7 +68,7 @@ final class BenchText {
               Text.format("%.0f", u.watts()),
               u.source()));
     }
-    return System.lineSeparator() + aligned(table, 1);
+    return System.lineSeparator() + aligned(table, 1) + problem;
   }
 
   static String profile(List<Profile.Result> results) {

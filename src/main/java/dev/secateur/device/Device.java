@@ -107,6 +107,15 @@ public interface Device extends AutoCloseable {
   KernelTimes timeEach(Kernel ahead, List<Kernel> kernels);
 
   /**
+   * Bytes of scratch memory that the hungriest of the kernels made since the last call needs. All
+   * kernels share one piece as large as the hungriest of all needs, so this is what a network adds
+   * if it runs alone; 0 where libraries see to their own.
+   */
+  default long takeScratchBytes() {
+    return 0;
+  }
+
+  /**
    * Begins to read the energy that the device takes.
    *
    * @throws SecateurException in one line, where nothing tells

@@ -69,7 +69,7 @@ class BenchmarkTest {
         assertEquals(i / 2 % 2 == 0 ? 1 : ratio, r.macsRatio());
         assertTrue(r.low95() <= r.milliseconds() && r.milliseconds() <= r.high95(), r.toString());
         assertTrue(r.low95() > 0 && r.imagesPerSecond() > 0, r.toString());
-        assertEquals(i % 2 == 1, r.deviceBytes() == -1, r.toString());
+        assertEquals(i % 2 == 1, r.peakBytes() == -1, r.toString());
       }
     }
   }
@@ -123,7 +123,7 @@ class BenchmarkTest {
     EnergyMeter still = frozen(meter);
     String message =
         assertThrows(
-                SecateurException.class,
+                Energy.NotTold.class,
                 () -> Energy.block(still, n -> done[0] += n, 500, () -> done[0] * 700_000))
             .getMessage();
     assertEquals("a counter stood still for 2000 ms", message);

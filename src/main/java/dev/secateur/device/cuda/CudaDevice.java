@@ -40,6 +40,7 @@ public final class CudaDevice implements Device {
   private final Set<CudaArena> arenas = new HashSet<>();
   private final Set<CudaHostBuffer> hostBuffers = new HashSet<>();
   private final CudaContext context;
+  private final CudaWorkspace workspace;
   private final CudaGraphs graphs;
   private final CudaCopies copies;
   private final CudaTimer timer;
@@ -65,7 +66,7 @@ public final class CudaDevice implements Device {
       closers.add(copies::close);
       timer = new CudaTimer(context);
       closers.add(timer::close);
-      CudaWorkspace workspace = new CudaWorkspace(context);
+      workspace = new CudaWorkspace(context);
       closers.add(workspace::close);
       graphs = new CudaGraphs(context, workspace);
       CudaKernels kernels = new CudaKernels(context, workspace);
@@ -233,6 +234,11 @@ public final class CudaDevice implements Device {
   @Override
   public KernelTimes timeEach(Kernel ahead, List<Kernel> kernels) {
     return timer.each(ahead, kernels);
+  }
+
+  @Override
+  public long takeScratchBytes() {
+    return workspace.takeMostNeeded();
   }
 
   /** By NVML, for the GPU with this one's PCI address. */

@@ -11,6 +11,7 @@ final class CudaWorkspace {
   private final CudaContext context;
   private DevicePointer pointer = new DevicePointer();
   private long bytes;
+  private long mostNeeded;
   private int generation;
 
   CudaWorkspace(CudaContext context) {
@@ -19,6 +20,7 @@ final class CudaWorkspace {
 
   /** Makes room; waits for the GPU where the memory must be replaced. */
   void reserve(long needed) {
+    mostNeeded = Math.max(mostNeeded, needed);
     if (needed > bytes) {
       long before = bytes;
       close();
@@ -33,6 +35,13 @@ final class CudaWorkspace {
   private void allocate(long size) {
     pointer = context.allocateShared(size);
     bytes = size;
+  }
+
+  /** The most that was asked for since the last call. */
+  long takeMostNeeded() {
+    long most = mostNeeded;
+    mostNeeded = 0;
+    return most;
   }
 
   /** Changes whenever {@link #pointer} does. */

@@ -77,6 +77,20 @@ class CudaDeviceTest {
   }
 
   @Test
+  void scratchMemoryIsWhatTheHungriestNewKernelNeeds() {
+    try (Device d = TestCuda.open();
+        Arena a = d.newArena()) {
+      d.eigenSymmetric(a.doubles(60, 60), a.doubles(60));
+      long large = d.takeScratchBytes();
+      assertTrue(large > 60 * 60 * 8, large + " bytes for 60 x 60");
+      assertEquals(0, d.takeScratchBytes(), "nothing new");
+      d.eigenSymmetric(a.doubles(8, 8), a.doubles(8));
+      long small = d.takeScratchBytes();
+      assertTrue(0 < small && small < large, small + ", though " + large + " are there");
+    }
+  }
+
+  @Test
   void launchesNeitherWaitNorAllocate() {
     try (Device d = TestCuda.open();
         Arena a = d.newArena();
