@@ -24,7 +24,7 @@ import java.util.function.BiConsumer;
  * norms have to be zero with them is found by following zeros forward from the filters, without the
  * coupling that is under test.
  */
-final class Zeroed {
+public final class Zeroed {
   private Zeroed() {}
 
   /** A selection by random scores. */
@@ -77,7 +77,7 @@ final class Zeroed {
   }
 
   /** The network with filters set to zero, and the norms that read them. */
-  static Model model(Model m, Map<String, int[]> removed) {
+  public static Model model(Model m, Map<String, int[]> removed) {
     Map<String, boolean[]> zero = new HashMap<>();
     for (Node n : m.graph().nodes()) {
       zero.put(n.name(), zeros(m.graph(), n, removed, zero));
