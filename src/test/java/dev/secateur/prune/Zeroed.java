@@ -3,11 +3,9 @@ package dev.secateur.prune;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import dev.secateur.device.Device;
-import dev.secateur.device.HostBuffer;
+import dev.secateur.io.onnx.Outputs;
 import dev.secateur.nn.Graph;
-import dev.secateur.nn.InferenceProgram;
 import dev.secateur.nn.Model;
-import dev.secateur.nn.Network;
 import dev.secateur.nn.Node;
 import dev.secateur.nn.Op;
 import dev.secateur.tensor.HostTensor;
@@ -15,7 +13,6 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.function.BiConsumer;
 
@@ -184,16 +181,6 @@ public final class Zeroed {
 
   /** Of two images of noise. */
   static float[] logits(Device device, Model model) {
-    try (Network net = new Network(device, model);
-        InferenceProgram program = InferenceProgram.compile(net, 2, Optional.empty());
-        HostBuffer host = device.hostBuffer(program.pixels().bytes())) {
-      SplittableRandom random = new SplittableRandom(4);
-      for (int i = 0; i < program.pixels().bytes(); i++) {
-        host.bytes().put(i, (byte) random.nextInt(256));
-      }
-      device.upload(host, program.pixels());
-      program.run();
-      return device.downloadFloats(program.output());
-    }
+    return Outputs.ours(device, model, Outputs.pixels(model, 2), 2);
   }
 }

@@ -76,7 +76,7 @@ final class TorchvisionComparison {
       Units units = Units.of(model.graph(), Scope.ALL);
       int largest = units.groups().stream().mapToInt(g -> g.layers().size()).max().orElse(0);
       row.append(" | ").append(units.groups().size());
-      row.append(" | ").append(largest).append(" layers");
+      row.append(" | ").append(largest).append(largest == 1 ? " layer" : " layers");
       Model smaller;
       Map<String, int[]> removed;
       try (Device device = new CpuDevice()) {
