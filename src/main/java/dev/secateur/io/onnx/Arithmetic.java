@@ -2,6 +2,7 @@ package dev.secateur.io.onnx;
 
 import dev.secateur.device.ElementwiseSpec.Kind;
 import dev.secateur.device.ResizeSpec;
+import dev.secateur.io.Text;
 import dev.secateur.io.onnx.Value.Affine;
 import dev.secateur.io.onnx.Value.Features;
 import dev.secateur.io.onnx.Value.Moment;

@@ -7,6 +7,7 @@ import ai.onnx.proto.OnnxMl.ValueInfoProto;
 import dev.secateur.SecateurException;
 import dev.secateur.device.ElementwiseSpec.Kind;
 import dev.secateur.device.PoolSpec;
+import dev.secateur.io.Text;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Op;

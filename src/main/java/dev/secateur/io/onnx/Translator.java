@@ -2,6 +2,7 @@ package dev.secateur.io.onnx;
 
 import ai.onnx.proto.OnnxMl;
 import dev.secateur.SecateurException;
+import dev.secateur.io.Text;
 import dev.secateur.nn.Op;
 import dev.secateur.tensor.Shape;
 import java.io.IOException;
