@@ -94,7 +94,7 @@ public final class Models {
     tensors.keySet().stream()
         .filter(n -> !fresh.parameters().containsKey(n) && !n.endsWith("num_batches_tracked"))
         .sorted()
-        .forEach(n -> differences.add(n + " is not in " + architecture));
+        .forEach(n -> differences.add(Text.name(n) + " is not in " + architecture));
     if (!differences.isEmpty()) {
       throw new SecateurException(
           file

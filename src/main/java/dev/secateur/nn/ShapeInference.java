@@ -16,7 +16,7 @@ public final class ShapeInference {
       List<Shape> in = n.inputs().stream().map(shapes::get).toList();
       try {
         shapes.put(n.name(), output(n.op(), in));
-      } catch (IllegalArgumentException | IndexOutOfBoundsException e) {
+      } catch (IllegalArgumentException | IndexOutOfBoundsException | ArithmeticException e) {
         throw new IllegalArgumentException(
             "node " + n.name() + " (" + n.op() + ") does not fit inputs " + in, e);
       }
@@ -35,9 +35,7 @@ public final class ShapeInference {
     }
     Shape x = in.get(0);
     if (op instanceof Op.Convolution c) {
-      if (x.dim(1) % c.spec().groups() != 0 || c.outChannels() % c.spec().groups() != 0) {
-        throw new IllegalArgumentException("channels are not a multiple of the groups");
-      }
+      check(c.spec(), x, c.outChannels());
       return Shape.of(
           1,
           c.outChannels(),
@@ -45,6 +43,7 @@ public final class ShapeInference {
           c.spec().outWidth(x.dim(3), c.kernelW()));
     }
     if (op instanceof Op.Pool p) {
+      positive(Math.min(p.spec().strideH(), p.spec().strideW()));
       return Shape.of(1, x.dim(1), p.spec().outHeight(x.dim(2)), p.spec().outWidth(x.dim(3)));
     }
     if (op instanceof Op.GlobalPool) {
@@ -82,9 +81,7 @@ public final class ShapeInference {
     }
     if (op instanceof Op.TransposedConvolution t) {
       ConvolutionSpec s = t.spec();
-      if (x.dim(1) % s.groups() != 0 || t.outChannels() % s.groups() != 0) {
-        throw new IllegalArgumentException("channels are not a multiple of the groups");
-      }
+      check(s, x, t.outChannels());
       long h = (x.dim(2) - 1) * s.strideH() + s.dilationH() * (t.kernelH() - 1L) + 1 + t.extraH();
       long w = (x.dim(3) - 1) * s.strideW() + s.dilationW() * (t.kernelW() - 1L) + 1 + t.extraW();
       return Shape.of(
@@ -122,13 +119,21 @@ public final class ShapeInference {
     return x; // norms, functions of one number, softmax, identity
   }
 
+  private static void check(ConvolutionSpec s, Shape x, int outChannels) {
+    positive(Math.min(s.strideH(), s.strideW()));
+    positive(Math.min(s.dilationH(), s.dilationW()));
+    if (x.dim(1) % positive(s.groups()) != 0 || outChannels % s.groups() != 0) {
+      throw new IllegalArgumentException("channels are not a multiple of the groups");
+    }
+  }
+
   private static Shape perChannel(Shape x) {
     return x.rank() == 4 ? Shape.of(1, x.dim(1), 1, 1) : x;
   }
 
   private static long positive(long size) {
     if (size < 1) {
-      throw new IllegalArgumentException("nothing would be left");
+      throw new IllegalArgumentException(size + " is not positive");
     }
     return size;
   }

@@ -12,9 +12,15 @@ import dev.secateur.nn.Graph;
 import dev.secateur.nn.Node;
 import dev.secateur.nn.Op;
 import dev.secateur.prune.Constraints.LayerRate;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
+import java.util.TreeMap;
+import java.util.TreeSet;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -41,6 +47,70 @@ class SelectionTest {
     int filters = Units.of(RESNET20, scope).filters();
     Map<String, int[]> removed = random(RESNET20, scope, Constraints.NONE).lowest(rate);
     assertEquals((int) (rate * filters), count(removed));
+  }
+
+  /** The paper's rule, written for these two networks by their layers' names alone. */
+  @ParameterizedTest
+  @CsvSource({
+    "resnet20, 0.1",
+    "resnet20, 0.5",
+    "resnet20, 0.95",
+    "resnet56, 0.3",
+    "vgg16_bn_cifar, 0.1",
+    "vgg16_bn_cifar, 0.6"
+  })
+  void thePapersScopeIsItsRuleFilterByFilter(String name, double rate) {
+    Graph graph = Architectures.graph(name, 10, 3, 32);
+    List<String> layers = new ArrayList<>();
+    Map<String, float[]> scores = new LinkedHashMap<>();
+    SplittableRandom random = new SplittableRandom(9);
+    for (Node n : graph.nodes()) {
+      if (n.op() instanceof Op.Convolution c) {
+        float[] s = new float[c.outChannels()];
+        for (int i = 0; i < s.length; i++) { // ties, and layers that are all lower than others
+          s[i] = random.nextInt(50) + 10 * (scores.size() % 3);
+        }
+        scores.put(n.name(), s);
+        if (name.startsWith("vgg") || n.name().matches("layer\\d\\.\\d+\\.conv1")) {
+          layers.add(n.name());
+        }
+      }
+    }
+    if (name.startsWith("vgg")) {
+      layers.remove(layers.size() - 1);
+    }
+    record Filter(int layer, int index, float score) {}
+    List<Filter> all = new ArrayList<>();
+    for (int l = 0; l < layers.size(); l++) {
+      float[] s = scores.get(layers.get(l));
+      for (int f = 0; f < s.length; f++) {
+        all.add(new Filter(l, f, s[f]));
+      }
+    }
+    int wanted = (int) (rate * all.size());
+    all.sort(
+        Comparator.comparingDouble(Filter::score)
+            .thenComparingInt(Filter::layer)
+            .thenComparingInt(Filter::index));
+    Map<String, TreeSet<Integer>> gone = new TreeMap<>();
+    for (Filter f : all) {
+      TreeSet<Integer> of = gone.computeIfAbsent(layers.get(f.layer()), l -> new TreeSet<>());
+      int left = scores.get(layers.get(f.layer())).length - of.size();
+      if (wanted > 0 && left > 1) {
+        of.add(f.index());
+        wanted--;
+      }
+    }
+    gone.values().removeIf(TreeSet::isEmpty);
+    Units units = Units.of(graph, Scope.PAPER);
+    Selection s =
+        new Selection(units, new Scores("", scores), GroupScore.MEAN, Constraints.NONE, graph);
+    Map<String, TreeSet<Integer>> got = new TreeMap<>();
+    s.lowest(rate)
+        .forEach(
+            (layer, filters) ->
+                got.put(layer, new TreeSet<>(Arrays.stream(filters).boxed().toList())));
+    assertEquals(gone, got);
   }
 
   @ParameterizedTest

@@ -3,11 +3,9 @@ package dev.secateur.prune;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import dev.secateur.device.Device;
-import dev.secateur.device.HostBuffer;
+import dev.secateur.io.onnx.Outputs;
 import dev.secateur.nn.Graph;
-import dev.secateur.nn.InferenceProgram;
 import dev.secateur.nn.Model;
-import dev.secateur.nn.Network;
 import dev.secateur.nn.Node;
 import dev.secateur.nn.Op;
 import dev.secateur.tensor.HostTensor;
@@ -15,7 +13,6 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.function.BiConsumer;
 
@@ -24,7 +21,7 @@ import java.util.function.BiConsumer;
  * norms have to be zero with them is found by following zeros forward from the filters, without the
  * coupling that is under test.
  */
-final class Zeroed {
+public final class Zeroed {
   private Zeroed() {}
 
   /** A selection by random scores. */
@@ -77,7 +74,7 @@ final class Zeroed {
   }
 
   /** The network with filters set to zero, and the norms that read them. */
-  static Model model(Model m, Map<String, int[]> removed) {
+  public static Model model(Model m, Map<String, int[]> removed) {
     Map<String, boolean[]> zero = new HashMap<>();
     for (Node n : m.graph().nodes()) {
       zero.put(n.name(), zeros(m.graph(), n, removed, zero));
@@ -184,16 +181,6 @@ final class Zeroed {
 
   /** Of two images of noise. */
   static float[] logits(Device device, Model model) {
-    try (Network net = new Network(device, model);
-        InferenceProgram program = InferenceProgram.compile(net, 2, Optional.empty());
-        HostBuffer host = device.hostBuffer(program.pixels().bytes())) {
-      SplittableRandom random = new SplittableRandom(4);
-      for (int i = 0; i < program.pixels().bytes(); i++) {
-        host.bytes().put(i, (byte) random.nextInt(256));
-      }
-      device.upload(host, program.pixels());
-      program.run();
-      return device.downloadFloats(program.output());
-    }
+    return Outputs.ours(device, model, Outputs.pixels(model, 2), 2);
   }
 }

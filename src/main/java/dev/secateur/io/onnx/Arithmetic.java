@@ -1,11 +1,14 @@
 package dev.secateur.io.onnx;
 
+import dev.secateur.device.ConvolutionSpec;
 import dev.secateur.device.ElementwiseSpec.Kind;
 import dev.secateur.device.ResizeSpec;
+import dev.secateur.io.Text;
 import dev.secateur.io.onnx.Value.Affine;
 import dev.secateur.io.onnx.Value.Features;
 import dev.secateur.io.onnx.Value.Moment;
 import dev.secateur.nn.Op;
+import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Shape;
 import java.util.Arrays;
 import java.util.List;
@@ -58,6 +61,37 @@ final class Arithmetic {
     float beta = s.attributes().number("beta", 0.5f);
     boolean sixth = Math.abs(alpha - 1f / 6) < 1e-6 && beta == 0.5f;
     s.function(sixth ? Functions.HARD_SIGMOID : Functions.of(Kind.HARD_SIGMOID, alpha, beta));
+  }
+
+  /**
+   * relu(x) + slope min(x, 0): a leaky ReLU where all slopes are equal; else the slopes are the
+   * weights of a depthwise convolution, so that training changes them and surgery cuts them.
+   */
+  static void prelu(Step s) {
+    Features x = s.features(0);
+    double[] slope = perChannel(s, x, s.constant(1));
+    if (Arrays.stream(slope).allMatch(v -> v == slope[0])) {
+      s.function(Functions.of(Kind.LEAKY_RELU, (float) slope[0], 0));
+      return;
+    }
+    NetworkBuilder g = s.builder();
+    int c = slope.length;
+    if (g.shape(x.node()).rank() != 4) {
+      throw new IllegalArgumentException("has a slope for each feature; only those of images are");
+    }
+    Op below = Functions.of(Kind.CLIP, -Float.MAX_VALUE, 0);
+    ConvolutionSpec each = new ConvolutionSpec(1, 1, 0, 0, 0, 0, 1, 1, c);
+    String positive = g.add(s.name() + ".positive", Functions.RELU, List.of(x.node()));
+    String negative = g.add(s.name() + ".negative", below, List.of(x.node()));
+    String scaled =
+        g.add(s.name() + ".slope", new Op.Convolution(c, 1, 1, each, false), List.of(negative));
+    float[] weight = new float[c];
+    for (int i = 0; i < c; i++) {
+      weight[i] = (float) slope[i];
+    }
+    s.parameter(scaled, "weight", new HostTensor(Shape.of(c, 1, 1, 1), weight));
+    String y = g.add(s.name(), new Op.Add(), List.of(positive, scaled));
+    s.put(new Features(y, x.view(), Optional.empty(), true));
   }
 
   static void gelu(Step s) {

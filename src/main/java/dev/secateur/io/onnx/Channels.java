@@ -1,5 +1,6 @@
 package dev.secateur.io.onnx;
 
+import dev.secateur.io.Text;
 import dev.secateur.io.onnx.Value.Features;
 import dev.secateur.nn.Op;
 import dev.secateur.tensor.Shape;

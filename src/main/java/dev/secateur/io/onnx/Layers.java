@@ -3,6 +3,7 @@ package dev.secateur.io.onnx;
 import dev.secateur.device.ConvolutionSpec;
 import dev.secateur.device.PoolSpec;
 import dev.secateur.device.ResizeSpec;
+import dev.secateur.io.Text;
 import dev.secateur.io.onnx.Value.Features;
 import dev.secateur.io.onnx.Value.Moment;
 import dev.secateur.nn.Op;

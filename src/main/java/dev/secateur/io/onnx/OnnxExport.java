@@ -33,7 +33,8 @@ import java.util.Set;
  *
  * <p>A model of our own: input {@code input}, float (N,C,H,W), raw pixels from 0 to 255: the
  * normalisation is inside. Output {@code logits} (N, classes). A model that was read from ONNX: the
- * names of input and output that it came with, and values normalised as it expected them.
+ * names of input and output that it came with, values normalised as it expected them, and (N,H,W,C)
+ * where it had that.
  */
 public final class OnnxExport {
   private static final long LIMIT = 2_000_000_000L;
@@ -74,6 +75,10 @@ public final class OnnxExport {
 
   private boolean imported() {
     return model.metadata().containsKey(OnnxImport.INPUT);
+  }
+
+  private boolean channelsLast() {
+    return "NHWC".equals(model.metadata().get(OnnxImport.LAYOUT));
   }
 
   private Optional<String> head() {
@@ -133,7 +138,10 @@ public final class OnnxExport {
     } else if (!last.equals(output)) {
       add("Identity", output, List.of(last), output);
     }
-    out.addInput(value(input, graph.shape(graph.input().name())));
+    Shape image = graph.shape(graph.input().name());
+    out.addInput(
+        value(
+            input, channelsLast() ? Shape.of(1, image.dim(2), image.dim(3), image.dim(1)) : image));
     out.addOutput(value(output, graph.shape(graph.output().name())));
     String version =
         Optional.ofNullable(OnnxExport.class.getPackage().getImplementationVersion())
@@ -367,6 +375,11 @@ public final class OnnxExport {
       add("Div", name + ".normalised", List.of(centred, name + ".std"), values.get(name));
       return;
     }
+    String from = input;
+    if (channelsLast()) {
+      from = part(name, "nchw");
+      add("Transpose", from, List.of(input), from).addAttribute(ints("perm", 0, 3, 1, 2));
+    }
     // the file's values are (pixel - given mean) / given std
     float[] givenMean = numbers(OnnxImport.MEAN);
     float[] givenStd = numbers(OnnxImport.STD);
@@ -381,13 +394,13 @@ public final class OnnxExport {
       same &= scale[i] == 1 && shift[i] == 0;
     }
     if (same) {
-      values.put(name, input);
+      values.put(name, from);
       return;
     }
     String scaled = part(name, "scaled");
     floats(part(name, "scale"), new HostTensor(wide, scale));
     floats(part(name, "shift"), new HostTensor(wide, shift));
-    add("Mul", scaled, List.of(input, part(name, "scale")), scaled);
+    add("Mul", scaled, List.of(from, part(name, "scale")), scaled);
     add("Add", part(name, "shifted"), List.of(scaled, part(name, "shift")), values.get(name));
   }
 

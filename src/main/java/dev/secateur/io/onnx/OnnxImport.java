@@ -7,6 +7,7 @@ import ai.onnx.proto.OnnxMl.ValueInfoProto;
 import dev.secateur.SecateurException;
 import dev.secateur.device.ElementwiseSpec.Kind;
 import dev.secateur.device.PoolSpec;
+import dev.secateur.io.Text;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Op;
@@ -29,9 +30,9 @@ import java.util.TreeSet;
 import java.util.function.Consumer;
 
 /**
- * ONNX models, opsets 9 to 21, as graphs: one image input, float (N,C,H,W); one output, (N,classes)
- * or (N,C,H,W). Only what the output needs is read. A softmax at the end is taken off, so that the
- * output is logits, and put back by {@link OnnxExport}.
+ * ONNX models, opsets 9 to 21, as graphs: one image input, float (N,C,H,W) or (N,H,W,C); one
+ * output, (N,classes) or (N,C,H,W). Only what the output needs is read. A softmax at the end is
+ * taken off, so that the output is logits, and put back by {@link OnnxExport}.
  */
 public final class OnnxImport {
   /** Metadata: names of input and output, the input's normalisation, what was taken off the end. */
@@ -42,6 +43,9 @@ public final class OnnxImport {
   static final String STD = "onnx.input.std";
   static final String HEAD = "onnx.head";
 
+  /** Metadata: NHWC where the file's input is (N,H,W,C). */
+  static final String LAYOUT = "onnx.input.layout";
+
   /** Metadata of our own exports whose input is raw pixels. */
   static final String PIXELS = "secateur.input";
 
@@ -51,7 +55,7 @@ public final class OnnxImport {
       Set.of(
           ("Conv ConvTranspose BatchNormalization LayerNormalization Gemm MatMul MaxPool"
                   + " AveragePool GlobalAveragePool GlobalMaxPool ReduceMean ReduceMax Resize"
-                  + " Upsample Relu Clip LeakyRelu Sigmoid HardSigmoid HardSwish Tanh Elu Gelu Erf"
+                  + " Upsample Relu PRelu Clip LeakyRelu Sigmoid HardSigmoid HardSwish Tanh Elu Gelu Erf"
                   + " Sqrt Pow Neg Add Sum Sub Mul Div Max Min Softmax LogSoftmax Concat Split"
                   + " Slice Gather Pad Reshape Flatten Squeeze Unsqueeze Expand Transpose Shape"
                   + " Size Identity Dropout Cast Constant ConstantOfShape Mod Equal Less Greater"
@@ -67,7 +71,6 @@ public final class OnnxImport {
           "GRU", "recurrent networks are not pruned",
           "QuantizeLinear", "export the float network from before quantisation",
           "QLinearConv", "export the float network from before quantisation",
-          "PRelu", "replace it by LeakyRelu and train again",
           "LRN", "remove local response normalisation, or replace it by batch norm",
           "InstanceNormalization", "group and instance norm are not supported; use batch norm");
 
@@ -130,7 +133,7 @@ public final class OnnxImport {
     float[] mean = perChannel(options.mean(), image.channels(), 0, unit, MEAN);
     float[] std = perChannel(options.std(), image.channels(), 1, unit, STD);
     Translator t = new Translator(file, initializers, uses, opset, batch, output.getName());
-    t.input(input.getName(), image, mean, std);
+    t.input(input.getName(), image, mean, std, channelsLast(dims));
     for (NodeProto n : nodes) {
       step(t, n);
     }
@@ -145,7 +148,7 @@ public final class OnnxImport {
               }
               parameters.put(name, p);
             });
-    return new Model(g, parameters, metadata(t, input.getName(), mean, std));
+    return new Model(g, parameters, metadata(t, input, mean, std));
   }
 
   private Graph finish(Translator t, String output) {
@@ -165,16 +168,20 @@ public final class OnnxImport {
    * The file's own metadata and ours. The source stays the first file of a line of imports and
    * exports.
    */
-  private Map<String, String> metadata(Translator t, String input, float[] mean, float[] std) {
+  private Map<String, String> metadata(
+      Translator t, ValueInfoProto input, float[] mean, float[] std) {
     Map<String, String> m = new LinkedHashMap<>();
     file.model().getMetadataPropsList().forEach(p -> m.put(p.getKey(), p.getValue()));
     if (!file.model().getProducerName().equals("secateur") || !m.containsKey("source.sha256")) {
       m.put("source", path.getFileName().toString());
       m.put("source.sha256", file.sha256());
     }
-    m.keySet().removeAll(List.of(INPUT, OUTPUT, MEAN, STD, HEAD));
+    m.keySet().removeAll(List.of(INPUT, OUTPUT, MEAN, STD, HEAD, LAYOUT));
     if (!pixels()) {
-      m.put(INPUT, input);
+      m.put(INPUT, input.getName());
+      if (channelsLast(input.getType().getTensorType().getShape().getDimList())) {
+        m.put(LAYOUT, "NHWC");
+      }
       m.put(OUTPUT, t.output());
       m.put(MEAN, numbers(mean));
       m.put(STD, numbers(std));
@@ -273,7 +280,7 @@ public final class OnnxImport {
               + names.size()
               + " outputs the first, "
               + Text.name(wanted)
-              + ", is read; --output-name takes another");
+              + ", is read, and an export has it alone; --output-name takes another");
     }
     return graph.getOutput(names.indexOf(wanted));
   }
@@ -359,6 +366,13 @@ public final class OnnxImport {
     return inputs.get(0);
   }
 
+  /** Whether an input is (N,H,W,C), as TensorFlow's are: one or three channels behind an image. */
+  private static boolean channelsLast(List<Dimension> dims) {
+    long h = dims.get(1).getDimValue();
+    long c = dims.get(3).getDimValue();
+    return (c == 1 || c == 3) && (h == 0 || h >= 16);
+  }
+
   private Op.Input image(ValueInfoProto input) {
     OnnxMl.TypeProto.Tensor type = input.getType().getTensorType();
     String name = "input " + Text.name(input.getName());
@@ -373,14 +387,12 @@ public final class OnnxImport {
             .toList();
     String shape = name + " is (" + String.join(",", shown) + ")";
     if (dims.size() != 4) {
-      throw refuse(shape + "; expected (N,C,H,W)");
+      throw refuse(shape + "; expected (N,C,H,W) or (N,H,W,C)");
     }
-    long c = dims.get(1).getDimValue();
-    long h = dims.get(2).getDimValue();
-    long w = dims.get(3).getDimValue();
-    if (c >= 16 && (w == 1 || w == 3)) {
-      throw refuse(shape + ", channels last; export with (N,C,H,W) (tf2onnx: --inputs-as-nchw)");
-    }
+    int first = channelsLast(dims) ? 1 : 2;
+    long c = dims.get(first == 1 ? 3 : 1).getDimValue();
+    long h = dims.get(first).getDimValue();
+    long w = dims.get(first + 1).getDimValue();
     if (c < 1) {
       throw refuse(shape + "; the number of channels must be fixed");
     }
@@ -489,6 +501,7 @@ public final class OnnxImport {
       case "Relu" -> s.function(Functions.RELU);
       case "Clip" -> Arithmetic.clip(s);
       case "Max", "Min" -> Arithmetic.bound(s);
+      case "PRelu" -> Arithmetic.prelu(s);
       case "LeakyRelu" -> s.function(Functions.of(Kind.LEAKY_RELU, a.number("alpha", 0.01f), 0));
       case "Sigmoid" -> s.function(Functions.SIGMOID);
       case "HardSigmoid" -> Arithmetic.hardSigmoid(s);

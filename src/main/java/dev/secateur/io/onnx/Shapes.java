@@ -1,5 +1,6 @@
 package dev.secateur.io.onnx;
 
+import dev.secateur.io.Text;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

@@ -1,6 +1,7 @@
 package dev.secateur.io.onnx;
 
 import ai.onnx.proto.OnnxMl;
+import dev.secateur.io.Text;
 import dev.secateur.nn.Op;
 import dev.secateur.tensor.HostTensor;
 import java.util.ArrayList;

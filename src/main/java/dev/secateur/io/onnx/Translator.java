@@ -2,6 +2,7 @@ package dev.secateur.io.onnx;
 
 import ai.onnx.proto.OnnxMl;
 import dev.secateur.SecateurException;
+import dev.secateur.io.Text;
 import dev.secateur.nn.Op;
 import dev.secateur.tensor.Shape;
 import java.io.IOException;
@@ -73,11 +74,11 @@ final class Translator {
     head = Optional.of(function);
   }
 
-  void input(String tensor, Op.Input op, float[] mean, float[] std) {
+  void input(String tensor, Op.Input op, float[] mean, float[] std, boolean channelsLast) {
     String node = builder.add("input", op, List.of());
     builder.parameter(node, "mean", mean);
     builder.parameter(node, "std", std);
-    put(tensor, features(new Placed(node, View.Layout.NCHW)));
+    put(tensor, features(new Placed(node, channelsLast ? View.Layout.NHWC : View.Layout.NCHW)));
   }
 
   boolean known(String tensor) {

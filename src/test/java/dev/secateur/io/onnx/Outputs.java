@@ -21,7 +21,7 @@ public final class Outputs {
   private Outputs() {}
 
   /** Random U8 pixels (batch,C,H,W). */
-  static byte[] pixels(Model model, int batch) {
+  public static byte[] pixels(Model model, int batch) {
     long image = model.graph().shape(model.graph().input().name()).elements();
     byte[] out = new byte[(int) image * batch];
     new SplittableRandom(batch).nextBytes(out);
@@ -30,8 +30,13 @@ public final class Outputs {
 
   /** Our output on the CPU, before the softmax that an import takes off. */
   public static float[] ours(Model model, byte[] pixels, int batch) {
-    try (Device device = new CpuDevice();
-        Network net = new Network(device, model);
+    try (Device device = new CpuDevice()) {
+      return ours(device, model, pixels, batch);
+    }
+  }
+
+  public static float[] ours(Device device, Model model, byte[] pixels, int batch) {
+    try (Network net = new Network(device, model);
         InferenceProgram p = InferenceProgram.compile(net, batch, Optional.empty());
         HostBuffer host = device.hostBuffer(p.pixels().bytes())) {
       host.bytes().put(0, pixels);
@@ -47,6 +52,7 @@ public final class Outputs {
    */
   private static OrtSession.SessionOptions plain() throws OrtException {
     OrtSession.SessionOptions options = new OrtSession.SessionOptions();
+    options.setIntraOpNumThreads(1); // else every session starts threads of its own
     options.setOptimizationLevel(OrtSession.SessionOptions.OptLevel.NO_OPT);
     return options;
   }

@@ -15,6 +15,7 @@ import dev.secateur.prune.Scores;
 import dev.secateur.prune.Selection;
 import dev.secateur.prune.Surgery;
 import dev.secateur.prune.Units;
+import dev.secateur.prune.Zeroed;
 import dev.secateur.tensor.HostTensor;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -29,8 +30,8 @@ import java.util.stream.Stream;
 /**
  * Networks in a folder of ONNX files: each is imported, compared with ONNX Runtime, pruned with
  * --scope all by the L1 norm of its filters (divided by the layer's mean), exported, and compared
- * again. Prints a Markdown table; one that fails stands there with its reason. See
- * scripts/compare-torchvision.
+ * again, and with the whole network whose removed filters are zero. Prints a Markdown table; one
+ * that fails stands there with its reason. See scripts/compare-torchvision.
  */
 final class TorchvisionComparison {
   private static final double RATE = 0.3;
@@ -48,8 +49,8 @@ final class TorchvisionComparison {
     }
     System.out.println(
         "| network | input | nodes | parameters | MACs | difference | groups | largest"
-            + " | parameters after | MACs after | difference after |");
-    System.out.println("|" + " --- |".repeat(11));
+            + " | parameters after | MACs after | difference after | zeroed |");
+    System.out.println("|" + " --- |".repeat(12));
     for (Path file : files) {
       String name = file.getFileName().toString().replace(".onnx", "");
       if (only.isEmpty() || only.contains(name)) {
@@ -75,13 +76,15 @@ final class TorchvisionComparison {
       Units units = Units.of(model.graph(), Scope.ALL);
       int largest = units.groups().stream().mapToInt(g -> g.layers().size()).max().orElse(0);
       row.append(" | ").append(units.groups().size());
-      row.append(" | ").append(largest).append(" layers");
+      row.append(" | ").append(largest).append(largest == 1 ? " layer" : " layers");
       Model smaller;
+      Map<String, int[]> removed;
       try (Device device = new CpuDevice()) {
         Selection s =
             new Selection(
                 units, magnitudes(model), GroupScore.MEAN, Constraints.NONE, model.graph());
-        smaller = Surgery.remove(device, model, s.lowest(RATE));
+        removed = s.lowest(RATE);
+        smaller = Surgery.remove(device, model, removed);
       }
       Cost after = Cost.of(smaller.graph());
       row.append(" | ").append(change(after.parameters(), before.parameters()));
@@ -90,6 +93,9 @@ final class TorchvisionComparison {
       float[] again = Outputs.onnxRuntime(exported, pixels, shape, 255, "");
       ours = Outputs.withHead(smaller, Outputs.ours(smaller, pixels, 1));
       row.append(text(" | %.1e", Outputs.difference(ours, again)));
+      Model zeroed = Zeroed.model(model, removed);
+      float[] whole = Outputs.withHead(zeroed, Outputs.ours(zeroed, pixels, 1));
+      row.append(text(" | %.1e", Outputs.difference(ours, whole)));
     } catch (SecateurException | IllegalArgumentException | IllegalStateException e) {
       row.append(" | fails: ").append(e.getMessage());
     } catch (ai.onnxruntime.OrtException | AssertionError e) {
