@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.secateur.data.Dataset;
 import dev.secateur.data.Split;
 import dev.secateur.device.Device;
+import dev.secateur.io.AtomicFile;
 import dev.secateur.io.Json;
 import dev.secateur.io.onnx.OnnxOptions;
 import dev.secateur.nn.Model;
@@ -17,6 +18,7 @@ import dev.secateur.train.TrainingOptions;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -167,6 +169,8 @@ final class PruneCommand implements Callable<Integer> {
               common.progress(),
               i -> common.note(line(i)));
     }
+    byte[] command = (common.commandWithout("--resume") + "\n").getBytes(StandardCharsets.UTF_8);
+    AtomicFile.write(output.resolve("command.txt"), out -> out.write(command));
     IterationMetrics first = result.iterations().get(0);
     IterationMetrics chosen = result.iterations().get(result.chosen());
     Map<String, Object> json = new LinkedHashMap<>();
