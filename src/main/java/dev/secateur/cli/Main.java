@@ -44,6 +44,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
       ExportCommand.class,
       ImportCommand.class,
       BenchCommand.class,
+      ReportCommand.class,
       CompletionCommand.class
     })
 public final class Main implements Runnable {

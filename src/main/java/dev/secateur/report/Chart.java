@@ -39,7 +39,7 @@ import org.jfree.data.xy.XYIntervalSeriesCollection;
 
 /** A plot as JFreeChart draws it. */
 final class Chart {
-  private static final float TEXT = 13;
+  private static final float TEXT = 14;
   private static final float TITLE = 15;
 
   /** A cluster of bars takes this part of the distance between its neighbours. */
