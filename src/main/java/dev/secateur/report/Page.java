@@ -268,7 +268,7 @@ final class Page {
     if (!s.figures().isEmpty()) {
       out.add(
           div(s.figures().stream().map(Page::drawn).toArray(DomContent[]::new))
-              .withClass("figures"));
+              .withClass(s.figures().size() == 1 ? "figures single" : "figures"));
     }
     return headed(s.id(), s.title(), out);
   }
