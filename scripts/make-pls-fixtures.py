@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Writes src/test/resources/pls/*.json: features, labels and the VIP that scikit-learn's PLSRegression gives.
+"""Writes src/test/resources/pls/*.json: features, labels, and the VIP and the first 20 rows' scores that scikit-learn's PLSRegression gives.
 
 Needs Debian's python3-sklearn. Run from the repository's root.
 """
@@ -25,14 +25,16 @@ def fixture(name, n, p, classes, seed, constant):
     x = np.round(x, 4).astype(np.float32).astype(np.float64)
     for column in constant:
         x[:, column] = 3.25
-    expected = {}
+    expected, scores = {}, {}
     for c in (1, 2, 3):
         m = PLSRegression(c, scale=True, tol=1e-14, max_iter=100000).fit(x, np.eye(classes)[y])
         expected[str(c)] = vip(m).tolist()
+        scores[str(c)] = np.round(m.transform(x[:20]), 7).tolist()
     with open(f"src/test/resources/pls/{name}.json", "w") as out:
         json.dump(
             {"classes": classes, "labels": y.tolist(),
-             "features": [[float(f"{v:.8g}") for v in row] for row in x], "vip": expected}, out)
+             "features": [[float(f"{v:.8g}") for v in row] for row in x], "vip": expected,
+             "scores": scores}, out)
 
 
 fixture("four-classes", 150, 24, 4, 1, constant=[7])

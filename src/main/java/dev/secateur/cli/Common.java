@@ -142,7 +142,22 @@ final class Common {
 
   /** The command as it was typed, for the record in a model's metadata. */
   String commandTyped() {
-    return "secateur "
-        + String.join(" ", spec.root().commandLine().getParseResult().originalArgs());
+    return "secateur " + String.join(" ", arguments());
+  }
+
+  /** The command as a shell takes it again, without one of its words. */
+  String commandWithout(String word) {
+    StringBuilder out = new StringBuilder("secateur");
+    for (String a : arguments()) {
+      if (!a.equals(word)) {
+        boolean plain = a.matches("[\\w@%+=:,./-]+");
+        out.append(' ').append(plain ? a : "'" + a.replace("'", "'\\''") + "'");
+      }
+    }
+    return out.toString();
+  }
+
+  private List<String> arguments() {
+    return spec.root().commandLine().getParseResult().originalArgs();
   }
 }

@@ -46,6 +46,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
       BenchCommand.class,
       ExperimentCommand.class,
       CompareLatencyCommand.class,
+      ReportCommand.class,
       CompletionCommand.class
     })
 public final class Main implements Runnable {

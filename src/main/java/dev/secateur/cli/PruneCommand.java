@@ -19,6 +19,7 @@ import dev.secateur.prune.Scope;
 import dev.secateur.prune.Target;
 import dev.secateur.train.TrainingOptions;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -189,6 +190,8 @@ final class PruneCommand implements Callable<Integer> {
       }
     }
     String speedText = speed.map(o -> "\n" + o.text()).orElse("");
+    byte[] command = (common.commandWithout("--resume") + "\n").getBytes(StandardCharsets.UTF_8);
+    AtomicFile.write(output.resolve("command.txt"), out -> out.write(command));
     IterationMetrics first = result.iterations().get(0);
     IterationMetrics chosen = result.iterations().get(result.chosen());
     Map<String, Object> json = new LinkedHashMap<>();

@@ -7,6 +7,7 @@ import dev.secateur.device.Kernel;
 import dev.secateur.tensor.Shape;
 import dev.secateur.tensor.Tensor;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * PLS regression from covariances (improved kernel PLS: Dayal and MacGregor, 1997) with X and Y
@@ -25,6 +26,77 @@ public final class PlsFit {
    *     the classes apart
    */
   public static float[] vip(CrossProducts sums, int components) {
+    try (Arena arena = sums.device().newArena()) {
+      Directions found = solve(sums, components, arena);
+      Tensor vip = arena.floats(sums.features());
+      sums.device().vip(found.weights(), found.strength(), vip).launch();
+      float[] out = sums.device().downloadFloats(vip);
+      if (!finite(out)) {
+        throw new SecateurException(
+            "PLS with "
+                + components
+                + " components has no solution on this data: "
+                + "expected at least two classes and features that vary");
+      }
+      return out;
+    }
+  }
+
+  /**
+   * The way from features to scores: t = rotations (x - means), with x as it came. Equal to
+   * scikit-learn's transform, up to the components' signs.
+   *
+   * @return empty where {@link #vip} has no solution
+   * @throws SecateurException for a number of components that cannot be
+   */
+  public static Optional<Projection> projection(CrossProducts sums, int components) {
+    Device d = sums.device();
+    int p = sums.features();
+    try (Arena arena = d.newArena()) {
+      Directions found = solve(sums, components, arena);
+      Tensor single = arena.floats(components, p);
+      for (int a = 0; a < components; a++) {
+        Tensor r = found.rotations().view((long) a * p, Shape.of(p));
+        d.multiply(r, found.factorX(), r).launch();
+        d.copy(r, single.view((long) a * p, Shape.of(p))).launch();
+      }
+      Tensor n = arena.floats(1);
+      Tensor sumX = arena.floats(p);
+      d.copy(sums.samples(), n).launch();
+      d.copy(sums.sumX(), sumX).launch();
+      float[] rotations = d.downloadFloats(single);
+      float[] means = d.downloadFloats(sumX);
+      float[] shift = d.downloadFloats(sums.shift());
+      float rows = d.downloadFloats(n)[0];
+      for (int j = 0; j < p; j++) {
+        means[j] = shift[j] + means[j] / rows;
+      }
+      return finite(rotations)
+          ? Optional.of(new Projection(components, rotations, means))
+          : Optional.empty();
+    }
+  }
+
+  private static boolean finite(float[] values) {
+    for (float f : values) {
+      if (!Float.isFinite(f)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /**
+   * What is found, F64, on the device.
+   *
+   * @param weights (components, features), of the deflated S
+   * @param rotations (components, features), of X itself, centred and scaled
+   * @param strength (components): the variance of Y that each explains
+   * @param factorX (features): 1 / standard deviation
+   */
+  private record Directions(Tensor weights, Tensor rotations, Tensor strength, Tensor factorX) {}
+
+  private static Directions solve(CrossProducts sums, int components, Arena results) {
     int p = sums.features();
     int q = sums.classes();
     if (components < 1 || components > Math.min(p, q)) {
@@ -41,8 +113,11 @@ public final class PlsFit {
     }
     Device d = sums.device();
     sums.finish();
+    Tensor factorX = results.doubles(p);
+    Tensor weights = results.doubles(components, p);
+    Tensor rotations = results.doubles(components, p);
+    Tensor strength = results.doubles(components);
     try (Arena arena = d.newArena()) {
-      Tensor factorX = arena.doubles(p);
       Tensor factorY = arena.doubles(q);
       Tensor s = arena.doubles(q, p); // YᵀX, centred and scaled, then deflated
       Tensor n = sums.samples();
@@ -50,10 +125,7 @@ public final class PlsFit {
       d.inverseDeviation(sums.sumY(), sums.sumY(), n, factorY).launch();
       d.standardize(sums.crossYx(), sums.sumY(), sums.sumX(), n, factorY, factorX, s).launch();
 
-      Tensor weights = arena.doubles(components, p);
-      Tensor rotations = arena.doubles(components, p);
       Tensor loadings = arena.doubles(components, p);
-      Tensor strength = arena.doubles(components);
       Tensor gram = arena.doubles(q, q);
       Tensor eigenvalues = arena.doubles(q);
       Tensor scaled = arena.doubles(1, p);
@@ -102,19 +174,8 @@ public final class PlsFit {
         d.scaleByPower(own, scalar, 1).launch();
         d.gemm(true, false, -1, yLoading, u, 1, s).launch();
       }
-      Tensor vip = arena.floats(p);
-      d.vip(weights, strength, vip).launch();
-      float[] out = d.downloadFloats(vip);
-      for (float f : out) {
-        if (!Float.isFinite(f)) {
-          throw new SecateurException(
-              "PLS with "
-                  + components
-                  + " components has no solution on this data: "
-                  + "expected at least two classes and features that vary");
-        }
-      }
-      return out;
+      d.synchronize(); // before the arena goes
+      return new Directions(weights, rotations, strength, factorX);
     }
   }
 }

@@ -3,6 +3,7 @@ package dev.secateur.prune;
 import dev.secateur.nn.Network;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /** Says how much each filter matters: the lower its score, the sooner it goes. */
 public interface Criterion {
@@ -25,4 +26,16 @@ public interface Criterion {
    * @throws dev.secateur.SecateurException when the network or the data cannot be scored so
    */
   Map<String, float[]> score(Network net, List<String> layers, ScoringData data);
+
+  /**
+   * Images as points in a plane, where the criterion knows one that tells classes apart.
+   *
+   * @param fit images to find the plane with
+   * @param shown other images, which become the points
+   * @return empty when there is no such plane
+   */
+  default Optional<ProjectedImages> project(
+      Network net, List<String> layers, ScoringData fit, ScoringData shown) {
+    return Optional.empty();
+  }
 }

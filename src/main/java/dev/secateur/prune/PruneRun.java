@@ -20,10 +20,13 @@ import dev.secateur.train.Trainer;
 import dev.secateur.train.TrainingOptions;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
 
@@ -32,6 +35,12 @@ import java.util.stream.Collectors;
  * fine-tuning see training images only; stop rules look at a held-out part of them.
  */
 public final class PruneRun {
+  /** Images that the plane of projection.json is fitted to. */
+  private static final int PROJECTION_FIT = 4000;
+
+  /** Points in it. */
+  private static final int PROJECTED = 600;
+
   private final Device device;
   private final PruneOptions options;
   private final HoldOut data;
@@ -140,12 +149,51 @@ public final class PruneRun {
         json.put("chosenIteration", chosen);
         json.put("device", device.description());
         json.set("libraries", Json.MAPPER.valueToTree(device.versions()));
+        json.set("environment", Json.MAPPER.valueToTree(environment()));
+        project(run, chosen);
         run.writeRun(json);
         return new Result(done, chosen, reason);
       }
       model = iterate(original.graph(), model, done, run);
       run.writeSummary(done);
       listener.accept(done.get(done.size() - 1));
+    }
+  }
+
+  /** What libraries do not tell, and what a resumed run has too. */
+  private static Map<String, String> environment() {
+    Map<String, String> out = new LinkedHashMap<>();
+    out.put("java", System.getProperty("java.runtime.version"));
+    out.put("javaVendor", System.getProperty("java.vendor"));
+    out.put("os", System.getProperty("os.name") + " " + System.getProperty("os.version"));
+    out.put("architecture", System.getProperty("os.arch"));
+    out.put("processors", Integer.toString(Runtime.getRuntime().availableProcessors()));
+    return out;
+  }
+
+  /** Once, of the first and the last network: fitting costs less than a scoring. */
+  private void project(RunDirectory run, int chosen) throws IOException {
+    Optional<ProjectedImages> before = project(run.model(0));
+    Optional<ProjectedImages> after = project(run.model(chosen));
+    if (before.isPresent() && after.isPresent()) {
+      run.writeProjections(new Projections(data.held().classNames(), before.get(), after.get()));
+    }
+  }
+
+  private Optional<ProjectedImages> project(Model model) {
+    Units units = Units.of(model.graph(), options.scope(), options.constraints()::keeps);
+    ScoringData fit =
+        new ScoringData(
+            data.train(),
+            Math.min(PROJECTION_FIT, options.samples()),
+            options.scoringBatch(),
+            options.pooling(),
+            progress);
+    ScoringData shown =
+        new ScoringData(
+            data.held(), PROJECTED, options.scoringBatch(), options.pooling(), progress);
+    try (Network net = new Network(device, model)) {
+      return options.criterion().project(net, units.layers(), fit, shown);
     }
   }
 
@@ -168,10 +216,12 @@ public final class PruneRun {
   private Model iterate(Graph original, Model model, List<IterationMetrics> done, RunDirectory run)
       throws IOException {
     int number = done.size();
+    Instant start = Instant.now();
     if (number == 0) {
       Evaluation e = evaluate(model);
       done.add(metrics(0, model.graph(), Map.of(), e.top1(), e, List.of()));
-      run.save(0, model, done.get(0), new Scores(options.criterion().name(), Map.of()));
+      Scores none = new Scores(options.criterion().name(), Map.of());
+      run.save(0, model, done.get(0), none, RunTime.since(start));
       return model;
     }
     Units units = Units.of(model.graph(), options.scope(), options.constraints()::keeps);
@@ -204,7 +254,7 @@ public final class PruneRun {
       }
     }
     done.add(metrics(number, smaller.graph(), removed, afterPruning, evaluate(smaller), epochs));
-    run.save(number, smaller, done.get(number), scores);
+    run.save(number, smaller, done.get(number), scores, RunTime.since(start));
     return smaller;
   }
 

@@ -20,9 +20,10 @@ import java.util.stream.Stream;
 
 /**
  * What a pruning run leaves on disk: {@code run.json}, {@code summary.csv} and, for each iteration,
- * {@code iter-NN/} with {@code model.sct}, {@code metrics.json} and {@code scores.json}. An
- * iteration's folder appears at once or not at all, so that a run killed at any moment goes on from
- * the last whole one.
+ * {@code iter-NN/} with {@code model.sct}, {@code metrics.json}, {@code scores.json} and {@code
+ * time.json}; at the end {@code model.sct} and, where the criterion has components, {@code
+ * projection.json}. An iteration's folder appears at once or not at all, so that a run killed at
+ * any moment goes on from the last whole one.
  */
 final class RunDirectory {
   private final Path dir;
@@ -66,6 +67,10 @@ final class RunDirectory {
     write(dir.resolve("run.json"), json);
   }
 
+  void writeProjections(Projections both) {
+    write(dir.resolve("projection.json"), both);
+  }
+
   JsonNode config() throws IOException {
     return Json.MAPPER.readTree(dir.resolve("run.json").toFile()).path("config");
   }
@@ -92,11 +97,13 @@ final class RunDirectory {
         iteration(number).resolve("metrics.json").toFile(), IterationMetrics.class);
   }
 
-  void save(int number, Model model, IterationMetrics metrics, Scores scores) throws IOException {
+  void save(int number, Model model, IterationMetrics metrics, Scores scores, RunTime time)
+      throws IOException {
     Path temporary = dir.resolve("." + iteration(number).getFileName() + ".tmp");
     delete(temporary);
     Models.save(model, temporary.resolve("model.sct"));
     write(temporary.resolve("scores.json"), scores);
+    write(temporary.resolve("time.json"), time);
     write(temporary.resolve("metrics.json"), metrics);
     delete(iteration(number)); // left by hand, without metrics
     Files.move(temporary, iteration(number), StandardCopyOption.ATOMIC_MOVE);

@@ -39,11 +39,16 @@ import org.jfree.data.xy.XYIntervalSeriesCollection;
 
 /** A plot as JFreeChart draws it. */
 final class Chart {
-  private static final float TEXT = 13;
+  private static final float TEXT = 14;
   private static final float TITLE = 15;
 
   /** A cluster of bars takes this part of the distance between its neighbours. */
   private static final double BARS = 0.76;
+
+  /**
+   * The y axis spans at least this part of the largest value: a single point gets no 1E-7 ticks.
+   */
+  private static final double LEAST_RANGE = 0.01;
 
   private static final Shape[] MARKERS = DefaultDrawingSupplier.DEFAULT_SHAPE_SEQUENCE;
   private static final List<float[]> DASHES =
@@ -119,6 +124,14 @@ final class Chart {
   private NumberAxis yAxis() {
     NumberAxis axis = new NumberAxis(plot.yLabel());
     axis.setAutoRangeIncludesZero(plot.series().stream().anyMatch(s -> s.kind() == Plot.Kind.BARS));
+    double most =
+        plot.series().stream()
+            .flatMapToDouble(s -> Arrays.stream(s.y()))
+            .filter(Double::isFinite)
+            .map(Math::abs)
+            .max()
+            .orElse(1);
+    axis.setAutoRangeMinimumSize(Math.max(1e-9, LEAST_RANGE * most));
     if (plot.yLow().isPresent() && plot.yHigh().isPresent()) {
       axis.setRange(plot.yLow().getAsDouble(), plot.yHigh().getAsDouble());
     }

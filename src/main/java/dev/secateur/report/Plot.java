@@ -47,7 +47,7 @@ public final class Plot {
   /** A straight line through the whole plot at a y value. */
   record Reference(String name, double y) {}
 
-  /** Begins a plot; 520 x 340 units large unless said otherwise. */
+  /** Begins a plot; 480 x 330 pixels large unless said otherwise. */
   public static Builder of(String title, String xLabel, String yLabel) {
     return new Builder(title, xLabel, yLabel);
   }
@@ -58,8 +58,8 @@ public final class Plot {
     private final String xLabel;
     private final String yLabel;
     private String description = "";
-    private int width = 520;
-    private int height = 340;
+    private int width = 480;
+    private int height = 330;
     private boolean sideways;
     private OptionalDouble yLow = OptionalDouble.empty();
     private OptionalDouble yHigh = OptionalDouble.empty();
@@ -79,7 +79,7 @@ public final class Plot {
       return this;
     }
 
-    /** In CSS pixels; text is 13 high. */
+    /** In CSS pixels; text is 14 high. */
     public Builder size(int width, int height) {
       this.width = width;
       this.height = height;

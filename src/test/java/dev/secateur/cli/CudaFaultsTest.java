@@ -302,7 +302,7 @@ class CudaFaultsTest {
               boolean known =
                   Arrays.equals(bytes, EARLIER)
                       || Arrays.equals(bytes, cleanFiles.get(name))
-                      || name.endsWith("metrics.json") // has times
+                      || name.matches(".*/(metrics|time).json") // has times
                       || name.endsWith("run.json")
                       || name.endsWith("summary.csv");
               check(known, problems, fault + ": half-written " + name);
@@ -371,7 +371,8 @@ class CudaFaultsTest {
   private static Set<String> others(Map<String, byte[]> a, Map<String, byte[]> b) {
     Set<String> names = new TreeSet<>(a.keySet());
     names.addAll(b.keySet());
-    names.removeIf(n -> a.containsKey(n) && b.containsKey(n) && n.endsWith("metrics.json"));
+    names.removeIf(
+        n -> a.containsKey(n) && b.containsKey(n) && n.matches(".*/(metrics|time).json"));
     names.removeIf(n -> Arrays.equals(a.get(n), b.get(n)));
     return names;
   }

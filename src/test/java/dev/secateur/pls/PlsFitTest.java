@@ -15,6 +15,7 @@ import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Shape;
 import dev.secateur.tensor.Tensor;
 import java.io.IOException;
+import java.util.function.Function;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -58,7 +59,43 @@ class PlsFitTest {
     }
   }
 
+  @ParameterizedTest
+  @CsvSource({"four-classes, 2, 64", "four-classes, 3, 37", "ten-classes, 2, 130"})
+  void scoresEqualScikitLearns(String fixture, int components, int batch) throws IOException {
+    JsonNode json = read(fixture);
+    Projection way =
+        fit(json, batch, true, sums -> PlsFit.projection(sums, components)).orElseThrow();
+    JsonNode want = json.get("scores").get(Integer.toString(components));
+    int p = way.means().length;
+    for (int a = 0; a < components; a++) {
+      double sign = 0;
+      for (int i = 0; i < want.size(); i++) {
+        double t = -way.offset(a);
+        for (int j = 0; j < p; j++) {
+          t += way.rotations()[a * p + j] * json.get("features").get(i).get(j).asDouble();
+        }
+        double expected = want.get(i).get(a).asDouble();
+        sign = sign == 0 ? Math.signum(t * expected) : sign;
+        assertEquals(expected, sign * t, 2e-4, "component " + a + ", row " + i);
+      }
+    }
+  }
+
   private static float[] vip(JsonNode json, int components, int batch, boolean folding) {
+    return fit(
+        json,
+        batch,
+        folding,
+        sums -> {
+          float[] vip = PlsFit.vip(sums, components);
+          assertArrayEquals(
+              vip, PlsFit.vip(sums, components), "fitting leaves the sums as they are");
+          return vip;
+        });
+  }
+
+  private static <T> T fit(
+      JsonNode json, int batch, boolean folding, Function<CrossProducts, T> use) {
     JsonNode rows = json.get("features");
     int p = rows.get(0).size();
     try (Device device = new CpuDevice();
@@ -83,9 +120,7 @@ class PlsFitTest {
         device.upload(classes, labels);
         sums.accumulate(x, labels, count);
       }
-      float[] vip = PlsFit.vip(sums, components);
-      assertArrayEquals(vip, PlsFit.vip(sums, components), "fitting leaves the sums as they are");
-      return vip;
+      return use.apply(sums);
     }
   }
 }

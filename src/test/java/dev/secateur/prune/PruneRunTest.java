@@ -97,7 +97,13 @@ class PruneRunTest {
     List<String> resume = arguments(killed, size);
     resume.add("--resume");
     assertEquals(0, run(resume));
-    for (String file : List.of("model.sct", "iter-04/model.sct", "iter-02/scores.json")) {
+    for (String file :
+        List.of(
+            "model.sct",
+            "iter-04/model.sct",
+            "iter-02/scores.json",
+            "projection.json",
+            "run.json")) {
       assertArrayEquals(
           Files.readAllBytes(whole.resolve(file)), Files.readAllBytes(killed.resolve(file)), file);
     }
@@ -173,7 +179,7 @@ class PruneRunTest {
     assertEquals(0, run(arguments(whole, two)));
     Path half = dir.resolve("half");
     assertEquals(0, run(arguments(half, two)));
-    for (String file : List.of("model.sct", "metrics.json", "scores.json")) {
+    for (String file : List.of("model.sct", "metrics.json", "scores.json", "time.json")) {
       Files.delete(half.resolve("iter-02").resolve(file));
     }
     Files.delete(half.resolve("iter-02"));

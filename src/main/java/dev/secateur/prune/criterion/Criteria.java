@@ -1,7 +1,6 @@
 package dev.secateur.prune.criterion;
 
 import dev.secateur.SecateurException;
-import dev.secateur.pls.PlsFit;
 import dev.secateur.prune.Criterion;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -23,7 +22,7 @@ public final class Criteria {
   private static final Map<String, Function<Settings, Criterion>> ALL = new LinkedHashMap<>();
 
   static {
-    ALL.put("pls-vip", s -> new FeatureCriterion("pls-vip", x -> PlsFit.vip(x, s.components())));
+    ALL.put("pls-vip", s -> new PlsVip(s.components()));
     ALL.put("l1", s -> new WeightCriterion("l1", Norms::l1));
     ALL.put("l2", s -> new WeightCriterion("l2", Norms::l2));
     ALL.put("fpgm", s -> new WeightCriterion("fpgm", GeometricMedian::distances));

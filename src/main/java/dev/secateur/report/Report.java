@@ -1,0 +1,142 @@
+package dev.secateur.report;
+
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.secateur.io.AtomicFile;
+import dev.secateur.io.Json;
+import dev.secateur.io.Models;
+import dev.secateur.nn.Graph;
+import dev.secateur.prune.Projections;
+import dev.secateur.prune.SavedRun;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * What a run gained, as one self-contained page with plots, the plots as files, and the numbers as
+ * JSON.
+ */
+public final class Report {
+  private Report() {}
+
+  /**
+   * A part of the page.
+   *
+   * @param missing why there is nothing to see, where that is so
+   */
+  record Section(String id, String title, List<Figure> figures, Optional<String> missing) {
+    static Section of(String id, String title, List<Figure> figures, String ifNone) {
+      return new Section(
+          id, title, figures, figures.isEmpty() ? Optional.of(ifNone) : Optional.empty());
+    }
+  }
+
+  /**
+   * Writes {@code report.html}, {@code report.json}, and each plot as {@code .svg} and {@code
+   * .png}.
+   *
+   * @param timing of the run's networks, where it was measured
+   * @param version Secateur's own
+   * @throws dev.secateur.SecateurException for a model that is damaged, or where Java cannot draw
+   */
+  public static void write(SavedRun run, Optional<Timing> timing, Path folder, String version)
+      throws IOException {
+    Graph before = Models.load(run.iterations().get(0).model()).graph();
+    Graph after = Models.load(run.iterations().get(run.chosen()).model()).graph();
+    List<Section> sections = sections(run, timing, before, after);
+    Files.createDirectories(folder);
+    for (Section s : sections) {
+      for (Figure f : s.figures()) {
+        f.plot().writeSvg(folder.resolve(f.name() + ".svg"));
+        f.plot().writePng(folder.resolve(f.name() + ".png"));
+      }
+    }
+    write(
+        folder.resolve("report.json"), Json.MAPPER.writeValueAsString(json(run, timing, version)));
+    write(folder.resolve("report.html"), new Page(run, timing, sections, version).render());
+  }
+
+  private static void write(Path file, String text) {
+    byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
+    AtomicFile.write(file, out -> out.write(bytes));
+  }
+
+  private static List<Section> sections(
+      SavedRun run, Optional<Timing> timing, Graph before, Graph after) {
+    Figures figures = new Figures(run);
+    List<Figure> accuracy = new ArrayList<>(List.of(figures.accuracyByMacs()));
+    timing.ifPresent(
+        t -> {
+          accuracy.add(figures.accuracyByTime(t));
+          accuracy.add(figures.speedup(t));
+        });
+    Optional<Projections> projections = run.projections();
+    String criterion = run.iterations().get(run.iterations().size() - 1).scores().criterion();
+    return List.of(
+        new Section(
+            "accuracy",
+            "Accuracy, MACs and milliseconds",
+            accuracy,
+            timing.isPresent()
+                ? Optional.empty()
+                : Optional.of("Milliseconds were not measured (--no-bench).")),
+        Section.of(
+            "widths",
+            "Widths of the layers",
+            figures.widths(before, after).map(List::of).orElse(List.of()),
+            "No layer was scored and none became narrower."),
+        Section.of(
+            "scores",
+            Figures.scoreName(criterion) + " by layer",
+            figures.scores(),
+            "Nothing has been scored: the run has no iteration yet."),
+        Section.of(
+            "pls",
+            "PLS scores of images",
+            projections.map(figures::projections).orElse(List.of()),
+            criterion.equals("pls-vip")
+                ? "The run has no projection.json: it has not ended, was made by an earlier version,"
+                    + " or has fewer than two PLS components."
+                : "Only runs with the criterion pls-vip have PLS scores; this one used "
+                    + criterion
+                    + "."),
+        Section.of(
+            "training",
+            "Training curves",
+            figures.training(),
+            "No fine-tuning: the run had none (--finetune-epochs 0) or has not come to it."));
+  }
+
+  private static ObjectNode json(SavedRun run, Optional<Timing> timing, String version) {
+    ObjectNode json = Json.MAPPER.createObjectNode();
+    json.put("secateur", version);
+    json.put("run", run.directory().toString());
+    run.command().ifPresent(c -> json.put("command", c));
+    json.set("runJson", run.json());
+    json.put("finished", run.stoppedBy().isPresent());
+    json.put("chosenIteration", run.chosen());
+    ArrayNode iterations = json.putArray("iterations");
+    for (SavedRun.Iteration i : run.iterations()) {
+      ObjectNode one = iterations.addObject();
+      one.put("iteration", i.metrics().iteration());
+      one.put("filters", i.metrics().filters());
+      one.put("parameters", i.metrics().parameters());
+      one.put("macs", i.metrics().macs());
+      one.put("heldOutAfterRemoval", i.metrics().afterPruning());
+      one.put("heldOutTop1", i.metrics().accuracy());
+      one.put("heldOutLoss", i.metrics().loss());
+      double threshold = Figures.threshold(i);
+      if (Double.isFinite(threshold)) {
+        one.put("highestScoreRemoved", threshold);
+      }
+      i.time().ifPresent(t -> one.set("time", Json.MAPPER.valueToTree(t)));
+      one.set("epochs", Json.MAPPER.valueToTree(i.metrics().epochs()));
+    }
+    timing.ifPresent(t -> json.set("timing", Json.MAPPER.valueToTree(t)));
+    return json;
+  }
+}
