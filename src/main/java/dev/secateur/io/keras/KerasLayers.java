@@ -533,8 +533,7 @@ final class KerasLayers {
       Node n = nodes.get(i);
       Op op = n.op() instanceof Op.Flatten ? new Op.Identity() : n.op();
       if (op instanceof Op.Linear l) {
-        op =
-            new Op.Convolution(l.outFeatures(), 1, 1, ConvolutionSpec.of(1, 0), l.bias());
+        op = new Op.Convolution(l.outFeatures(), 1, 1, ConvolutionSpec.of(1, 0), l.bias());
         HostTensor w = parameters.get(n.name() + ".weight");
         Shape kc11 = Shape.of(w.shape().dim(0), w.shape().dim(1), 1, 1);
         parameters.put(n.name() + ".weight", new HostTensor(kc11, w.data()));

@@ -13,9 +13,9 @@ import dev.secateur.device.Device;
 import dev.secateur.device.HostBuffer;
 import dev.secateur.device.cpu.CpuDevice;
 import dev.secateur.io.Models;
+import dev.secateur.io.onnx.Outputs;
 import dev.secateur.nn.Cost;
 import dev.secateur.nn.InferenceProgram;
-import dev.secateur.io.onnx.Outputs;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Network;
 import dev.secateur.prune.Surgery;
@@ -40,11 +40,14 @@ class KerasImportTest {
   @TempDir Path dir;
 
   @ParameterizedTest
-  @CsvSource({"small.json, expected.json", "whole.h5, expected.json", "gate.h5, gate-expected.json"})
+  @CsvSource({
+    "small.json, expected.json",
+    "whole.h5, expected.json",
+    "gate.h5, gate-expected.json"
+  })
   void logitsAreKerass(String file, String logitsFile) throws IOException {
     Model model = Models.importKeras(FIXTURES.resolve(file), Optional.empty());
-    JsonNode expected =
-        new ObjectMapper().readTree(Files.readString(FIXTURES.resolve(logitsFile)));
+    JsonNode expected = new ObjectMapper().readTree(Files.readString(FIXTURES.resolve(logitsFile)));
     byte[] pixels = new byte[expected.path("pixels").size()];
     for (int i = 0; i < pixels.length; i++) {
       pixels[i] = (byte) expected.path("pixels").get(i).asInt();
