@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes src/test/resources/keras: a small Keras 2 model (JSON and HDF5), an image and its logits.
+"""Writes src/test/resources/keras: a small Keras 2 model (JSON and HDF5), an image and its logits,
+and the same of one with squeeze-and-excitation (gate).
 
 The logits are computed by PyTorch in double precision, with TensorFlow's rules for SAME padding
 written out here. Needs python3-torch and python3-h5py. The numbers are seeded.
@@ -74,10 +75,10 @@ def dense(x, name, source, k, activation):
     layer("Dense", name, [source], units=k, use_bias=True, activation=activation)
     w = weight(name, "kernel", x.shape[1], k, low=-0.3, high=0.3)
     y = x @ w + weight(name, "bias", k)
-    return F.relu(y) if activation == "relu" else y
+    return {"relu": F.relu, "sigmoid": torch.sigmoid}.get(activation, lambda v: v)(y)
 
 
-def main():
+def small():
     pixels = rng.integers(0, 256, (1, 3, 11, 14), dtype=np.uint8)
     x = torch.from_numpy(pixels.astype(np.float64)) / 255
     layers.append({"class_name": "InputLayer", "name": "image", "inbound_nodes": [],
@@ -119,6 +120,33 @@ def main():
         {"pixels": pixels.flatten().tolist(), "logits": f.flatten().tolist()}) + "\n")
 
 
+def gate():
+    """Squeeze-and-excitation whose dense layers work on (N,C), then a Reshape to (N,1,1,C)."""
+    weights.clear()
+    layers.clear()
+    pixels = rng.integers(0, 256, (1, 3, 9, 8), dtype=np.uint8)
+    x = torch.from_numpy(pixels.astype(np.float64)) / 255
+    layers.append({"class_name": "InputLayer", "name": "image", "inbound_nodes": [],
+                   "config": {"name": "image", "batch_input_shape": [None, 9, 8, 3]}})
+    a = conv(x, "stem", "image", 8, 3, 1, "same", activation="relu")
+    layer("GlobalAveragePooling2D", "squeeze", ["stem"])
+    g = dense(a.mean((2, 3)), "reduce", "squeeze", 4, "relu")
+    g = dense(g, "expand", "reduce", 8, "sigmoid")
+    layer("Reshape", "gate", ["expand"], target_shape=[1, 1, 8])
+    layer("Multiply", "gated", ["stem", "gate"])
+    a = conv(a * g[:, :, None, None], "last", "gated", 6, 3, 2, "same")
+    layer("GlobalAveragePooling2D", "mean", ["last"])
+    f = dense(a.mean((2, 3)), "classes", "mean", 4, "softmax")
+    model = {"class_name": "Functional", "keras_version": "2.9.0", "backend": "tensorflow",
+             "config": {"name": "gate", "layers": layers, "input_layers": [["image", 0, 0]],
+                        "output_layers": [["classes", 0, 0]]}}
+    whole = h5py.File(OUT / "gate.h5", "w")
+    whole.attrs["model_config"] = json.dumps(model).encode()
+    write(whole.create_group("model_weights"))
+    (OUT / "gate-expected.json").write_text(json.dumps(
+        {"pixels": pixels.flatten().tolist(), "logits": f.flatten().tolist()}) + "\n")
+
+
 def write(group):
     group.attrs["layer_names"] = [name["name"].encode() for name in layers]
     for one in layers:
@@ -129,4 +157,5 @@ def write(group):
             g.create_dataset(f"{one['name']}/{n}:0", data=w)
 
 
-main()
+small()
+gate()

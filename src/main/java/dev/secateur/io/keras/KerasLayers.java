@@ -488,14 +488,60 @@ final class KerasLayers {
       flatten(name, from);
     } else if (pixel && fromPixel) {
       emit(name, new Op.Identity(), List.of(from));
+    } else if (pixel && x.elements() == x.dim(1) && onOnePixel(from)) {
+      emit(name, new Op.Identity(), List.of(from));
     } else {
-      Node source = nodes.get(nodes.size() - 1);
-      boolean undo = pixel && source.name().equals(from) && source.op() instanceof Op.Flatten;
-      if (!undo || shapes.get(source.inputs().get(0)).elements() != x.dim(1)) {
-        throw new Unsupported("layer " + name + " reshapes to " + t + ", which is not supported");
-      }
-      emit(name, new Op.Identity(), List.of(source.inputs().get(0)));
+      throw new Unsupported("layer " + name + " reshapes to " + t + ", which is not supported");
     }
+  }
+
+  /**
+   * Makes a chain of dense layers and functions that nothing else reads one of 1x1 convolutions,
+   * from the flatten of a single pixel on: the dense layers of squeeze-and-excitation.
+   *
+   * @return false where it is no such chain; then nothing is changed
+   */
+  private boolean onOnePixel(String end) {
+    List<Integer> chain = new ArrayList<>();
+    for (String at = end; ; at = nodes.get(chain.get(chain.size() - 1)).inputs().get(0)) {
+      String name = at;
+      int i = 0;
+      while (!nodes.get(i).name().equals(name)) {
+        i++;
+      }
+      long readers = nodes.stream().filter(n -> n.inputs().contains(name)).count();
+      Op op = nodes.get(i).op();
+      boolean flat = op instanceof Op.Flatten;
+      if (readers > (name.equals(end) ? 0 : 1)
+          || !flat
+              && !(op instanceof Op.Linear
+                  || op instanceof Op.Activate
+                  || op instanceof Op.Elementwise
+                  || op instanceof Op.Identity)) {
+        return false;
+      }
+      chain.add(i);
+      if (flat) {
+        Shape source = shapes.get(nodes.get(i).inputs().get(0));
+        if (source.elements() != source.dim(1)) {
+          return false;
+        }
+        break;
+      }
+    }
+    for (int i : chain) {
+      Node n = nodes.get(i);
+      Op op = n.op() instanceof Op.Flatten ? new Op.Identity() : n.op();
+      if (op instanceof Op.Linear l) {
+        op = new Op.Convolution(l.outFeatures(), 1, 1, ConvolutionSpec.of(1, 0), l.bias());
+        HostTensor w = parameters.get(n.name() + ".weight");
+        Shape kc11 = Shape.of(w.shape().dim(0), w.shape().dim(1), 1, 1);
+        parameters.put(n.name() + ".weight", new HostTensor(kc11, w.data()));
+      }
+      nodes.set(i, new Node(n.name(), op, n.inputs()));
+      shapes.put(n.name(), Shape.of(1, shapes.get(n.name()).dim(1), 1, 1));
+    }
+    return true;
   }
 
   /** Two inputs at a time. */

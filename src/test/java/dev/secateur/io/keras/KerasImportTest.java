@@ -13,14 +13,18 @@ import dev.secateur.device.Device;
 import dev.secateur.device.HostBuffer;
 import dev.secateur.device.cpu.CpuDevice;
 import dev.secateur.io.Models;
+import dev.secateur.io.onnx.Outputs;
 import dev.secateur.nn.Cost;
 import dev.secateur.nn.InferenceProgram;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Network;
+import dev.secateur.prune.Surgery;
+import dev.secateur.prune.Zeroed;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Map;
 import java.util.Optional;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Assumptions;
@@ -36,11 +40,14 @@ class KerasImportTest {
   @TempDir Path dir;
 
   @ParameterizedTest
-  @CsvSource({"small.json", "whole.h5"})
-  void logitsAreKerass(String file) throws IOException {
+  @CsvSource({
+    "small.json, expected.json",
+    "whole.h5, expected.json",
+    "gate.h5, gate-expected.json"
+  })
+  void logitsAreKerass(String file, String logitsFile) throws IOException {
     Model model = Models.importKeras(FIXTURES.resolve(file), Optional.empty());
-    JsonNode expected =
-        new ObjectMapper().readTree(Files.readString(FIXTURES.resolve("expected.json")));
+    JsonNode expected = new ObjectMapper().readTree(Files.readString(FIXTURES.resolve(logitsFile)));
     byte[] pixels = new byte[expected.path("pixels").size()];
     for (int i = 0; i < pixels.length; i++) {
       pixels[i] = (byte) expected.path("pixels").get(i).asInt();
@@ -57,6 +64,20 @@ class KerasImportTest {
       device.upload(host, p.pixels());
       p.run();
       assertArrayEquals(logits, device.downloadFloats(p.output()), 1e-5f);
+    }
+  }
+
+  /** Its dense layers are convolutions of one pixel then, whose channels hang together. */
+  @Test
+  void squeezeAndExcitationIsPruned() throws IOException {
+    Model model = Models.importKeras(FIXTURES.resolve("gate.h5"), Optional.empty());
+    try (Device device = new CpuDevice()) {
+      Map<String, int[]> removed = Map.of("stem", new int[] {1, 4}, "reduce", new int[] {0});
+      Model smaller = Surgery.remove(device, model, removed);
+      assertEquals("6x3x1x1", smaller.parameters().get("expand.weight").shape().toString());
+      byte[] pixels = Outputs.pixels(model, 2);
+      float[] zeroed = Outputs.ours(device, Zeroed.model(model, removed), pixels, 2);
+      assertArrayEquals(zeroed, Outputs.ours(device, smaller, pixels, 2), 1e-5f);
     }
   }
 
