@@ -30,10 +30,10 @@ import java.util.Optional;
 import java.util.function.Consumer;
 
 /**
- * Three ways to choose filters by the same scores, each brought to the same measured latency, then
+ * Four ways to choose filters by the same scores, each brought to the same measured latency, then
  * fine-tuned alike: one global threshold, the threshold with layers rounded to the device's step,
- * and the knapsack. Choices are made by scores on training images and by latency alone; accuracies
- * are on the test images and decide nothing.
+ * and the knapsack of two losses. Choices are made by scores on training images and by latency
+ * alone; accuracies are on the test images and decide nothing.
  *
  * <p>How many filters go is found in a closed loop: what is asked of the table is corrected by the
  * measured ratio of both networks until that is near the target. Rounded layers leave few latencies
@@ -77,7 +77,10 @@ public final class LatencyComparison {
     ROUNDED,
     /** The lowest scores of all layers. */
     PLAIN,
-    KNAPSACK
+    /** The least sum of scores. */
+    KNAPSACK,
+    /** The knapsack of the shares of each layer's scores. */
+    SHARES
   }
 
   /**
@@ -272,6 +275,11 @@ public final class LatencyComparison {
     Graph graph = original.graph();
     if (method == Method.KNAPSACK) {
       return LatencySelection.of(units, scores, settings.groupScore, own, graph, clock)::within;
+    }
+    if (method == Method.SHARES) {
+      LatencySelection.Loss loss = LatencySelection.Loss.SHARE;
+      return LatencySelection.of(units, scores, settings.groupScore, own, graph, clock, loss)
+          ::within;
     }
     Selection selection = new Selection(units, scores, settings.groupScore, own, graph);
     return ms -> selection.until(g -> LatencyModel.of(g, clock) <= ms);

@@ -39,10 +39,27 @@ final class LatencySelection {
   private final double[] scores;
   private final Selection selection;
   private final boolean rounds;
+  private final Loss kind;
   private final LatencyModel model;
   private final List<Column> columns = new ArrayList<>();
   private final List<Block> blocks = new ArrayList<>();
   private final double always;
+
+  /** What a column's choice costs. */
+  enum Loss {
+    /** The sum of the scores removed. */
+    SUM,
+
+    /**
+     * -log of the part of the column's sum that is kept: scores need be comparable within a column
+     * only, and the last filters of a layer are dear.
+     */
+    SHARE;
+
+    double of(double removed, double total) {
+      return this == SUM ? removed : -Math.log(Math.max(1e-9, 1 - removed / total));
+    }
+  }
 
   /**
    * Units that differ in nothing but their score.
@@ -69,7 +86,8 @@ final class LatencySelection {
    * @param scores by unit
    */
   LatencySelection(
-      Units units, double[] scores, Selection selection, int roundTo, StepClock clock) {
+      Units units, double[] scores, Selection selection, int roundTo, StepClock clock, Loss kind) {
+    this.kind = kind;
     this.units = units;
     this.scores = scores.clone();
     this.selection = selection;
@@ -117,12 +135,24 @@ final class LatencySelection {
       Constraints constraints,
       Graph original,
       StepClock clock) {
+    return of(units, scores, kind, constraints, original, clock, Loss.SUM);
+  }
+
+  static LatencySelection of(
+      Units units,
+      Scores scores,
+      GroupScore kind,
+      Constraints constraints,
+      Graph original,
+      StepClock clock,
+      Loss loss) {
     return new LatencySelection(
         units,
         units.scores(scores, kind),
         new Selection(units, scores, kind, constraints, original),
         constraints.roundTo(),
-        clock);
+        clock,
+        loss);
   }
 
   private Column column(int[] free, int gone) {
@@ -157,7 +187,7 @@ final class LatencySelection {
         units.nodes(free[0]),
         units.channels(free[0]),
         levels,
-        Arrays.stream(levels).mapToDouble(l -> sums[l]).toArray(),
+        Arrays.stream(levels).mapToDouble(l -> kind.of(sums[l], sums[n])).toArray(),
         steps);
   }
 

@@ -200,7 +200,7 @@ class LatencyRunTest {
   void eachSelectionIsBroughtToTheMeasuredLatencyAndTheRestGoesOn() throws IOException {
     List<String> first = new ArrayList<>();
     Result whole = compare(List.of(1L, 2L), first);
-    assertEquals(6, whole.cells().size());
+    assertEquals(8, whole.cells().size());
     double target = 0;
     for (Cell c : whole.cells()) {
       target = c.method() == Method.ROUNDED ? c.measured().ratio() : target;
@@ -220,7 +220,7 @@ class LatencyRunTest {
     Result again = compare(List.of(1L, 2L), second);
     assertArrayEquals(before, Files.readAllBytes(lost));
     assertEquals(whole.cells().toString(), again.cells().toString());
-    assertEquals(whole.cells().get(4).tries(), second.size(), "only the lost one is measured");
+    assertEquals(whole.cells().get(5).tries(), second.size(), "only the lost one is measured");
   }
 
   private static Cell cell(long seed, Method method, double ratio, double tuned) {
@@ -234,6 +234,7 @@ class LatencyRunTest {
       cells.add(cell(i, Method.PLAIN, ratio, plain[i]));
       cells.add(cell(i, Method.ROUNDED, 0.6, 80));
       cells.add(cell(i, Method.KNAPSACK, 0.6, knapsack[i]));
+      cells.add(cell(i, Method.SHARES, 0.6, 70));
     }
     return new LatencyVerdict(new Result(0.6, 91, cells), 0.03);
   }
@@ -338,7 +339,7 @@ class LatencyRunTest {
       };
       assertEquals(0, command("compare-latency", common, more));
       JsonNode json = Json.MAPPER.readTree(compared.resolve("comparison.json").toFile());
-      assertEquals(3, json.get("result").get("cells").size());
+      assertEquals(4, json.get("result").get("cells").size());
       assertTrue(json.get("verdict").asText().contains("one seed says nothing"));
       assertTrue(Files.readString(compared.resolve("comparison.md")).contains("| knapsack |"));
     } finally {
