@@ -1,5 +1,6 @@
 package dev.secateur.experiment;
 
+import dev.secateur.prune.Spread;
 import dev.secateur.report.Plot;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -23,7 +24,7 @@ final class Plots {
     boolean timed = summary.rows().stream().allMatch(r -> r.milliseconds().isPresent());
     for (boolean after : finetuned ? new boolean[] {false, true} : new boolean[] {false}) {
       String when = after ? "after" : "before";
-      Function<Summary.Row, Summary.Spread> top1 = after ? Summary.Row::after : Summary.Row::before;
+      Function<Summary.Row, Spread> top1 = after ? Summary.Row::after : Summary.Row::before;
       out.put(when + "-macs", plot(summary, when, "MACs removed, %", r -> r.macs().mean(), top1));
       out.put(
           when + "-parameters",
@@ -47,7 +48,7 @@ final class Plots {
       String when,
       String xLabel,
       ToDoubleFunction<Summary.Row> x,
-      Function<Summary.Row, Summary.Spread> top1) {
+      Function<Summary.Row, Spread> top1) {
     String title = String.format("Accuracy %s fine-tuning", when);
     Plot.Builder plot = Plot.of(title, xLabel, "Test top-1, %").size(760, 520);
     boolean several = summary.rows().stream().map(Summary.Row::rate).distinct().count() > 1;

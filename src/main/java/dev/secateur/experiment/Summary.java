@@ -1,6 +1,7 @@
 package dev.secateur.experiment;
 
 import dev.secateur.bench.Benchmark;
+import dev.secateur.prune.Spread;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -9,6 +10,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Function;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
 
@@ -20,27 +22,6 @@ public final class Summary {
   private Summary(CellResult.Step baseline, List<Row> rows) {
     this.baseline = baseline;
     this.rows = rows;
-  }
-
-  /**
-   * Mean and sample standard deviation (n - 1) over seeds; the deviation is 0 for one seed.
-   *
-   * @param seeds how many
-   */
-  public record Spread(double mean, double deviation, int seeds) {
-    static Spread of(List<Double> values) {
-      double mean = values.stream().mapToDouble(v -> v).average().orElseThrow();
-      double squares = values.stream().mapToDouble(v -> (v - mean) * (v - mean)).sum();
-      int n = values.size();
-      return new Spread(mean, n > 1 ? Math.sqrt(squares / (n - 1)) : 0, n);
-    }
-
-    String text(int digits) {
-      String number = "%." + digits + "f";
-      return seeds > 1
-          ? String.format(Locale.ROOT, number + " ± " + number, mean, deviation)
-          : String.format(Locale.ROOT, number, mean);
-    }
   }
 
   /**
@@ -114,7 +95,7 @@ public final class Summary {
   }
 
   private static Spread spread(List<Point> points, ToDoubleFunction<Point> value) {
-    return Spread.of(points.stream().map(value::applyAsDouble).toList());
+    return Spread.of(points.stream().mapToDouble(value).toArray());
   }
 
   public List<Row> rows() {
@@ -164,7 +145,7 @@ public final class Summary {
   }
 
   /** Criteria down, rates across. */
-  private String grid(java.util.function.Function<Row, Spread> value) {
+  private String grid(Function<Row, Spread> value) {
     List<Double> rates = rows.stream().map(Row::rate).distinct().sorted().toList();
     List<List<String>> table = new ArrayList<>();
     List<String> head = new ArrayList<>(List.of("top-1 % with filters removed:"));

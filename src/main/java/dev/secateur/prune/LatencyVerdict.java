@@ -22,31 +22,6 @@ public final class LatencyVerdict {
     this.tolerance = tolerance;
   }
 
-  /** Mean over seeds and standard deviation (ddof 1; 0 of one seed). */
-  public record Spread(double mean, double deviation, int count) {
-    static Spread of(double[] values) {
-      double mean = 0;
-      for (double v : values) {
-        mean += v / values.length;
-      }
-      double squares = 0;
-      for (double v : values) {
-        squares += (v - mean) * (v - mean);
-      }
-      double deviation = values.length > 1 ? Math.sqrt(squares / (values.length - 1)) : 0;
-      return new Spread(mean, deviation, values.length);
-    }
-
-    /** Standard error of the mean. */
-    double error() {
-      return deviation / Math.sqrt(count);
-    }
-
-    private String text(int digits) {
-      return String.format(Locale.ROOT, "%." + digits + "f ± %." + digits + "f", mean, deviation);
-    }
-  }
-
   private List<Cell> of(Method method) {
     return result.cells().stream().filter(c -> c.method() == method).toList();
   }
@@ -84,7 +59,7 @@ public final class LatencyVerdict {
    */
   public boolean beats(Method other) {
     Spread d = Spread.of(above(other));
-    return d.count() > 1 && sameLatency(other) && d.mean() > 0 && d.mean() > 2 * d.error();
+    return d.seeds() > 1 && sameLatency(other) && d.mean() > 0 && d.mean() > 2 * d.error();
   }
 
   /** One sentence on each of the other ways, and one on both. */
@@ -106,7 +81,7 @@ public final class LatencyVerdict {
             ? "beaten"
             : !sameLatency(other)
                 ? "not comparable, the latencies differ by more than " + percent(tolerance)
-                : d.count() < 2
+                : d.seeds() < 2
                     ? "one seed says nothing about the spread"
                     : d.mean() < -2 * d.error() ? "it is worse" : "not told apart";
     return String.format(
@@ -117,7 +92,7 @@ public final class LatencyVerdict {
         d.mean(),
         d.error(),
         wins,
-        d.count(),
+        d.seeds(),
         spread(Method.KNAPSACK, c -> c.measured().ratio()).mean(),
         spread(other, c -> c.measured().ratio()).mean(),
         verdict);
