@@ -220,7 +220,7 @@ final class Chart {
             yield points;
           }
         };
-    double scale = s.kind() == Plot.Kind.SCATTER && s.x().length > 50 ? 0.8 : 1.2;
+    double scale = s.kind() == Plot.Kind.SCATTER && s.x().length > 200 ? 0.8 : 1.1;
     r.setSeriesShape(
         0,
         AffineTransform.getScaleInstance(scale, scale)

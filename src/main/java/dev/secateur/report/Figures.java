@@ -44,17 +44,24 @@ final class Figures {
     return Numbers.format("%.2f", v);
   }
 
+  /** What an iteration's last accuracy is called: not every run fine-tunes. */
+  static String tuned(List<IterationMetrics> all) {
+    return all.stream().allMatch(m -> m.epochs().isEmpty()) ? "pruned" : "fine-tuned";
+  }
+
   Figure accuracyByMacs() {
+    boolean same = tuned(metrics).equals("pruned");
     double[] macs = column(m -> m.macs() / 1e6);
-    Plot plot =
+    Plot.Builder plot =
         Plot.of("Accuracy against MACs", "MACs of one image, millions", "held-out top-1, %")
             .description(
                 "Each iteration is a point, the original network on the right. "
-                    + range("fine-tuned", column(IterationMetrics::accuracy)))
-            .line("fine-tuned", macs, column(IterationMetrics::accuracy))
-            .line("right after removal", macs, column(IterationMetrics::afterPruning))
-            .reference("original", metrics.get(0).accuracy())
-            .build();
+                    + range(tuned(metrics), column(IterationMetrics::accuracy)))
+            .line(tuned(metrics), macs, column(IterationMetrics::accuracy));
+    if (!same) {
+      plot.line("right after removal", macs, column(IterationMetrics::afterPruning));
+    }
+    plot.reference("original", metrics.get(0).accuracy());
     List<List<String>> rows =
         metrics.stream()
             .map(
@@ -67,12 +74,12 @@ final class Figures {
             .toList();
     return new Figure(
         "accuracy-macs",
-        plot,
-        "Held-out accuracy of each iteration against its multiply-accumulates, before and after"
-            + " fine-tuning.",
+        plot.build(),
+        "Held-out accuracy of each iteration against its multiply-accumulates"
+            + (same ? "; the run did not fine-tune." : ", before and after fine-tuning."),
         new Figure.Table(
             "Accuracy and MACs by iteration",
-            List.of("Iteration", "MACs, millions", "After removal, %", "Fine-tuned, %"),
+            List.of("Iteration", "MACs, millions", "After removal, %", "In the end, %"),
             rows));
   }
 
@@ -97,8 +104,8 @@ final class Figures {
                 "held-out top-1, %")
             .description(
                 "Each iteration is a point, the original network first. "
-                    + range("fine-tuned", accuracy))
-            .line("fine-tuned", ms, accuracy)
+                    + range(tuned(metrics), accuracy))
+            .line(tuned(metrics), ms, accuracy)
             .reference("original", accuracy[0])
             .build();
     List<List<String>> rows = new ArrayList<>();
@@ -121,7 +128,7 @@ final class Figures {
             + ".",
         new Figure.Table(
             "Accuracy and time by iteration",
-            List.of("Iteration", "Median, ms", "95 % interval, ms", "Fine-tuned, %"),
+            List.of("Iteration", "Median, ms", "95 % interval, ms", "In the end, %"),
             rows));
   }
 

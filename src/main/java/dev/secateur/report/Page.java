@@ -231,7 +231,7 @@ final class Page {
                 "MACs",
                 "Change",
                 "After removal, %",
-                "Fine-tuned, %"));
+                "In the end, %"));
     timing.ifPresent(t -> headers.addAll(List.of("ms", "Times as fast")));
     List<List<String>> rows = new ArrayList<>();
     for (SavedRun.Iteration i : run.iterations()) {
@@ -266,19 +266,23 @@ final class Page {
     List<DomContent> out = new ArrayList<>();
     s.missing().ifPresent(why -> out.add(p(why).withClass("note")));
     if (!s.figures().isEmpty()) {
+      boolean single = s.figures().size() == 1;
       out.add(
-          div(s.figures().stream().map(Page::drawn).toArray(DomContent[]::new))
-              .withClass(s.figures().size() == 1 ? "figures single" : "figures"));
+          div(s.figures().stream().map(f -> drawn(f, single)).toArray(DomContent[]::new))
+              .withClass(single ? "figures single" : "figures"));
     }
     return headed(s.id(), s.title(), out);
   }
 
-  private static DomContent drawn(Figure f) {
+  /**
+   * @param open whether the numbers show at once: there is room beside a single plot
+   */
+  private static DomContent drawn(Figure f, boolean open) {
     return figure(
             h3(f.plot().title()),
             rawHtml(f.plot().svg()),
             figcaption(f.caption()),
-            details(summary("The numbers"), numbers(f.table())))
+            details(summary("The numbers"), numbers(f.table())).condAttr(open, "open", ""))
         .withId("figure-" + f.name());
   }
 

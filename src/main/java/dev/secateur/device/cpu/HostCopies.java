@@ -30,7 +30,7 @@ final class HostCopies {
   static void upload(float[] src, Tensor dst) {
     Check.floats("destination of floats", dst);
     Check.that(src.length == dst.elements(), src.length + " elements for " + dst);
-    CpuBuffer.floatView(dst).put(permuted(dst) ? toChannelsLast(src, dst.shape()) : src);
+    CpuBuffer.floats(dst).put(permuted(dst) ? toChannelsLast(src, dst.shape()) : src);
   }
 
   static void upload(int[] src, Tensor dst) {
@@ -49,7 +49,7 @@ final class HostCopies {
       return out;
     }
     Check.floats("source of floats", src);
-    CpuBuffer.floatView(src).get(out);
+    CpuBuffer.floats(src).get(out);
     return permuted(src) ? toPlain(out, src.shape()) : out;
   }
 
