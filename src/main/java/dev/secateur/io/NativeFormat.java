@@ -94,9 +94,7 @@ final class NativeFormat {
     out.write(ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(padded).array());
     out.write(head);
     for (HostTensor t : parameters.values()) {
-      ByteBuffer b = ByteBuffer.allocate(4 * t.data().length).order(ByteOrder.LITTLE_ENDIAN);
-      b.asFloatBuffer().put(t.data());
-      out.write(b.array());
+      LittleEndian.write(t.data(), out);
     }
   }
 

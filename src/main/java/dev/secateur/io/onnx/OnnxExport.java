@@ -9,14 +9,15 @@ import dev.secateur.device.ElementwiseSpec;
 import dev.secateur.device.PoolSpec;
 import dev.secateur.device.ResizeSpec;
 import dev.secateur.io.AtomicFile;
+import dev.secateur.io.LittleEndian;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Node;
 import dev.secateur.nn.Op;
 import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Shape;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -122,7 +123,7 @@ public final class OnnxExport {
           file.resolveSibling(name),
           to -> {
             for (HostTensor t : e.data) {
-              to.write(littleEndian(t.data()));
+              LittleEndian.write(t.data(), to);
             }
           });
     }
@@ -454,7 +455,7 @@ public final class OnnxExport {
       p.addDims(d);
     }
     if (dataFile.isEmpty() || t.data().length < 64) {
-      p.setRawData(ByteString.copyFrom(littleEndian(t.data())));
+      p.setRawData(raw(t.data()));
       return;
     }
     long length = 4L * t.data().length;
@@ -470,10 +471,13 @@ public final class OnnxExport {
     return OnnxMl.StringStringEntryProto.newBuilder().setKey(key).setValue(value).build();
   }
 
-  private static byte[] littleEndian(float[] v) {
-    ByteBuffer b = ByteBuffer.allocate(4 * v.length).order(ByteOrder.LITTLE_ENDIAN);
-    b.asFloatBuffer().put(v);
-    return b.array();
+  private static ByteString raw(float[] values) {
+    try (ByteString.Output bytes = ByteString.newOutput(4 * values.length)) {
+      LittleEndian.write(values, bytes);
+      return bytes.toByteString();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e); // memory does not fail
+    }
   }
 
   private void longs(String name, long... values) {
