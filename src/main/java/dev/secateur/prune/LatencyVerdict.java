@@ -8,7 +8,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.function.ToDoubleFunction;
 
-/** What a comparison shows: a table over seeds and whether the knapsack beat the others. */
+/** What a comparison shows: a table over seeds and whether the knapsacks beat the others. */
 public final class LatencyVerdict {
   private final Result result;
   private final double tolerance;
@@ -30,9 +30,9 @@ public final class LatencyVerdict {
     return Spread.of(of(method).stream().mapToDouble(value).toArray());
   }
 
-  /** Points of tuned top-1 by which the knapsack is above another, seed by seed. */
-  private double[] above(Method other) {
-    List<Cell> own = of(Method.KNAPSACK);
+  /** Points of tuned top-1 by which a knapsack is above another, seed by seed. */
+  private double[] above(Method knapsack, Method other) {
+    List<Cell> own = of(knapsack);
     List<Cell> others = of(other);
     double[] out = new double[own.size()];
     for (int i = 0; i < out.length; i++) {
@@ -42,8 +42,8 @@ public final class LatencyVerdict {
   }
 
   /** On average over seeds, each with its own. */
-  private boolean sameLatency(Method other) {
-    List<Cell> own = of(Method.KNAPSACK);
+  private boolean sameLatency(Method knapsack, Method other) {
+    List<Cell> own = of(knapsack);
     List<Cell> others = of(other);
     double difference = 0;
     for (int i = 0; i < own.size(); i++) {
@@ -54,32 +54,42 @@ public final class LatencyVerdict {
   }
 
   /**
-   * Whether the knapsack beat another way: at the same measured latency its mean tuned accuracy is
+   * Whether a knapsack beat another way: at the same measured latency its mean tuned accuracy is
    * above by more than twice the standard error of the differences over several seeds.
    */
-  public boolean beats(Method other) {
-    Spread d = Spread.of(above(other));
-    return d.seeds() > 1 && sameLatency(other) && d.mean() > 0 && d.mean() > 2 * d.error();
+  public boolean beats(Method knapsack, Method other) {
+    Spread d = Spread.of(above(knapsack, other));
+    return d.seeds() > 1
+        && sameLatency(knapsack, other)
+        && d.mean() > 0
+        && d.mean() > 2 * d.error();
   }
 
-  /** One sentence on each of the other ways, and one on both. */
+  /** A line for each knapsack: one sentence on both of the other ways, and one on each. */
   public String text() {
-    boolean both = beats(Method.PLAIN) && beats(Method.ROUNDED);
-    return (both ? "The knapsack beat both." : "The knapsack did not beat both.")
-        + " "
-        + against(Method.PLAIN, "plain")
-        + " "
-        + against(Method.ROUNDED, "rounded");
+    return text(Method.KNAPSACK, "knapsack of sums")
+        + "\n"
+        + text(Method.SHARES, "knapsack of shares");
   }
 
-  private String against(Method other, String name) {
-    double[] above = above(other);
+  private String text(Method own, String name) {
+    boolean both = beats(own, Method.PLAIN) && beats(own, Method.ROUNDED);
+    return "The %s %s both. %s %s"
+        .formatted(
+            name,
+            both ? "beat" : "did not beat",
+            against(own, Method.PLAIN, "plain"),
+            against(own, Method.ROUNDED, "rounded"));
+  }
+
+  private String against(Method own, Method other, String name) {
+    double[] above = above(own, other);
     Spread d = Spread.of(above);
     long wins = Arrays.stream(above).filter(v -> v > 0).count();
     String verdict =
-        beats(other)
+        beats(own, other)
             ? "beaten"
-            : !sameLatency(other)
+            : !sameLatency(own, other)
                 ? "not comparable, the latencies differ by more than " + percent(tolerance)
                 : d.seeds() < 2
                     ? "one seed says nothing about the spread"
@@ -93,7 +103,7 @@ public final class LatencyVerdict {
         d.error(),
         wins,
         d.seeds(),
-        spread(Method.KNAPSACK, c -> c.measured().ratio()).mean(),
+        spread(own, c -> c.measured().ratio()).mean(),
         spread(other, c -> c.measured().ratio()).mean(),
         verdict);
   }
