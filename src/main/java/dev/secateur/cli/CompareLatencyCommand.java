@@ -33,7 +33,8 @@ import picocli.CommandLine.Spec;
     name = "compare-latency",
     description = {
       "Prunes to one measured latency by plain scores, by scores rounded to the device's step, and",
-      "by the knapsack of --target-latency; fine-tunes each alike and compares test accuracy.",
+      "by knapsacks of scores against milliseconds (that of --target-latency is the one of shares);",
+      "fine-tunes each alike and compares test accuracy.",
       "The same command goes on with an interrupted comparison."
     })
 final class CompareLatencyCommand implements Callable<Integer> {

@@ -74,7 +74,13 @@ final class LatencyOptions {
 
   /** The goal on a device; its table measures what it does not know. */
   Optional<LatencyGoal> goal(Device device) {
-    return target.map(t -> new LatencyGoal(t.value(), t.milliseconds(), table(device)));
+    return target.map(
+        t ->
+            new LatencyGoal(
+                t.value(),
+                t.milliseconds(),
+                table(device),
+                Optional.of((original, pruned) -> time(device, original, pruned))));
   }
 
   void record(ObjectNode config) {

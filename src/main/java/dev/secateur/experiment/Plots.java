@@ -25,16 +25,25 @@ final class Plots {
     for (boolean after : finetuned ? new boolean[] {false, true} : new boolean[] {false}) {
       String when = after ? "after" : "before";
       Function<Summary.Row, Spread> top1 = after ? Summary.Row::after : Summary.Row::before;
-      out.put(when + "-macs", plot(summary, when, "MACs removed, %", r -> r.macs().mean(), top1));
+      out.put(
+          when + "-macs",
+          plot(summary, when, "MACs", "MACs removed, %", r -> r.macs().mean(), top1));
       out.put(
           when + "-parameters",
-          plot(summary, when, "Parameters removed, %", r -> r.parameters().mean(), top1));
+          plot(
+              summary,
+              when,
+              "parameters",
+              "Parameters removed, %",
+              r -> r.parameters().mean(),
+              top1));
       if (timed) {
         out.put(
             when + "-ms",
             plot(
                 summary,
                 when,
+                "milliseconds",
                 "Milliseconds a batch",
                 r -> r.milliseconds().orElseThrow().mean(),
                 top1));
@@ -46,10 +55,11 @@ final class Plots {
   private static Plot plot(
       Summary summary,
       String when,
+      String against,
       String xLabel,
       ToDoubleFunction<Summary.Row> x,
       Function<Summary.Row, Spread> top1) {
-    String title = String.format("Accuracy %s fine-tuning", when);
+    String title = String.format("Accuracy %s fine-tuning against %s", when, against);
     Plot.Builder plot = Plot.of(title, xLabel, "Test top-1, %").size(760, 520);
     boolean several = summary.rows().stream().map(Summary.Row::rate).distinct().count() > 1;
     boolean iterated = summary.rows().stream().anyMatch(r -> r.iteration() > 1);

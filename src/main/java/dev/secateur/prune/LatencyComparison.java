@@ -77,9 +77,9 @@ public final class LatencyComparison {
     ROUNDED,
     /** The lowest scores of all layers. */
     PLAIN,
-    /** The least sum of scores. */
-    KNAPSACK,
-    /** The knapsack of the shares of each layer's scores. */
+    /** A knapsack: the least sum of scores lost. */
+    SUMS,
+    /** A knapsack of the shares of each layer's scores, as {@code prune --target-latency}. */
     SHARES
   }
 
@@ -273,11 +273,9 @@ public final class LatencyComparison {
     Constraints own = new Constraints(multiple, c.keep(), c.minRates(), c.maxRates());
     Units units = units();
     Graph graph = original.graph();
-    if (method == Method.KNAPSACK) {
-      return LatencySelection.of(units, scores, settings.groupScore, own, graph, clock)::within;
-    }
-    if (method == Method.SHARES) {
-      LatencySelection.Loss loss = LatencySelection.Loss.SHARE;
+    if (method == Method.SUMS || method == Method.SHARES) {
+      LatencySelection.Loss loss =
+          method == Method.SUMS ? LatencySelection.Loss.SUM : LatencySelection.Loss.SHARE;
       return LatencySelection.of(units, scores, settings.groupScore, own, graph, clock, loss)
           ::within;
     }

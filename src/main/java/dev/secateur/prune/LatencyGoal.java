@@ -1,7 +1,10 @@
 package dev.secateur.prune;
 
 import dev.secateur.nn.Graph;
+import dev.secateur.prune.LatencyComparison.Measured;
+import dev.secateur.prune.LatencyComparison.Stopwatch;
 import java.util.Locale;
+import java.util.Optional;
 
 /**
  * How fast a network should become, by the measured times of its steps.
@@ -9,8 +12,11 @@ import java.util.Locale;
  * @param value below 1 a part of the original's time, unless {@code milliseconds}
  * @param milliseconds whether the value is an amount
  * @param clock the device at the batch that counts
+ * @param stopwatch times whole networks there, to correct what the steps' sum leaves out; empty:
+ *     the table alone decides
  */
-public record LatencyGoal(double value, boolean milliseconds, StepClock clock) {
+public record LatencyGoal(
+    double value, boolean milliseconds, StepClock clock, Optional<Stopwatch> stopwatch) {
   static final String OPTION = "target-latency";
 
   /** At most so many milliseconds by the table. */
@@ -21,6 +27,11 @@ public record LatencyGoal(double value, boolean milliseconds, StepClock clock) {
   /** Milliseconds by the table: the sum of the steps of inference. */
   public double predicted(Graph graph) {
     return LatencyModel.of(graph, clock);
+  }
+
+  /** Measured time as a part of the target: above 1 it is missed. */
+  double excess(Measured measured) {
+    return (milliseconds ? measured.milliseconds() : measured.ratio()) / value;
   }
 
   boolean reached(Graph original, Graph now) {

@@ -134,16 +134,6 @@ final class LatencySelection {
       GroupScore kind,
       Constraints constraints,
       Graph original,
-      StepClock clock) {
-    return of(units, scores, kind, constraints, original, clock, Loss.SUM);
-  }
-
-  static LatencySelection of(
-      Units units,
-      Scores scores,
-      GroupScore kind,
-      Constraints constraints,
-      Graph original,
       StepClock clock,
       Loss loss) {
     return new LatencySelection(

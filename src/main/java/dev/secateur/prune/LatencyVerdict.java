@@ -67,9 +67,7 @@ public final class LatencyVerdict {
 
   /** A line for each knapsack: one sentence on both of the other ways, and one on each. */
   public String text() {
-    return text(Method.KNAPSACK, "knapsack of sums")
-        + "\n"
-        + text(Method.SHARES, "knapsack of shares");
+    return text(Method.SUMS, "knapsack of sums") + "\n" + text(Method.SHARES, "knapsack of shares");
   }
 
   private String text(Method own, String name) {

@@ -136,7 +136,14 @@ class LatencySelectionTest {
 
   private static LatencySelection selection(
       Units units, Scores scores, Constraints constraints, StepClock clock) {
-    return LatencySelection.of(units, scores, GroupScore.MEAN, constraints, units.graph(), clock);
+    return LatencySelection.of(
+        units,
+        scores,
+        GroupScore.MEAN,
+        constraints,
+        units.graph(),
+        clock,
+        LatencySelection.Loss.SUM);
   }
 
   @ParameterizedTest
