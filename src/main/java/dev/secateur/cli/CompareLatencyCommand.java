@@ -144,8 +144,7 @@ final class CompareLatencyCommand implements Callable<Integer> {
     json.put("config", config);
     json.put("result", result);
     json.put("verdict", verdict.text());
-    byte[] bytes = Json.MAPPER.writeValueAsBytes(json);
-    AtomicFile.write(output.resolve("comparison.json"), out -> out.write(bytes));
+    Json.write(output.resolve("comparison.json"), json);
     String text = verdict.table() + "\n" + verdict.text() + "\n";
     byte[] page = text.getBytes(StandardCharsets.UTF_8);
     AtomicFile.write(output.resolve("comparison.md"), out -> out.write(page));

@@ -185,8 +185,7 @@ final class PruneCommand implements Callable<Integer> {
       if (goal.isPresent()) {
         Model pruned = Models.load(output.resolve("model.sct"));
         speed = Optional.of(latency.measure(device, goal.get(), m, pruned));
-        byte[] bytes = Json.MAPPER.writeValueAsBytes(speed.get());
-        AtomicFile.write(output.resolve("latency.json"), out -> out.write(bytes));
+        Json.write(output.resolve("latency.json"), speed.get());
       }
     }
     String speedText = speed.map(o -> "\n" + o.text()).orElse("");

@@ -107,7 +107,7 @@ public final class Experiment {
     if (Files.exists(file)) {
       Settings.requireSame(file, read(file, JsonNode.class), settings, "an experiment");
     } else {
-      write(file, settings);
+      Json.write(file, settings);
     }
   }
 
@@ -121,7 +121,7 @@ public final class Experiment {
   /**
    * Runs what is missing. A cell that fails does not end the others.
    *
-   * @param listener told each cell, also those of an earlier start
+   * @param listener told each cell that was run now
    */
   public Outcome run(Shard shard, Consumer<CellResult> listener) throws IOException {
     Map<String, String> failed = new LinkedHashMap<>();
@@ -134,7 +134,7 @@ public final class Experiment {
       if (i / rates % shard.of() == shard.index() && !Files.exists(file(c))) {
         try {
           CellResult r = cell(c);
-          write(file(c), r);
+          Json.write(file(c), r);
           listener.accept(r);
         } catch (SecateurException e) {
           failed.put(c.name(), e.getMessage());
@@ -154,7 +154,7 @@ public final class Experiment {
     Path file = directory.resolve("baseline.json");
     if (!Files.exists(file)) {
       double top1 = accuracy(original);
-      write(file, step(0, original, Map.of(), top1, top1));
+      Json.write(file, step(0, original, Map.of(), top1, top1));
     }
     return read(file, CellResult.Step.class);
   }
@@ -248,7 +248,7 @@ public final class Experiment {
     json.set("ranking", Json.MAPPER.valueToTree(summary.ranking()));
     json.set("cells", Json.MAPPER.valueToTree(outcome.results()));
     json.set("times", Json.MAPPER.valueToTree(times));
-    write(directory.resolve("results.json"), json);
+    Json.write(directory.resolve("results.json"), json);
     text("results.csv", Summary.csv(outcome.results(), times));
     boolean finetuned = plan.finetune().isPresent();
     Map<String, Plot> plots = Plots.of(summary, finetuned);
@@ -277,9 +277,5 @@ public final class Experiment {
     } catch (JsonProcessingException e) {
       throw new SecateurException(file + ": is damaged; remove it to have it made anew", e);
     }
-  }
-
-  private static void write(Path file, Object value) {
-    AtomicFile.write(file, out -> out.write(Json.MAPPER.writeValueAsBytes(value)));
   }
 }

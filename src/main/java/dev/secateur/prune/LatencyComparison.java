@@ -6,7 +6,6 @@ import dev.secateur.data.DataSets;
 import dev.secateur.data.Dataset;
 import dev.secateur.data.HoldOut;
 import dev.secateur.device.Device;
-import dev.secateur.io.AtomicFile;
 import dev.secateur.io.Json;
 import dev.secateur.nn.Cost;
 import dev.secateur.nn.Graph;
@@ -177,7 +176,7 @@ public final class LatencyComparison {
   private Result run(List<Long> seeds, Path directory, Consumer<Cell> listener) throws IOException {
     Path first = directory.resolve("original.json");
     if (!Files.exists(first)) {
-      write(first, Map.of("top1", top1(original)));
+      Json.write(first, Map.of("top1", top1(original)));
     }
     double top1 = Json.MAPPER.readTree(first.toFile()).get("top1").asDouble();
     List<Cell> cells = new ArrayList<>();
@@ -192,7 +191,7 @@ public final class LatencyComparison {
         Path file = directory.resolve("cells").resolve(name);
         if (!Files.exists(file)) {
           scores = Optional.of(scores.isPresent() ? scores.get() : score(images));
-          write(file, cell(seed, method, target, scores.get(), images));
+          Json.write(file, cell(seed, method, target, scores.get(), images));
         }
         Cell cell = Json.MAPPER.readValue(file.toFile(), Cell.class);
         target = method == Method.ROUNDED ? cell.measured.ratio : target;
@@ -201,10 +200,6 @@ public final class LatencyComparison {
       }
     }
     return new Result(settings.target, top1, cells);
-  }
-
-  private static void write(Path file, Object value) {
-    AtomicFile.write(file, out -> out.write(Json.MAPPER.writeValueAsBytes(value)));
   }
 
   private Units units() {

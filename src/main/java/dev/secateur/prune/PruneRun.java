@@ -35,10 +35,10 @@ import java.util.stream.Collectors;
  * fine-tuning see training images only; stop rules look at a held-out part of them.
  */
 public final class PruneRun {
-  /** Images that the plane of projection.json is fitted to. */
   /** Measurements that correct what the table of a latency goal says. */
   private static final int CORRECTIONS = 4;
 
+  /** Images that the plane of projection.json is fitted to. */
   private static final int PROJECTION_FIT = 4000;
 
   /** Points in it. */

@@ -64,11 +64,11 @@ final class RunDirectory {
   }
 
   void writeRun(ObjectNode json) {
-    write(dir.resolve("run.json"), json);
+    Json.write(dir.resolve("run.json"), json);
   }
 
   void writeProjections(Projections both) {
-    write(dir.resolve("projection.json"), both);
+    Json.write(dir.resolve("projection.json"), both);
   }
 
   JsonNode config() throws IOException {
@@ -85,7 +85,12 @@ final class RunDirectory {
   }
 
   Path iteration(int number) {
-    return dir.resolve(String.format(Locale.ROOT, "iter-%02d", number));
+    return iteration(dir, number);
+  }
+
+  /** Where a run keeps an iteration. */
+  static Path iteration(Path run, int number) {
+    return run.resolve(String.format(Locale.ROOT, "iter-%02d", number));
   }
 
   Model model(int number) throws IOException {
@@ -102,9 +107,9 @@ final class RunDirectory {
     Path temporary = dir.resolve("." + iteration(number).getFileName() + ".tmp");
     delete(temporary);
     Models.save(model, temporary.resolve("model.sct"));
-    write(temporary.resolve("scores.json"), scores);
-    write(temporary.resolve("time.json"), time);
-    write(temporary.resolve("metrics.json"), metrics);
+    Json.write(temporary.resolve("scores.json"), scores);
+    Json.write(temporary.resolve("time.json"), time);
+    Json.write(temporary.resolve("metrics.json"), metrics);
     delete(iteration(number)); // left by hand, without metrics
     Files.move(temporary, iteration(number), StandardCopyOption.ATOMIC_MOVE);
   }
@@ -128,10 +133,6 @@ final class RunDirectory {
     }
     byte[] bytes = csv.toString().getBytes(StandardCharsets.UTF_8);
     AtomicFile.write(dir.resolve("summary.csv"), out -> out.write(bytes));
-  }
-
-  private static void write(Path file, Object value) {
-    AtomicFile.write(file, out -> out.write(Json.MAPPER.writeValueAsBytes(value)));
   }
 
   private static void delete(Path folder) throws IOException {

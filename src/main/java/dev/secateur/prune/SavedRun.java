@@ -9,7 +9,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Optional;
 
 /**
@@ -50,7 +49,7 @@ public record SavedRun(
     }
     List<Iteration> iterations = new ArrayList<>();
     for (int i = 0; ; i++) {
-      Path folder = directory.resolve(String.format(Locale.ROOT, "iter-%02d", i));
+      Path folder = RunDirectory.iteration(directory, i);
       if (!Files.exists(folder)) {
         break;
       }
