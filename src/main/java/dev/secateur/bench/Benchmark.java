@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.stream.Stream;
 
@@ -25,7 +26,13 @@ public final class Benchmark {
   /** What computes. */
   public enum Engine {
     SECATEUR,
-    ONNXRUNTIME
+    ONNXRUNTIME;
+
+    /** As it is written, in lower case. */
+    @Override
+    public String toString() {
+      return name().toLowerCase(Locale.ROOT);
+    }
   }
 
   /** A network and the file it came from. */

@@ -1,16 +1,12 @@
 package dev.secateur.prune;
 
-import dev.secateur.device.Arena;
-import dev.secateur.device.Device;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Model;
+import dev.secateur.nn.Network;
 import dev.secateur.nn.Node;
 import dev.secateur.nn.Op;
-import dev.secateur.tensor.DType;
 import dev.secateur.tensor.HostTensor;
-import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Shape;
-import dev.secateur.tensor.Tensor;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -19,9 +15,9 @@ import java.util.Map;
 import java.util.stream.IntStream;
 
 /**
- * Removes filters for real, and with them every channel that hangs together with theirs ({@link
- * Coupling}): one pass finds the channels that each node keeps, then each parameter is cut along
- * its axes, the outputs by its own node's channels, the inputs by its input's; a linear layer
+ * Removes filters for real, and with them every channel that is coupled with theirs ({@link
+ * DependencyGraph}): one pass finds the channels that each node keeps, then each parameter is cut
+ * along its axes, the outputs by its own node's channels, the inputs by its input's; a linear layer
  * behind a flatten loses H·W columns a channel, a depthwise convolution its groups.
  *
  * <p>The result computes what the original computes when the weights and biases of those filters
@@ -34,25 +30,30 @@ public final class Surgery {
   private Surgery() {}
 
   /**
-   * @param removed ascending filter indices by convolution; those that hang together with them need
-   *     not be listed
+   * A smaller model, on the host.
+   *
    * @throws IllegalArgumentException for channels that must stay, an index out of range or a layer
    *     that would lose all filters
    */
-  public static Model remove(Device device, Model model, Map<String, int[]> removed) {
+  public static Model remove(Model model, Removal removal) {
     Graph graph = model.graph();
-    Cut cut = new Cut(graph, removed);
+    Cut cut = new Cut(graph, removal.filters());
     Map<String, HostTensor> parameters = new LinkedHashMap<>(model.parameters());
     for (Node n : graph.nodes()) {
       cut.parameters(n)
-          .forEach((name, axes) -> parameters.computeIfPresent(name, (k, t) -> axes.of(device, t)));
+          .forEach((name, axes) -> parameters.computeIfPresent(name, (k, t) -> axes.of(t)));
     }
     return new Model(cut.smaller(), parameters, model.metadata());
   }
 
+  /** A smaller network; the other stays as it is. */
+  public static Network remove(Network net, Removal removal) {
+    return new Network(net.device(), remove(net.toModel(), removal));
+  }
+
   /** The structure alone after {@link #remove}. */
-  public static Graph shrink(Graph graph, Map<String, int[]> removed) {
-    return new Cut(graph, removed).smaller();
+  public static Graph shrink(Graph graph, Removal removal) {
+    return new Cut(graph, removal.filters()).smaller();
   }
 
   /** What is kept of a parameter, by its first two axes. */
@@ -63,39 +64,34 @@ public final class Surgery {
       return new Axes(keep, ALL);
     }
 
-    HostTensor of(Device device, HostTensor t) {
-      boolean cutsFirst = first.length < t.shape().size(0);
-      boolean cutsSecond = second != ALL && second.length < t.shape().size(1);
-      if (!cutsFirst && !cutsSecond) {
-        return t;
+    HostTensor of(HostTensor t) {
+      int rows = first.length;
+      int columns = t.shape().rank() < 2 ? 1 : second == ALL ? t.shape().size(1) : second.length;
+      int before = t.shape().rank() < 2 ? 1 : t.shape().size(1);
+      int block = (int) (t.shape().elements() / t.shape().size(0) / before);
+      float[] out = new float[rows * columns * block];
+      int at = 0;
+      for (int r : first) {
+        for (int c = 0; c < columns; c++) {
+          int from = (r * before + (second == ALL ? c : second[c])) * block;
+          System.arraycopy(t.data(), from, out, at, block);
+          at += block;
+        }
       }
-      try (Arena arena = device.newArena()) {
-        Tensor x = arena.allocate(t.shape(), DType.F32, Layout.PLAIN);
-        device.upload(t.data(), x);
-        x = cutsFirst ? gather(device, arena, x, 0, first) : x;
-        x = cutsSecond ? gather(device, arena, x, 1, second) : x;
-        return new HostTensor(x.shape(), device.downloadFloats(x));
-      }
-    }
-
-    private static Tensor gather(Device device, Arena arena, Tensor x, int axis, int[] keep) {
-      Tensor indices = arena.allocate(Shape.of(keep.length), DType.I32, Layout.PLAIN);
-      Tensor y = arena.allocate(x.shape().with(axis, keep.length), DType.F32, Layout.PLAIN);
-      device.upload(keep, indices);
-      device.gather(x, axis, indices, y).launch();
-      return y;
+      Shape shape = t.shape().with(0, rows);
+      return new HostTensor(shape.rank() < 2 ? shape : shape.with(1, columns), out);
     }
   }
 
   /** The channels that every node keeps, and what follows. */
   private static final class Cut {
     private final Graph graph;
-    private final Coupling coupling;
+    private final DependencyGraph coupling;
     private final Map<String, int[]> kept = new HashMap<>();
 
     Cut(Graph graph, Map<String, int[]> removed) {
       this.graph = graph;
-      this.coupling = Coupling.of(graph);
+      this.coupling = DependencyGraph.of(graph);
       boolean[] gone = new boolean[coupling.channels()];
       removed.forEach(
           (name, filters) -> {
@@ -108,7 +104,7 @@ public final class Surgery {
               if (coupling.fixed(coupling.first(node) + f)) {
                 throw new IllegalArgumentException(name + "'s filter " + f + " is not prunable");
               }
-              gone[coupling.classOf(coupling.first(node) + f)] = true;
+              gone[coupling.groupOf(coupling.first(node) + f)] = true;
               before = f;
             }
           });
@@ -136,14 +132,14 @@ public final class Surgery {
     Map<String, Axes> parameters(Node n) {
       Map<String, Axes> out = new LinkedHashMap<>();
       int[] own = kept.get(n.name());
-      int groups = Coupling.groups(n.op());
+      int groups = DependencyGraph.groups(n.op());
       if (n.op() instanceof Op.Convolution || n.op() instanceof Op.Linear) {
-        boolean depthwise = Coupling.depthwise(graph, n);
+        boolean depthwise = DependencyGraph.depthwise(graph, n);
         int in = graph.shape(n.inputs().get(0)).size(1);
         int[] inputs = depthwise ? Axes.ALL : ofOneGroup(input(n), in, groups);
         out.put(n.name() + ".weight", new Axes(own, inputs));
       } else if (n.op() instanceof Op.TransposedConvolution t) {
-        boolean depthwise = Coupling.depthwise(graph, n);
+        boolean depthwise = DependencyGraph.depthwise(graph, n);
         int[] outputs = depthwise ? Axes.ALL : ofOneGroup(own, t.outChannels(), groups);
         out.put(n.name() + ".weight", new Axes(input(n), outputs));
       } else if (n.op() instanceof Op.BatchNorm || n.op() instanceof Op.LayerNorm) {

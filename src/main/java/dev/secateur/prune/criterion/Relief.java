@@ -2,8 +2,6 @@ package dev.secateur.prune.criterion;
 
 import dev.secateur.SecateurException;
 import dev.secateur.nn.Network;
-import dev.secateur.prune.Criterion;
-import dev.secateur.prune.ScoringData;
 import dev.secateur.tensor.Shape;
 import java.util.ArrayList;
 import java.util.Arrays;

@@ -7,8 +7,6 @@ import dev.secateur.device.Kernel;
 import dev.secateur.nn.Network;
 import dev.secateur.nn.Sgd;
 import dev.secateur.nn.TrainingProgram;
-import dev.secateur.prune.Criterion;
-import dev.secateur.prune.ScoringData;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Shape;

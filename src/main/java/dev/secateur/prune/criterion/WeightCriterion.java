@@ -2,8 +2,6 @@ package dev.secateur.prune.criterion;
 
 import dev.secateur.device.Device;
 import dev.secateur.nn.Network;
-import dev.secateur.prune.Criterion;
-import dev.secateur.prune.ScoringData;
 import dev.secateur.tensor.Tensor;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -34,7 +32,7 @@ record WeightCriterion(String name, BiFunction<Device, Tensor, double[]> ranking
     return out;
   }
 
-  /** Scores divided by their mean; zeros where all are zero. */
+  /** Importance divided by their mean; zeros where all are zero. */
   static float[] overMean(double[] scores) {
     double sum = 0;
     for (double s : scores) {
