@@ -82,7 +82,7 @@ public final class Surgery {
       Tensor indices = arena.allocate(Shape.of(keep.length), DType.I32, Layout.PLAIN);
       Tensor y = arena.allocate(x.shape().with(axis, keep.length), DType.F32, Layout.PLAIN);
       device.upload(keep, indices);
-      device.gather(x, axis, indices, y).launch();
+      device.moves().gather(x, axis, indices, y).launch();
       return y;
     }
   }

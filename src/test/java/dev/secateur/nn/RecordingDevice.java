@@ -26,6 +26,19 @@ import java.util.Optional;
  * matter in which interface or record they are.
  */
 final class RecordingDevice {
+  /** Operations whose name is short for where they are. */
+  private static final Map<String, String> NAMES =
+      Map.of(
+          "Convolutions.forward", "convolution",
+          "Convolutions.backwardData", "convolutionBackwardData",
+          "Convolutions.backwardWeights", "convolutionBackwardWeights",
+          "Linear.forward", "linear",
+          "Linear.backwardData", "linearBackwardData",
+          "Linear.backwardWeights", "linearBackwardWeights",
+          "Norms.batchNorm", "batchNormInference",
+          "Pools.forward", "pool",
+          "Pools.training", "poolTraining");
+
   private final List<String> launches = new ArrayList<>();
   private final Map<Buffer, String> names = new LinkedHashMap<>();
   private final Map<Long, float[]> zeros = new HashMap<>();
@@ -85,7 +98,8 @@ final class RecordingDevice {
   }
 
   private static String operation(Class<?> room, Method m) {
-    return m.getName();
+    String name = room.getSimpleName() + '.' + m.getName();
+    return NAMES.getOrDefault(name, m.getName());
   }
 
   private Kernel kernel(String operation, Object[] operands) {
