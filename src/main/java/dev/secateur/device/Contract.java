@@ -28,6 +28,12 @@ public record Contract(DType type, Layout layout, Layout weights) {
     }
   }
 
+  /** An order of elements that a shape can have: channels are the second of four axes. */
+  public static void allocation(Shape shape, Layout layout) {
+    boolean has = layout == Layout.PLAIN || shape.rank() == 4;
+    that(has, layout + " must be the layout of four axes", shape);
+  }
+
   /** A tensor of a type. */
   public static void type(String name, Tensor t, DType dtype) {
     that(t.dtype() == dtype, name + " must be " + dtype, t);
@@ -36,6 +42,11 @@ public record Contract(DType type, Layout layout, Layout weights) {
   /** A tensor of a shape. */
   public static void shape(String name, Tensor t, Shape expected) {
     that(t.shape().equals(expected), name + " must be " + expected, t);
+  }
+
+  /** Two tensors of one type. */
+  public static void sameType(String what, Tensor a, Tensor b) {
+    that(a.dtype() == b.dtype(), what + " must have one type", a, b);
   }
 
   /** Two tensors of one shape. */
@@ -73,6 +84,11 @@ public record Contract(DType type, Layout layout, Layout weights) {
     that(t.dtype() == DType.F32 || t.dtype() == DType.F64, name + " must be F32 or F64", t);
   }
 
+  /** Of the type of activations, or F32. */
+  private void real(String name, Tensor t) {
+    that(t.dtype() == DType.F32 || t.dtype() == type, name + " must be F32 or " + type, t);
+  }
+
   /** An activation (N,C,H,W). */
   public void image(String name, Tensor t) {
     type(name, t, type);
@@ -80,10 +96,11 @@ public record Contract(DType type, Layout layout, Layout weights) {
     that(t.layout() == layout, name + " must be " + layout, t);
   }
 
-  /** An activation (N,C,H,W), or (N,C), which is PLAIN. */
+  /** An activation (N,C,H,W), or (N,C), which is PLAIN and may be F32 as well: logits are. */
   public void channels(String name, Tensor t) {
     if (t.shape().rank() == 2) {
-      plain(name, t, type, 2);
+      real(name, t);
+      plain(name, t, t.dtype(), 2);
     } else {
       that(t.shape().rank() == 4, name + " must be (N,C,H,W) or (N,C)", t);
       image(name, t);
@@ -97,9 +114,10 @@ public record Contract(DType type, Layout layout, Layout weights) {
     that(t.layout() == weights, name + " must be " + weights, t);
   }
 
-  /** Activations of one shape, any, and one layout. */
+  /** Activations, or F32 beside them, of one shape, any, and one layout and type. */
   public void alike(String what, Tensor a, Tensor b) {
-    that(a.dtype() == type && b.dtype() == type, what + " must be " + type, a, b);
+    real(what, a);
+    sameType(what, a, b);
     sameShape(what, a, b);
     sameLayout(what, a, b);
   }
@@ -124,8 +142,7 @@ public record Contract(DType type, Layout layout, Layout weights) {
 
   /** An upload of as many numbers into activations, weights or F32. */
   public void upload(int count, Tensor dst) {
-    that(
-        dst.dtype() == DType.F32 || dst.dtype() == type, "destination must be F32 or " + type, dst);
+    real("destination", dst);
     fits(count, dst);
   }
 

@@ -39,7 +39,7 @@ public interface Moves extends Operations {
     that(axis >= 0 && axis < x.shape().rank(), "the axis must be one of x", axis, x);
     boolean plain = x.layout() == Layout.PLAIN && y.layout() == Layout.PLAIN;
     that(plain, "x and y must be PLAIN", x, y);
-    that(x.dtype() == y.dtype(), "x and y must have one type", x, y);
+    Contract.sameType("x and y", x, y);
     Contract.plain("indices", indices, DType.I32, 1);
     Contract.shape("y", y, x.shape().with(axis, indices.elements()));
     return compileGather(x, axis, indices, y);
@@ -83,6 +83,7 @@ public interface Moves extends Operations {
   default Kernel selectChannels(Tensor x, Tensor channels, Tensor y) {
     contract().channels("x", x);
     contract().channels("y", y);
+    Contract.sameType("x and y", x, y);
     Contract.plain("channels", channels, DType.I32, 1);
     Contract.shape("y", y, x.shape().with(1, channels.elements()));
     return compileSelectChannels(x, channels, y);
