@@ -171,7 +171,7 @@ public final class Experiment {
       Selection selection =
           new Selection(units, scores, GroupScore.MEAN, Constraints.NONE, original.graph());
       Map<String, int[]> removed = selection.lowest(c.rate());
-      model = Surgery.remove(device, model, removed);
+      model = Surgery.remove(model, removed);
       double before = accuracy(model);
       double after = before;
       if (plan.finetune().isPresent()) {

@@ -27,8 +27,8 @@ import java.util.Set;
 /**
  * One training step of a network, compiled for a batch size: forward with batch statistics, softmax
  * cross-entropy, backward, SGD. {@link #step} only launches kernels; it changes the network's
- * parameters and running statistics in place. ReLU is fused behind batch norm and add. Gradients
- * share memory as soon as they have been used.
+ * parameters, momentum and running statistics in place. ReLU is fused behind batch norm and add.
+ * Gradients share memory as soon as they have been used.
  *
  * <p>Where the device computes in another type or layout than parameters have ({@link
  * MixedPrecision}), every step begins with one kernel that copies them; the loss and SGD stay in
@@ -130,7 +130,7 @@ public final class TrainingProgram implements AutoCloseable {
                     .unpack(m.gradients(), net.flat(), filters, gradients, m.state(), arena)));
     this.pass = device.sequence(kernels, arena);
     List<Kernel> whole = new ArrayList<>(kernels);
-    whole.add(update(sgd, arena.floats(net.flat().elements())));
+    whole.add(update(sgd));
     this.step = device.sequence(whole, arena);
     device.synchronize();
   }
@@ -179,7 +179,8 @@ public final class TrainingProgram implements AutoCloseable {
         .toList();
   }
 
-  private Kernel update(Sgd sgd, Tensor velocity) {
+  private Kernel update(Sgd sgd) {
+    Tensor velocity = net.momentum();
     SgdSpec spec = new SgdSpec(sgd.momentum(), sgd.nesterov(), sgd.weightDecay());
     Optional<Tensor> state = mixed.flatMap(Mixed::state);
     if (state.isPresent()) {

@@ -296,7 +296,7 @@ public final class LatencyComparison {
         break;
       }
       seen.add(removed.get());
-      Model model = Surgery.remove(device, original, removed.get());
+      Model model = Surgery.remove(original, removed.get());
       Match now = new Match(model, stopwatch.time(original, model), tries);
       if (best.isEmpty() || now.error(target) < best.get().error(target)) {
         best = Optional.of(now);

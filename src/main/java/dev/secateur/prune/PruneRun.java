@@ -243,7 +243,7 @@ public final class PruneRun {
                   progress));
     }
     Map<String, int[]> removed = select(original, model, units, scores);
-    Model smaller = Surgery.remove(device, model, removed);
+    Model smaller = Surgery.remove(model, removed);
     double afterPruning = evaluate(smaller).top1();
     List<EpochMetrics> epochs = List.of();
     if (options.fineTuning().isPresent()) {
@@ -326,7 +326,7 @@ public final class PruneRun {
                             limit)));
     double asked = limit;
     for (int i = 0; last && i < CORRECTIONS && goal.stopwatch().isPresent(); i++) {
-      Model smaller = Surgery.remove(device, model, removed);
+      Model smaller = Surgery.remove(model, removed);
       double excess = goal.excess(goal.stopwatch().get().time(original, smaller));
       Optional<Map<String, int[]>> tighter =
           excess <= 1 ? Optional.empty() : selection.within(asked / excess);

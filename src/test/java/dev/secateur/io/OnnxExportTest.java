@@ -6,9 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import ai.onnxruntime.OrtException;
 import dev.secateur.device.Activation;
 import dev.secateur.device.ConvolutionSpec;
-import dev.secateur.device.Device;
 import dev.secateur.device.PoolSpec;
-import dev.secateur.device.cpu.CpuDevice;
 import dev.secateur.nn.Architectures;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Model;
@@ -67,12 +65,10 @@ class OnnxExportTest {
       }
       scores.put(c, s);
     }
-    try (Device device = new CpuDevice()) {
-      Selection selection =
-          new Selection(
-              units, new Scores("", scores), GroupScore.MEAN, Constraints.NONE, model.graph());
-      same(Surgery.remove(device, model, selection.lowest(0.3)));
-    }
+    Selection selection =
+        new Selection(
+            units, new Scores("", scores), GroupScore.MEAN, Constraints.NONE, model.graph());
+    same(Surgery.remove(model, selection.lowest(0.3)));
   }
 
   @Test

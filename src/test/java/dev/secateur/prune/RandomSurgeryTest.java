@@ -77,7 +77,7 @@ class RandomSurgeryTest {
     if (removed.isEmpty()) {
       return model;
     }
-    Model smaller = Surgery.remove(device, model, removed);
+    Model smaller = Surgery.remove(model, removed);
     ParameterShapes.of(smaller.graph())
         .forEach((name, s) -> assertEquals(s, smaller.parameters().get(name).shape(), name));
     Zeroed.assertEqual(device, model, removed, smaller);

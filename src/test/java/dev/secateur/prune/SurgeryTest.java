@@ -48,7 +48,7 @@ class SurgeryTest {
       for (int set = 0; set < sets; set++) {
         double rate = Math.min(0.1 + 0.2 * set, 0.9);
         Map<String, int[]> removed = Zeroed.random(model.graph(), Scope.PAPER, random).lowest(rate);
-        Model pruned = Surgery.remove(device, model, removed);
+        Model pruned = Surgery.remove(model, removed);
         removed.forEach(
             (c, filters) ->
                 assertEquals(

@@ -39,7 +39,7 @@ class TorchvisionSurgeryTest {
         Map<String, int[]> removed =
             Zeroed.random(model.graph(), Scope.ALL, new SplittableRandom(seed)).lowest(0.3);
         assertFalse(removed.isEmpty());
-        Zeroed.assertEqual(device, model, removed, Surgery.remove(device, model, removed));
+        Zeroed.assertEqual(device, model, removed, Surgery.remove(model, removed));
       }
     }
   }

@@ -199,7 +199,7 @@ class UnitsTest {
     Model model = random(new Graph(nodes));
     Map<String, int[]> removed = Map.of("a", new int[] {1, 2});
     try (Device device = new CpuDevice()) {
-      Model pruned = Surgery.remove(device, model, removed);
+      Model pruned = Surgery.remove(model, removed);
       Model zeroed =
           Zeroed.changed(
               Zeroed.model(model, removed),
@@ -242,7 +242,7 @@ class UnitsTest {
     assertEquals("5 a+fc1; ", shape(groups()));
     Model model = random(new Graph(nodes));
     try (Device device = new CpuDevice()) {
-      Model pruned = Surgery.remove(device, model, Map.of("a", new int[] {0, 3}));
+      Model pruned = Surgery.remove(model, Map.of("a", new int[] {0, 3}));
       assertEquals("3x48", pruned.parameters().get("fc1.weight").shape().toString());
       Model zeroed =
           Zeroed.changed(
@@ -270,7 +270,7 @@ class UnitsTest {
   private Model removeAndCompare(Map<String, int[]> removed) {
     Model model = random(new Graph(nodes));
     try (Device device = new CpuDevice()) {
-      Model pruned = Surgery.remove(device, model, removed);
+      Model pruned = Surgery.remove(model, removed);
       removed.forEach(
           (name, f) ->
               assertEquals(

@@ -73,7 +73,7 @@ class KerasImportTest {
     Model model = Models.importKeras(FIXTURES.resolve("gate.h5"), Optional.empty());
     try (Device device = new CpuDevice()) {
       Map<String, int[]> removed = Map.of("stem", new int[] {1, 4}, "reduce", new int[] {0});
-      Model smaller = Surgery.remove(device, model, removed);
+      Model smaller = Surgery.remove(model, removed);
       assertEquals("6x3x1x1", smaller.parameters().get("expand.weight").shape().toString());
       byte[] pixels = Outputs.pixels(model, 2);
       float[] zeroed = Outputs.ours(device, Zeroed.model(model, removed), pixels, 2);

@@ -178,7 +178,7 @@ class OnnxOperatorsTest {
   /** Keeps all but some filters; the file then computes what we compute. */
   private Model pruned(Model m, String layer, int... filters) throws IOException, OrtException {
     try (Device device = new CpuDevice()) {
-      Model smaller = Surgery.remove(device, m, Map.of(layer, filters));
+      Model smaller = Surgery.remove(m, Map.of(layer, filters));
       byte[] pixels = Outputs.pixels(m, 2);
       float[] ours = Outputs.ours(device, smaller, pixels, 2);
       Model zeroed = Zeroed.model(m, Map.of(layer, filters));

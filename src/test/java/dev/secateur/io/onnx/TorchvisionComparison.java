@@ -84,7 +84,7 @@ final class TorchvisionComparison {
             new Selection(
                 units, magnitudes(model), GroupScore.MEAN, Constraints.NONE, model.graph());
         removed = s.lowest(RATE);
-        smaller = Surgery.remove(device, model, removed);
+        smaller = Surgery.remove(model, removed);
       }
       Cost after = Cost.of(smaller.graph());
       row.append(" | ").append(change(after.parameters(), before.parameters()));
