@@ -5,13 +5,14 @@ import dev.secateur.nn.Model;
 import dev.secateur.nn.Network;
 import dev.secateur.nn.Node;
 import dev.secateur.nn.Op;
+import dev.secateur.nn.ParameterCut;
 import dev.secateur.tensor.HostTensor;
-import dev.secateur.tensor.Shape;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.IntStream;
 
 /**
@@ -30,57 +31,32 @@ public final class Surgery {
   private Surgery() {}
 
   /**
-   * A smaller model, on the host.
+   * In Java memory.
    *
    * @throws IllegalArgumentException for channels that must stay, an index out of range or a layer
    *     that would lose all filters
    */
   public static Model remove(Model model, Removal removal) {
-    Graph graph = model.graph();
-    Cut cut = new Cut(graph, removal.filters());
+    Cut cut = new Cut(model.graph(), removal);
+    Map<String, ParameterCut> keep = cut.parameters();
     Map<String, HostTensor> parameters = new LinkedHashMap<>(model.parameters());
-    for (Node n : graph.nodes()) {
-      cut.parameters(n)
-          .forEach((name, axes) -> parameters.computeIfPresent(name, (k, t) -> axes.of(t)));
-    }
+    parameters.replaceAll((name, t) -> keep.containsKey(name) ? keep.get(name).of(t) : t);
     return new Model(cut.smaller(), parameters, model.metadata());
   }
 
-  /** A smaller network; the other stays as it is. */
+  /**
+   * On the device, momentum included; see {@link Network#cut}. The original stays open.
+   *
+   * @param removal as in {@link #remove(Model, Removal)}, which gives the same parameters
+   */
   public static Network remove(Network net, Removal removal) {
-    return new Network(net.device(), remove(net.toModel(), removal));
+    Cut cut = new Cut(net.graph(), removal);
+    return net.cut(cut.smaller(), cut.parameters());
   }
 
   /** The structure alone after {@link #remove}. */
   public static Graph shrink(Graph graph, Removal removal) {
-    return new Cut(graph, removal.filters()).smaller();
-  }
-
-  /** What is kept of a parameter, by its first two axes. */
-  private record Axes(int[] first, int[] second) {
-    private static final int[] ALL = {};
-
-    static Axes first(int[] keep) {
-      return new Axes(keep, ALL);
-    }
-
-    HostTensor of(HostTensor t) {
-      int rows = first.length;
-      int columns = t.shape().rank() < 2 ? 1 : second == ALL ? t.shape().size(1) : second.length;
-      int before = t.shape().rank() < 2 ? 1 : t.shape().size(1);
-      int block = (int) (t.shape().elements() / t.shape().size(0) / before);
-      float[] out = new float[rows * columns * block];
-      int at = 0;
-      for (int r : first) {
-        for (int c = 0; c < columns; c++) {
-          int from = (r * before + (second == ALL ? c : second[c])) * block;
-          System.arraycopy(t.data(), from, out, at, block);
-          at += block;
-        }
-      }
-      Shape shape = t.shape().with(0, rows);
-      return new HostTensor(shape.rank() < 2 ? shape : shape.with(1, columns), out);
-    }
+    return new Cut(graph, removal).smaller();
   }
 
   /** The channels that every node keeps, and what follows. */
@@ -89,25 +65,28 @@ public final class Surgery {
     private final DependencyGraph coupling;
     private final Map<String, int[]> kept = new HashMap<>();
 
-    Cut(Graph graph, Map<String, int[]> removed) {
+    Cut(Graph graph, Removal removal) {
       this.graph = graph;
       this.coupling = DependencyGraph.of(graph);
       boolean[] gone = new boolean[coupling.channels()];
-      removed.forEach(
-          (name, filters) -> {
-            int node = coupling.node(graph.node(name).name());
-            int before = -1;
-            for (int f : filters) {
-              if (f <= before || f >= coupling.width(node)) {
-                throw new IllegalArgumentException(name + " has no filter " + f + " to remove");
-              }
-              if (coupling.fixed(coupling.first(node) + f)) {
-                throw new IllegalArgumentException(name + "'s filter " + f + " is not prunable");
-              }
-              gone[coupling.groupOf(coupling.first(node) + f)] = true;
-              before = f;
-            }
-          });
+      removal
+          .filters()
+          .forEach(
+              (name, filters) -> {
+                int node = coupling.node(graph.node(name).name());
+                int before = -1;
+                for (int f : filters) {
+                  if (f <= before || f >= coupling.width(node)) {
+                    throw new IllegalArgumentException(name + " has no filter " + f + " to remove");
+                  }
+                  if (coupling.fixed(coupling.first(node) + f)) {
+                    throw new IllegalArgumentException(
+                        name + "'s filter " + f + " is not prunable");
+                  }
+                  gone[coupling.groupOf(coupling.first(node) + f)] = true;
+                  before = f;
+                }
+              });
       List<int[]> keep = coupling.kept(gone);
       for (int n = 0; n < keep.size(); n++) {
         Node node = graph.nodes().get(n);
@@ -129,28 +108,37 @@ public final class Surgery {
           : Arrays.stream(channels).filter(c -> c < width / groups).toArray();
     }
 
-    Map<String, Axes> parameters(Node n) {
-      Map<String, Axes> out = new LinkedHashMap<>();
-      int[] own = kept.get(n.name());
+    /** What is kept of every parameter of a layer; names that a layer may not have among them. */
+    Map<String, ParameterCut> parameters() {
+      Map<String, ParameterCut> out = new HashMap<>();
+      graph.nodes().forEach(n -> parameters(n, out));
+      return out;
+    }
+
+    private void parameters(Node n, Map<String, ParameterCut> out) {
+      String name = n.name();
+      int[] own = kept.get(name);
       int groups = DependencyGraph.groups(n.op());
+      Optional<int[]> second = Optional.empty();
       if (n.op() instanceof Op.Convolution || n.op() instanceof Op.Linear) {
-        boolean depthwise = DependencyGraph.depthwise(graph, n);
-        int in = graph.shape(n.inputs().get(0)).size(1);
-        int[] inputs = depthwise ? Axes.ALL : ofOneGroup(input(n), in, groups);
-        out.put(n.name() + ".weight", new Axes(own, inputs));
+        if (!DependencyGraph.depthwise(graph, n)) {
+          int in = graph.shape(n.inputs().get(0)).size(1);
+          second = Optional.of(ofOneGroup(input(n), in, groups));
+        }
+        out.put(name + ".weight", new ParameterCut(own, second));
       } else if (n.op() instanceof Op.TransposedConvolution t) {
-        boolean depthwise = DependencyGraph.depthwise(graph, n);
-        int[] outputs = depthwise ? Axes.ALL : ofOneGroup(own, t.outChannels(), groups);
-        out.put(n.name() + ".weight", new Axes(input(n), outputs));
+        if (!DependencyGraph.depthwise(graph, n)) {
+          second = Optional.of(ofOneGroup(own, t.outChannels(), groups));
+        }
+        out.put(name + ".weight", new ParameterCut(input(n), second));
       } else if (n.op() instanceof Op.BatchNorm || n.op() instanceof Op.LayerNorm) {
         for (String part : List.of(".weight", ".running_mean", ".running_var")) {
-          out.put(n.name() + part, Axes.first(own));
+          out.put(name + part, ParameterCut.first(own));
         }
+      } else {
+        return;
       }
-      if (!out.isEmpty()) {
-        out.put(n.name() + ".bias", Axes.first(own));
-      }
-      return out;
+      out.put(name + ".bias", ParameterCut.first(own));
     }
 
     Graph smaller() {

@@ -70,7 +70,8 @@ record PlsVip(int components) implements Criterion {
           shown,
           (x, y, feed, rows) -> {
             project
-                .computeIfAbsent(x, t -> device.gemm(false, true, 1, t, rotations, 0, batch))
+                .computeIfAbsent(
+                    x, t -> device.matrices().gemm(false, true, 1, t, rotations, 0, batch))
                 .launch();
             float[] out = device.downloadFloats(batch);
             int[] own = feed.labels();
