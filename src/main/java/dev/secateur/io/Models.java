@@ -58,7 +58,7 @@ public final class Models {
               + String.join(", ", Architectures.names()));
     }
     Map<String, HostTensor> tensors = new LinkedHashMap<>();
-    (isSafetensors(file) ? NativeFormat.tensors(file) : StateDict.read(file))
+    (isSafetensors(file) ? Safetensors.tensors(file) : StateDict.read(file))
         .forEach((k, v) -> tensors.put(DENSE_LAYER.matcher(k).replaceAll("$1$2."), v));
     int found =
         HEADS.stream()
