@@ -123,6 +123,35 @@ class NativeFormatTest {
     assertEquals(all, have, "a new operation needs a new file, and a line in FormatModels");
   }
 
+  @Test
+  void thePageOnFormatsNamesAllThatAFileHas() throws IOException {
+    String page = Files.readString(Path.of("src", "site", "formats.md"));
+    byte[] file = Files.readAllBytes(earlier("every-op"));
+    Set<String> words = new TreeSet<>();
+    for (JsonNode n : tree(header(file).get("__metadata__").get("secateur.graph").asText())) {
+      words.add(n.get("type").asText());
+      collect(n.get("op"), words);
+    }
+    assertTrue(words.size() > 70, words.toString());
+    for (String word : words) {
+      assertTrue(page.contains("`" + word + "`"), word + " is missing");
+    }
+  }
+
+  /** The names of fields and of constants in an operation's attributes. */
+  private static void collect(JsonNode attributes, Set<String> words) {
+    attributes
+        .properties()
+        .forEach(
+            e -> {
+              words.add(e.getKey());
+              if (e.getValue().isTextual() && !e.getValue().asText().endsWith("Infinity")) {
+                words.add(e.getValue().asText());
+              }
+              collect(e.getValue(), words);
+            });
+  }
+
   /** The file of all operations with another header. */
   private Path changed(Consumer<ObjectNode> metadata) throws IOException {
     byte[] whole = Files.readAllBytes(earlier("every-op"));
