@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
@@ -18,6 +19,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.zip.ZipEntry;
+import java.util.zip.ZipException;
 import java.util.zip.ZipFile;
 import net.razorvine.pickle.PickleException;
 
@@ -43,7 +45,7 @@ public final class StateDict {
           file + ": refuses to load " + printable(e) + "; only tensors are read from pickles");
     } catch (EOFException e) {
       throw new SecateurException(file + ": ends too early; expected a whole PyTorch file", e);
-    } catch (java.util.zip.ZipException
+    } catch (ZipException
         | PickleException
         | ClassCastException
         | IndexOutOfBoundsException
@@ -53,7 +55,7 @@ public final class StateDict {
         | NullPointerException e) {
       throw new SecateurException(file + ": is not a PyTorch state dict (" + printable(e) + ")", e);
     } catch (IOException e) {
-      if (e instanceof java.nio.file.FileSystemException) {
+      if (e instanceof FileSystemException) {
         throw e;
       }
       throw new SecateurException(file + ": is damaged or cut off (" + printable(e) + ")", e);
