@@ -14,7 +14,6 @@ import dev.secateur.prune.LatencyComparison.Result;
 import dev.secateur.prune.LatencyVerdict;
 import dev.secateur.train.TrainingOptions;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -146,8 +145,7 @@ final class CompareLatencyCommand implements Callable<Integer> {
     json.put("verdict", verdict.text());
     Json.write(output.resolve("comparison.json"), json);
     String text = verdict.table() + "\n" + verdict.text() + "\n";
-    byte[] page = text.getBytes(StandardCharsets.UTF_8);
-    AtomicFile.write(output.resolve("comparison.md"), out -> out.write(page));
+    AtomicFile.write(output.resolve("comparison.md"), text);
     common.print(json, () -> text);
     return 0;
   }

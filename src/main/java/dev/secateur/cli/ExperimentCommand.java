@@ -10,6 +10,7 @@ import dev.secateur.experiment.CellResult;
 import dev.secateur.experiment.Experiment;
 import dev.secateur.experiment.Plan;
 import dev.secateur.experiment.Summary;
+import dev.secateur.io.Checksums;
 import dev.secateur.io.onnx.OnnxOptions;
 import dev.secateur.nn.Model;
 import java.io.IOException;
@@ -95,7 +96,7 @@ final class ExperimentCommand implements Callable<Integer> {
     Dataset train = DataSets.open(p.data(), Split.TRAIN, shape, unreadable);
     Dataset test = DataSets.open(p.data(), Split.TEST, shape, unreadable);
     try (Device device = common.openDevice()) {
-      var settings = Experiment.settings(p, ModelFiles.crc32(file));
+      var settings = Experiment.settings(p, Checksums.crc32(file));
       settings.put("math", common.math());
       Experiment experiment =
           new Experiment(device, p, m, train, test, output, settings, common.progress());

@@ -5,6 +5,7 @@ import dev.secateur.data.Dataset;
 import dev.secateur.data.Split;
 import dev.secateur.device.Device;
 import dev.secateur.io.AtomicFile;
+import dev.secateur.io.Checksums;
 import dev.secateur.io.Json;
 import dev.secateur.io.Models;
 import dev.secateur.io.onnx.OnnxOptions;
@@ -19,7 +20,6 @@ import dev.secateur.prune.Scope;
 import dev.secateur.prune.Target;
 import dev.secateur.train.TrainingOptions;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -189,8 +189,7 @@ final class PruneCommand implements Callable<Integer> {
       }
     }
     String speedText = speed.map(o -> "\n" + o.text()).orElse("");
-    byte[] command = (common.commandWithout("--resume") + "\n").getBytes(StandardCharsets.UTF_8);
-    AtomicFile.write(output.resolve("command.txt"), out -> out.write(command));
+    AtomicFile.write(output.resolve("command.txt"), common.commandWithout("--resume") + "\n");
     IterationMetrics first = result.iterations().get(0);
     IterationMetrics chosen = result.iterations().get(result.chosen());
     Map<String, Object> json = new LinkedHashMap<>();
@@ -218,7 +217,7 @@ final class PruneCommand implements Callable<Integer> {
   private ObjectNode config(PruneOptions o, DataOptions data, String device) throws IOException {
     ObjectNode c = Json.MAPPER.createObjectNode();
     c.put("model", model.file().toString());
-    c.put("modelCrc32", ModelFiles.crc32(model.file()));
+    c.put("modelCrc32", Checksums.crc32(model.file()));
     c.put("data", data.spec());
     c.put("device", device);
     if (!common.math().equals("fp32")) {

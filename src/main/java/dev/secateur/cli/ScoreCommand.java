@@ -1,12 +1,10 @@
 package dev.secateur.cli;
 
 import dev.secateur.device.Device;
-import dev.secateur.io.AtomicFile;
 import dev.secateur.io.Json;
 import dev.secateur.nn.Network;
 import dev.secateur.prune.Scores;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -36,8 +34,7 @@ final class ScoreCommand implements Callable<Integer> {
       scores = scoring.score(net, scope.units(net.graph()).layers(), common);
     }
     if (output.isPresent()) {
-      byte[] json = Json.MAPPER.writeValueAsString(scores).getBytes(StandardCharsets.UTF_8);
-      AtomicFile.write(output.get(), out -> out.write(json));
+      Json.write(output.get(), scores);
     }
     common.print(scores, () -> text(scores));
     return 0;

@@ -30,7 +30,6 @@ import dev.secateur.train.Evaluator;
 import dev.secateur.train.ProgressListener;
 import dev.secateur.train.Trainer;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -267,8 +266,7 @@ public final class Experiment {
   }
 
   private void text(String name, String text) {
-    AtomicFile.write(
-        directory.resolve(name), out -> out.write(text.getBytes(StandardCharsets.UTF_8)));
+    AtomicFile.write(directory.resolve(name), text);
   }
 
   private static <T> T read(Path file, Class<T> type) throws IOException {

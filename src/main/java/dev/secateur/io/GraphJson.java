@@ -320,7 +320,7 @@ final class GraphJson {
    * @throws IllegalArgumentException saying what is wrong with it
    */
   static Graph read(String json) throws IOException {
-    JsonNode nodes = Json.STRICT.readTree(json);
+    JsonNode nodes = Safetensors.STRICT.readTree(json);
     if (!nodes.isArray() || nodes.isEmpty()) {
       throw new IllegalArgumentException("it holds no graph; parameters alone need --arch");
     }

@@ -15,7 +15,6 @@ import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Shape;
 import java.io.IOException;
 import java.io.InputStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -168,8 +167,7 @@ public final class Models {
     String name = file.getFileName().toString().replaceFirst("\\.safetensors$", "");
     Path beside = file.resolveSibling(name + ".channels.json");
     AtomicFile.write(file, out -> NativeFormat.writeParameters(model, out));
-    byte[] json = ChannelCounts.json(model.graph()).getBytes(StandardCharsets.UTF_8);
-    AtomicFile.write(beside, out -> out.write(json));
+    AtomicFile.write(beside, ChannelCounts.json(model.graph()));
     return beside;
   }
 }

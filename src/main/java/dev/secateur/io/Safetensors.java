@@ -1,7 +1,9 @@
 package dev.secateur.io;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectReader;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.secateur.SecateurException;
@@ -33,6 +35,12 @@ import java.util.Map;
 final class Safetensors {
   private static final String METADATA = "__metadata__";
   private static final int LARGEST_HEADER = 32 << 20;
+
+  /** Reads trees of files that may lie: a name that an object has twice is refused. */
+  static final ObjectReader STRICT =
+      Json.MAPPER
+          .readerFor(JsonNode.class)
+          .with(DeserializationFeature.FAIL_ON_READING_DUP_TREE_KEY);
 
   private final JsonNode header;
   private final Data data;
@@ -96,7 +104,7 @@ final class Safetensors {
                 + ": unknown format; expected a native model file, or a PyTorch state dict or"
                 + " safetensors file with --arch");
       }
-      JsonNode header = Json.STRICT.readTree(in.readNBytes((int) head));
+      JsonNode header = STRICT.readTree(in.readNBytes((int) head));
       Data data = new Data(channel, 8 + head, size - 8 - head);
       separate(header, data);
       return use.of(new Safetensors(header, data));
