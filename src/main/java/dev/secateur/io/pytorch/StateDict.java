@@ -45,15 +45,16 @@ public final class StateDict {
           file + ": refuses to load " + printable(e) + "; only tensors are read from pickles");
     } catch (EOFException e) {
       throw new SecateurException(file + ": ends too early; expected a whole PyTorch file", e);
-    } catch (ZipException
-        | PickleException
-        | ClassCastException
+    } catch (ZipException | PickleException | IllegalArgumentException e) {
+      throw new SecateurException(file + ": is not a PyTorch state dict (" + printable(e) + ")", e);
+    } catch (ClassCastException
         | IndexOutOfBoundsException
         | NegativeArraySizeException
         | ArithmeticException
-        | IllegalArgumentException
         | NullPointerException e) {
-      throw new SecateurException(file + ": is not a PyTorch state dict (" + printable(e) + ")", e);
+      // what these say is of Java's classes, not of the file
+      throw new SecateurException(
+          file + ": is not a PyTorch state dict (what it holds is not put together as one)", e);
     } catch (IOException e) {
       if (e instanceof FileSystemException) {
         throw e;
