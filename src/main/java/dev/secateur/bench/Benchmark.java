@@ -2,19 +2,17 @@ package dev.secateur.bench;
 
 import dev.secateur.device.Cleanup;
 import dev.secateur.device.Device;
+import dev.secateur.io.Folders;
 import dev.secateur.io.Models;
 import dev.secateur.nn.Cost;
 import dev.secateur.nn.Model;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
-import java.util.stream.Stream;
 
 /** Times networks side by side, by one engine or several. */
 public final class Benchmark {
@@ -117,7 +115,7 @@ public final class Benchmark {
       }
       return rows;
     } finally {
-      delete(folder);
+      Folders.delete(folder);
     }
   }
 
@@ -215,15 +213,5 @@ public final class Benchmark {
       }
     }
     return Optional.empty();
-  }
-
-  private static void delete(Path folder) throws IOException {
-    try (Stream<Path> files = Files.walk(folder)) {
-      for (Path p : files.sorted(Comparator.reverseOrder()).toList()) {
-        Files.delete(p);
-      }
-    } catch (UncheckedIOException e) {
-      throw e.getCause();
-    }
   }
 }

@@ -17,7 +17,6 @@ import dev.secateur.prune.latency.LatencyLookupTable;
 import dev.secateur.run.LatencyOutcome;
 import dev.secateur.util.Numbers;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -141,8 +140,7 @@ final class CompareLatencyCommand extends BaseCommand.OnDevice {
     json.put("verdict", verdict.text());
     Json.write(output.file.resolve("comparison.json"), json);
     String text = verdict.table() + "\n" + verdict.text() + "\n";
-    byte[] page = text.getBytes(StandardCharsets.UTF_8);
-    AtomicFile.write(output.file.resolve("comparison.md"), out -> out.write(page));
+    AtomicFile.write(output.file.resolve("comparison.md"), text);
     print(json, () -> text);
     return 0;
   }

@@ -10,6 +10,7 @@ import dev.secateur.experiment.CellResult;
 import dev.secateur.experiment.Experiment;
 import dev.secateur.experiment.Plan;
 import dev.secateur.experiment.Summary;
+import dev.secateur.io.Checksums;
 import dev.secateur.io.onnx.OnnxOptions;
 import dev.secateur.nn.Model;
 import dev.secateur.util.Numbers;
@@ -104,7 +105,7 @@ final class ExperimentCommand extends BaseCommand.OnDevice {
     Dataset train = DataSets.open(p.data(), Split.TRAIN, shape, unreadable);
     Dataset test = DataSets.open(p.data(), Split.TEST, shape, unreadable);
     try (Device opened = openDevice()) {
-      var settings = Experiment.settings(p, ModelFiles.crc32(file));
+      var settings = Experiment.settings(p, Checksums.crc32(file));
       settings.put("math", math());
       Experiment experiment =
           new Experiment(opened, p, m, train, test, output.file, settings, progress());

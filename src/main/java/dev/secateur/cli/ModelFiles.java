@@ -7,15 +7,12 @@ import dev.secateur.nn.Architectures;
 import dev.secateur.nn.Model;
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.function.Consumer;
-import java.util.zip.CRC32;
-import java.util.zip.CheckedInputStream;
 
 /** Opens model files of every kind that can be read. */
 final class ModelFiles {
@@ -61,15 +58,6 @@ final class ModelFiles {
               + String.join(", ", Architectures.names()));
     }
     return Models.load(file);
-  }
-
-  /** Of a file's bytes, to tell whether it is the same one later. */
-  static long crc32(Path file) throws IOException {
-    CRC32 crc = new CRC32();
-    try (InputStream in = new CheckedInputStream(Files.newInputStream(file), crc)) {
-      in.transferTo(OutputStream.nullOutputStream());
-    }
-    return crc.getValue();
   }
 
   static boolean isOnnx(Path file) {

@@ -4,6 +4,7 @@ import dev.secateur.data.Dataset;
 import dev.secateur.data.Split;
 import dev.secateur.device.Device;
 import dev.secateur.io.AtomicFile;
+import dev.secateur.io.Checksums;
 import dev.secateur.nn.Model;
 import dev.secateur.prune.Recipe;
 import dev.secateur.run.IterationMetrics;
@@ -13,7 +14,6 @@ import dev.secateur.run.RunInputs;
 import dev.secateur.util.Numbers;
 import dev.secateur.util.Table;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -98,8 +98,7 @@ final class PruneCommand extends BaseCommand.OnDevice {
               progress(),
               i -> note(line(i)));
     }
-    byte[] command = (commandWithout("--resume") + "\n").getBytes(StandardCharsets.UTF_8);
-    AtomicFile.write(output.file.resolve("command.txt"), out -> out.write(command));
+    AtomicFile.write(output.file.resolve("command.txt"), commandWithout("--resume") + "\n");
     Map<String, Object> json = new LinkedHashMap<>();
     json.put("output", output.file.resolve("model.sct").toString());
     json.put("stoppedBy", result.stoppedBy());
@@ -113,7 +112,7 @@ final class PruneCommand extends BaseCommand.OnDevice {
   private RunInputs inputs(Device opened) throws IOException {
     return new RunInputs(
         model.file().toString(),
-        ModelFiles.crc32(model.file()),
+        Checksums.crc32(model.file()),
         data.spec(),
         opened.name(),
         math(),

@@ -22,7 +22,6 @@ import dev.secateur.prune.criterion.Importance;
 import dev.secateur.report.Plot;
 import dev.secateur.train.ProgressListener;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -229,7 +228,6 @@ public final class Experiment {
   }
 
   private void text(String name, String text) {
-    AtomicFile.write(
-        directory.resolve(name), out -> out.write(text.getBytes(StandardCharsets.UTF_8)));
+    AtomicFile.write(directory.resolve(name), text);
   }
 }

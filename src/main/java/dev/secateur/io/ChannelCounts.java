@@ -28,7 +28,7 @@ final class ChannelCounts {
 
   private static ObjectNode layer(ObjectNode json, Graph graph, Node n) {
     ObjectNode o = json.putObject(n.name());
-    o.put("type", n.op().getClass().getSimpleName());
+    o.put("type", GraphJson.name(n.op()));
     o.put("in", graph.shape(n.inputs().get(0)).dim(1));
     o.put("out", graph.shape(n.name()).dim(1));
     return o;

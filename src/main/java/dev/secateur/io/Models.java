@@ -7,12 +7,14 @@ import dev.secateur.io.onnx.OnnxImport;
 import dev.secateur.io.onnx.OnnxOptions;
 import dev.secateur.io.pytorch.StateDict;
 import dev.secateur.nn.Architectures;
+import dev.secateur.nn.Graph;
 import dev.secateur.nn.Model;
+import dev.secateur.nn.Node;
+import dev.secateur.nn.Op;
 import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Shape;
 import java.io.IOException;
 import java.io.InputStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -25,15 +27,8 @@ import java.util.regex.Pattern;
 
 /** Reads models from files. */
 public final class Models {
-  private static final List<String> HEADS =
-      List.of(
-          "linear.weight",
-          "fc.weight",
-          "classifier.6.weight",
-          "classifier.1.weight",
-          "classifier.weight");
-  private static final List<String> STEMS =
-      List.of("conv1.weight", "features.0.weight", "features.0.0.weight", "features.conv0.weight");
+  private static final int USUAL_CLASSES = 10;
+  private static final int USUAL_CHANNELS = 3;
 
   /** Torchvision's older DenseNet files write norm.1 for norm1. */
   private static final Pattern DENSE_LAYER =
@@ -58,23 +53,15 @@ public final class Models {
               + String.join(", ", Architectures.names()));
     }
     Map<String, HostTensor> tensors = new LinkedHashMap<>();
-    (isSafetensors(file) ? NativeFormat.tensors(file) : StateDict.read(file))
+    (isSafetensors(file) ? Safetensors.tensors(file) : StateDict.read(file))
         .forEach((k, v) -> tensors.put(DENSE_LAYER.matcher(k).replaceAll("$1$2."), v));
-    int found =
-        HEADS.stream()
-            .filter(tensors::containsKey)
-            .map(h -> tensors.get(h).shape().size(0))
-            .findFirst()
-            .orElse(10);
-    int channels =
-        STEMS.stream()
-            .filter(tensors::containsKey)
-            .map(tensors::get)
-            .filter(t -> t.shape().rank() == 4)
-            .map(t -> t.shape().size(1))
-            .findFirst()
-            .orElse(3);
-    Model fresh = fresh(architecture, classes.orElse(found), channels);
+    int size = Architectures.usualSize(architecture);
+    Graph usual = Architectures.graph(architecture, USUAL_CLASSES, USUAL_CHANNELS, size);
+    Node stem =
+        usual.nodes().stream().filter(n -> n.op() instanceof Op.Convolution).findFirst().get();
+    int found = extent(tensors, usual.output(), 0).orElse(USUAL_CLASSES);
+    int channels = extent(tensors, stem, 1).orElse(USUAL_CHANNELS);
+    Model fresh = Architectures.create(architecture, classes.orElse(found), channels, size, 0);
     List<String> differences = new ArrayList<>();
     Map<String, HostTensor> parameters = new LinkedHashMap<>();
     fresh
@@ -130,10 +117,13 @@ public final class Models {
     }
   }
 
-  private static Model fresh(String architecture, int classes, int channels) {
-    boolean cifar =
-        architecture.endsWith("_cifar") || architecture.matches("resnet(8|14|20|32|44|56|110)b?");
-    return Architectures.create(architecture, classes, channels, cifar ? 32 : 224, 0);
+  /** An extent of a layer's weight, where the file has one of at least two dimensions. */
+  private static Optional<Integer> extent(
+      Map<String, HostTensor> tensors, Node layer, int dimension) {
+    return Optional.ofNullable(tensors.get(layer.name() + ".weight"))
+        .map(HostTensor::shape)
+        .filter(s -> s.rank() > 1)
+        .map(s -> s.size(dimension));
   }
 
   /**
@@ -177,8 +167,7 @@ public final class Models {
     String name = file.getFileName().toString().replaceFirst("\\.safetensors$", "");
     Path beside = file.resolveSibling(name + ".channels.json");
     AtomicFile.write(file, out -> NativeFormat.writeParameters(model, out));
-    byte[] json = ChannelCounts.json(model.graph()).getBytes(StandardCharsets.UTF_8);
-    AtomicFile.write(beside, out -> out.write(json));
+    AtomicFile.write(beside, ChannelCounts.json(model.graph()));
     return beside;
   }
 }

@@ -2,6 +2,7 @@ package dev.secateur.nn;
 
 import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Shape;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -13,33 +14,67 @@ import java.util.function.BiConsumer;
  * akamaster/pytorch_resnet_cifar10.
  */
 public final class Architectures {
-  private static final Map<String, BiConsumer<GraphBuilder, Integer>> BUILDERS = builders();
+  private static final int CIFAR = 32;
+  private static final int IMAGENET = 224;
+  private static final Map<String, Entry> ALL = all();
+
+  /**
+   * A named network.
+   *
+   * @param size sides of the images that it was made for
+   * @param builder adds all nodes but the input
+   */
+  private record Entry(int size, BiConsumer<GraphBuilder, Integer> builder) {}
 
   private Architectures() {}
 
-  private static Map<String, BiConsumer<GraphBuilder, Integer>> builders() {
-    Map<String, BiConsumer<GraphBuilder, Integer>> out = new LinkedHashMap<>();
-    CifarResNet.BLOCKS.forEach(
-        (d, n) -> out.put("resnet" + d, (b, classes) -> CifarResNet.add(b, n, false, classes)));
-    CifarResNet.BLOCKS.forEach(
-        (d, n) ->
-            out.put("resnet" + d + "b", (b, classes) -> CifarResNet.add(b, n, true, classes)));
-    ResNet.VARIANTS.forEach((name, v) -> out.put(name, (b, classes) -> ResNet.add(b, v, classes)));
+  private static Map<String, Entry> all() {
+    Map<String, Entry> out = new LinkedHashMap<>();
+    for (boolean optionB : new boolean[] {false, true}) {
+      CifarResNet.BLOCKS.forEach(
+          (d, n) ->
+              out.put(
+                  "resnet" + d + (optionB ? "b" : ""),
+                  new Entry(CIFAR, (b, classes) -> CifarResNet.add(b, n, optionB, classes))));
+    }
+    ResNet.VARIANTS.forEach(
+        (name, v) -> out.put(name, new Entry(IMAGENET, (b, classes) -> ResNet.add(b, v, classes))));
     for (String suffix : new String[] {"", "_bn", "_bn_cifar"}) {
+      int size = suffix.endsWith("_cifar") ? CIFAR : IMAGENET;
       Vgg.LAYERS.keySet().stream()
           .sorted()
           .map(d -> "vgg" + d + suffix)
-          .forEach(name -> out.put(name, (b, classes) -> Vgg.add(b, name, classes)));
+          .forEach(
+              name -> out.put(name, new Entry(size, (b, classes) -> Vgg.add(b, name, classes))));
     }
     DenseNet.VARIANTS.forEach(
-        (name, v) -> out.put(name, (b, classes) -> DenseNet.add(b, v, classes)));
-    out.put("mobilenet_v2", (b, classes) -> MobileNetV2.add(b, classes));
+        (name, v) ->
+            out.put(name, new Entry(IMAGENET, (b, classes) -> DenseNet.add(b, v, classes))));
+    out.put("mobilenet_v2", new Entry(IMAGENET, MobileNetV2::add));
     return out;
   }
 
   /** Every name that {@link #graph} knows. */
   public static List<String> names() {
-    return List.copyOf(BUILDERS.keySet());
+    return List.copyOf(ALL.keySet());
+  }
+
+  /**
+   * Height and width of the images that a network was made for: 32 (CIFAR) or 224 (ImageNet).
+   *
+   * @throws IllegalArgumentException for a name that is none of {@link #names}
+   */
+  public static int usualSize(String name) {
+    return entry(name).size();
+  }
+
+  private static Entry entry(String name) {
+    Entry e = ALL.get(name);
+    if (e == null) {
+      throw new IllegalArgumentException(
+          "unknown architecture " + name + "; known: " + String.join(", ", names()));
+    }
+    return e;
   }
 
   /**
@@ -48,13 +83,10 @@ public final class Architectures {
    * @throws IllegalArgumentException for an unknown name, or a size that the network cannot take
    */
   public static Graph graph(String name, int classes, int channels, int size) {
-    if (!BUILDERS.containsKey(name)) {
-      throw new IllegalArgumentException(
-          "unknown architecture " + name + "; known: " + String.join(", ", names()));
-    }
+    Entry entry = entry(name);
     GraphBuilder b = new GraphBuilder();
     b.add("input", new Op.Input(channels, size, size));
-    BUILDERS.get(name).accept(b, classes);
+    entry.builder().accept(b, classes);
     return new Graph(b.nodes);
   }
 
@@ -96,7 +128,7 @@ public final class Architectures {
   }
 
   private static float[] fill(float[] data, float value) {
-    java.util.Arrays.fill(data, value);
+    Arrays.fill(data, value);
     return data;
   }
 

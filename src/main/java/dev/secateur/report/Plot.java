@@ -6,7 +6,6 @@ import java.awt.Graphics2D;
 import java.awt.RenderingHints;
 import java.awt.geom.Rectangle2D;
 import java.awt.image.BufferedImage;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -232,8 +231,7 @@ public final class Plot {
 
   /** Writes an SVG file of its own, with title, light and dark. */
   public void writeSvg(Path file) {
-    byte[] bytes = Svg.standalone(this).getBytes(StandardCharsets.UTF_8);
-    AtomicFile.write(file, out -> out.write(bytes));
+    AtomicFile.write(file, Svg.standalone(this));
   }
 
   /** Writes a PNG of twice the size, on white. */

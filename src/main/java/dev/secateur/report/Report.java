@@ -9,7 +9,6 @@ import dev.secateur.nn.Graph;
 import dev.secateur.run.Projections;
 import dev.secateur.run.SavedRun;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -55,14 +54,10 @@ public final class Report {
         f.plot().writePng(folder.resolve(f.name() + ".png"));
       }
     }
-    write(
+    AtomicFile.write(
         folder.resolve("report.json"), Json.MAPPER.writeValueAsString(json(run, timing, version)));
-    write(folder.resolve("report.html"), new Page(run, timing, sections, version).render());
-  }
-
-  private static void write(Path file, String text) {
-    byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
-    AtomicFile.write(file, out -> out.write(bytes));
+    AtomicFile.write(
+        folder.resolve("report.html"), new Page(run, timing, sections, version).render());
   }
 
   private static List<Section> sections(

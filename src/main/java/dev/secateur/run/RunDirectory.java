@@ -2,19 +2,17 @@ package dev.secateur.run;
 
 import dev.secateur.SecateurException;
 import dev.secateur.io.AtomicFile;
+import dev.secateur.io.Folders;
 import dev.secateur.io.Json;
 import dev.secateur.io.Models;
 import dev.secateur.nn.Model;
 import dev.secateur.prune.criterion.Importance;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
-import java.util.stream.Stream;
 
 /**
  * What a pruning run leaves on disk: {@code run.json}, {@code summary.csv} and, for each iteration,
@@ -99,12 +97,12 @@ final class RunDirectory {
   void save(int number, Model model, IterationMetrics metrics, Importance importance, RunTime time)
       throws IOException {
     Path temporary = dir.resolve("." + iteration(number).getFileName() + ".tmp");
-    delete(temporary);
+    Folders.delete(temporary);
     Models.save(model, temporary.resolve("model.sct"));
     Json.write(temporary.resolve("scores.json"), importance);
     Json.write(temporary.resolve("time.json"), time);
     Json.write(temporary.resolve("metrics.json"), metrics);
-    delete(iteration(number)); // left by hand, without metrics
+    Folders.delete(iteration(number)); // left by hand, without metrics
     Files.move(temporary, iteration(number), StandardCopyOption.ATOMIC_MOVE);
   }
 
@@ -125,17 +123,6 @@ final class RunDirectory {
               m.accuracy(),
               m.loss()));
     }
-    byte[] bytes = csv.toString().getBytes(StandardCharsets.UTF_8);
-    AtomicFile.write(dir.resolve("summary.csv"), out -> out.write(bytes));
-  }
-
-  private static void delete(Path folder) throws IOException {
-    if (Files.exists(folder)) {
-      try (Stream<Path> all = Files.walk(folder)) {
-        for (Path p : all.sorted(Comparator.reverseOrder()).toList()) {
-          Files.delete(p);
-        }
-      }
-    }
+    AtomicFile.write(dir.resolve("summary.csv"), csv.toString());
   }
 }

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.secateur.JavaNames;
 import dev.secateur.SecateurException;
 import java.nio.file.Path;
 
@@ -17,6 +18,7 @@ public final class OneLine {
     assertEquals(1, e.getMessage().lines().count(), line);
     assertTrue(e.getMessage().startsWith(file.toString()), line);
     assertFalse(e.getMessage().contains("memory"), line);
+    JavaNames.none(e.getMessage());
     assertTrue(e.getMessage().length() < 2000, what + ": a long line");
   }
 }

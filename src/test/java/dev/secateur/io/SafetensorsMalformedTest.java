@@ -78,7 +78,7 @@ class SafetensorsMalformedTest {
     Path file = Files.write(dir.resolve("damaged"), bytes);
     try {
       if (!own) {
-        NativeFormat.tensors(file);
+        Safetensors.tensors(file);
         return true;
       }
       Model m = Models.load(file);
@@ -302,7 +302,7 @@ class SafetensorsMalformedTest {
             + tensor("bn.num_batches_tracked", "I64", "[]", 6, 14)
             + "}";
     Path file = Files.write(dir.resolve("h.safetensors"), file(header, data));
-    Map<String, HostTensor> got = NativeFormat.tensors(file);
+    Map<String, HostTensor> got = Safetensors.tensors(file);
     assertEquals(2, got.size());
     assertArrayEquals(new float[] {1, -2}, got.get("a").data());
     assertArrayEquals(new float[] {1}, got.get("b").data());

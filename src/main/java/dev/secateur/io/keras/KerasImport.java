@@ -52,7 +52,7 @@ public final class KerasImport {
   private static String reason(Throwable e) {
     return e.getClass() == IllegalArgumentException.class && e.getMessage() != null
         ? e.getMessage().lines().findFirst().orElse("")
-        : "is damaged (" + e.getClass().getSimpleName() + ")";
+        : "is damaged, or of a kind of HDF5 that is not read";
   }
 
   private static HdfFile open(Path file) throws IOException {

@@ -1,6 +1,7 @@
 package dev.secateur.io.onnx;
 
 import ai.onnx.proto.OnnxMl;
+import java.util.List;
 import java.util.Optional;
 
 /** The attributes of an ONNX node. */
@@ -28,6 +29,12 @@ record Attributes(OnnxMl.NodeProto node) {
 
   Optional<long[]> integers(String name) {
     return get(name).map(a -> a.getIntsList().stream().mapToLong(Long::longValue).toArray());
+  }
+
+  /** Axes from the attribute (older opsets) or an input; empty: none given. */
+  Optional<long[]> axes(List<Optional<Constant>> in, int input) {
+    Optional<long[]> given = integers("axes");
+    return given.isPresent() || input >= in.size() ? given : in.get(input).map(Constant::asLongs);
   }
 
   /** Small whole numbers of at least {@code least}, exactly {@code count} of them. */

@@ -56,7 +56,7 @@ final class Channels {
   }
 
   private static Optional<long[]> axes(Step s) {
-    return ConstantFolding.axes(s.attributes(), s.parameters(), 1);
+    return s.attributes().axes(s.parameters(), 1);
   }
 
   static void expand(Step s) {

@@ -2,6 +2,7 @@ package dev.secateur.io.onnx;
 
 import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Shape;
+import java.util.Arrays;
 
 /**
  * A tensor known while importing, row-major; extents may be 0. Its numbers are {@code floats} or,
@@ -75,7 +76,7 @@ record Constant(long[] dims, float[] floats, long[] longs, boolean whole) implem
       throw new IllegalArgumentException(v.length + " numbers for " + n + " channels");
     }
     float[] out = new float[n];
-    java.util.Arrays.fill(out, v[0]);
+    Arrays.fill(out, v[0]);
     return out;
   }
 

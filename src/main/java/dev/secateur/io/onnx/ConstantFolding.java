@@ -1,10 +1,12 @@
 package dev.secateur.io.onnx;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.DoubleBinaryOperator;
 import java.util.function.DoubleUnaryOperator;
+import java.util.function.IntUnaryOperator;
 import java.util.function.LongBinaryOperator;
 import java.util.function.LongUnaryOperator;
 
@@ -40,112 +42,31 @@ final class ConstantFolding {
     return Math.toIntExact(n);
   }
 
+  /** How an operator computes its result. */
+  @FunctionalInterface
+  interface Fold {
+    Constant of(ConstantFolding folding, Attributes attributes, Inputs in);
+  }
+
   /**
-   * @param in inputs, all constant; absent optional ones are empty
-   * @return empty for an operator that is not evaluated
+   * A node's inputs, all of them constants.
+   *
+   * @param all absent optional ones are empty
    */
-  Optional<Constant> evaluate(Attributes a, List<Optional<Constant>> in, int opset) {
-    String type = a.node().getOpType();
-    switch (type) {
-      case "Add":
-        return binary(in, (x, y) -> x + y, (x, y) -> x + y);
-      case "Sub":
-        return binary(in, (x, y) -> x - y, (x, y) -> x - y);
-      case "Mul":
-        return binary(in, (x, y) -> x * y, (x, y) -> x * y);
-      case "Div":
-        return binary(in, (x, y) -> x / y, (x, y) -> x / y);
-      case "Mod":
-        return binary(in, (x, y) -> x % y, Math::floorMod);
-      case "Pow":
-        return binary(in, Math::pow, (x, y) -> (long) Math.pow(x, y));
-      case "Max":
-        return binary(in, Math::max, Math::max);
-      case "Min":
-        return binary(in, Math::min, Math::min);
-      case "Equal":
-        return compare(in, (x, y) -> x == y ? 1 : 0);
-      case "Less":
-        return compare(in, (x, y) -> x < y ? 1 : 0);
-      case "Greater":
-        return compare(in, (x, y) -> x > y ? 1 : 0);
-      case "And":
-        return compare(in, (x, y) -> x != 0 && y != 0 ? 1 : 0);
-      case "Or":
-        return compare(in, (x, y) -> x != 0 || y != 0 ? 1 : 0);
-      case "Not":
-        return unary(in, x -> x == 0 ? 1 : 0, x -> x == 0 ? 1 : 0);
-      case "Neg":
-        return unary(in, x -> -x, x -> -x);
-      case "Abs":
-        return unary(in, Math::abs, Math::abs);
-      case "Sqrt":
-        return unary(in, Math::sqrt, x -> (long) Math.sqrt(x));
-      case "Exp":
-        return unary(in, Math::exp, x -> (long) Math.exp(x));
-      case "Reciprocal":
-        return unary(in, x -> 1 / x, x -> 1 / x);
-      case "Floor":
-        return unary(in, Math::floor, x -> x);
-      case "Ceil":
-        return unary(in, Math::ceil, x -> x);
-      case "Identity", "Dropout":
-        return in.get(0);
-      case "Cast":
-        return Optional.of(cast(get(in, 0), a.integer("to", 1)));
-      case "Shape":
-        return Optional.of(part(get(in, 0).dims(), a));
-      case "Size":
-        return Optional.of(Constant.of(new long[0], new long[] {get(in, 0).size()}));
-      case "ConstantOfShape":
-        throw new IllegalStateException("evaluated where its value attribute is read");
-      case "Range":
-        return Optional.of(range(get(in, 0), get(in, 1), get(in, 2)));
-      case "Reshape":
-        return Optional.of(
-            get(in, 0)
-                .reshaped(
-                    Shapes.reshape(get(in, 0).dims(), get(in, 1).asLongs(), a.flag("allowzero"))));
-      case "Flatten":
-        return Optional.of(
-            get(in, 0).reshaped(Shapes.flatten(get(in, 0).dims(), a.integer("axis", 1))));
-      case "Unsqueeze":
-        return Optional.of(
-            get(in, 0).reshaped(Shapes.unsqueeze(get(in, 0).dims(), axes(a, in, 1))));
-      case "Squeeze":
-        return Optional.of(get(in, 0).reshaped(Shapes.squeeze(get(in, 0).dims(), axes(a, in, 1))));
-      case "Transpose":
-        return Optional.of(
-            transpose(
-                get(in, 0), Shapes.permutation(a.integers("perm"), get(in, 0).dims().length)));
-      case "Gather":
-        return Optional.of(gather(get(in, 0), get(in, 1), a.integer("axis", 0)));
-      case "Concat":
-        return Optional.of(concat(in, a.integer("axis", 0)));
-      case "Slice":
-        return Optional.of(slice(get(in, 0), Shapes.slices(a, in, get(in, 0).dims())));
-      case "Expand":
-        return Optional.of(expand(get(in, 0), get(in, 1).asLongs()));
-      case "Where":
-        return Optional.of(where(get(in, 0), get(in, 1), get(in, 2)));
-      case "ReduceProd":
-        return Optional.of(reduce(get(in, 0), axes(a, in, 1), a.integer("keepdims", 1) != 0));
-      default:
-        return Optional.empty();
+  record Inputs(List<Optional<Constant>> all) {
+    /**
+     * @throws IllegalArgumentException when it is absent
+     */
+    Constant get(int i) {
+      if (i >= all.size() || all.get(i).isEmpty()) {
+        throw new IllegalArgumentException("input " + i + " is missing");
+      }
+      return all.get(i).get();
     }
-  }
 
-  private static Constant get(List<Optional<Constant>> in, int i) {
-    if (i >= in.size() || in.get(i).isEmpty()) {
-      throw new IllegalArgumentException("input " + i + " is missing");
+    int size() {
+      return all.size();
     }
-    return in.get(i).get();
-  }
-
-  /** Axes from the attribute (older opsets) or an input; empty: none given. */
-  static Optional<long[]> axes(Attributes a, List<Optional<Constant>> in, int input) {
-    Optional<long[]> given = a.integers("axes");
-    return given.isPresent() || input >= in.size() ? given : in.get(input).map(Constant::asLongs);
   }
 
   /** A Shape node's result: all extents, or those from start to end. */
@@ -155,7 +76,7 @@ final class ConstantFolding {
     long end = a.integer("end", n) + (a.integer("end", n) < 0 ? n : 0);
     int from = (int) Math.min(start, n);
     int to = (int) Math.max(from, Math.min(end, n));
-    return Constant.vector(java.util.Arrays.copyOfRange(dims, from, to));
+    return Constant.vector(Arrays.copyOfRange(dims, from, to));
   }
 
   /** A ConstantOfShape node's result. */
@@ -166,30 +87,27 @@ final class ConstantFolding {
     v.scalar();
     if (v.whole()) {
       long[] out = new long[n];
-      java.util.Arrays.fill(out, v.longs()[0]);
+      Arrays.fill(out, v.longs()[0]);
       return Constant.of(dims, out);
     }
     float[] out = new float[n];
-    java.util.Arrays.fill(out, v.floats()[0]);
+    Arrays.fill(out, v.floats()[0]);
     return Constant.of(dims, out);
   }
 
-  private Optional<Constant> binary(
-      List<Optional<Constant>> in, DoubleBinaryOperator real, LongBinaryOperator whole) {
-    Constant x = get(in, 0);
+  Constant binary(Inputs in, DoubleBinaryOperator real, LongBinaryOperator whole) {
+    Constant x = in.get(0);
     for (int i = 1; i < Math.max(2, in.size()); i++) {
-      x = pairs(x, get(in, i), real, whole);
+      x = pairs(x, in.get(i), real, whole);
     }
-    return Optional.of(x);
+    return x;
   }
 
-  private Optional<Constant> compare(List<Optional<Constant>> in, LongBinaryOperator op) {
-    Constant x = get(in, 0);
-    Constant y = get(in, 1);
+  Constant compare(Constant x, Constant y, LongBinaryOperator op) {
     if (x.whole() != y.whole() || !x.whole()) {
       throw new IllegalArgumentException("floats are not compared");
     }
-    return Optional.of(pairs(x, y, (p, q) -> 0, op));
+    return pairs(x, y, (p, q) -> 0, op);
   }
 
   private Constant pairs(
@@ -211,23 +129,21 @@ final class ConstantFolding {
     return longs ? Constant.of(dims, l) : Constant.of(dims, f);
   }
 
-  private Optional<Constant> unary(
-      List<Optional<Constant>> in, DoubleUnaryOperator real, LongUnaryOperator whole) {
-    Constant x = get(in, 0);
+  Constant unary(Constant x, DoubleUnaryOperator real, LongUnaryOperator whole) {
     int n = take(x.dims());
     if (x.whole()) {
       long[] out = new long[n];
-      java.util.Arrays.setAll(out, i -> whole.applyAsLong(x.longs()[i]));
-      return Optional.of(Constant.of(x.dims(), out));
+      Arrays.setAll(out, i -> whole.applyAsLong(x.longs()[i]));
+      return Constant.of(x.dims(), out);
     }
     float[] out = new float[n];
     for (int i = 0; i < n; i++) {
       out[i] = (float) real.applyAsDouble(x.floats()[i]);
     }
-    return Optional.of(Constant.of(x.dims(), out));
+    return Constant.of(x.dims(), out);
   }
 
-  private Constant cast(Constant x, long to) {
+  Constant cast(Constant x, long to) {
     boolean real = to == 1 || to == 10 || to == 11 || to == 16;
     if (real == !x.whole()) {
       return x;
@@ -243,7 +159,7 @@ final class ConstantFolding {
     return Constant.of(x.dims(), out);
   }
 
-  private Constant range(Constant from, Constant to, Constant step) {
+  Constant range(Constant from, Constant to, Constant step) {
     double count = Math.ceil((to.scalar() - from.scalar()) / step.scalar());
     if (!(count <= EXTRA)) {
       throw new IllegalArgumentException("a range of " + count + " numbers");
@@ -252,7 +168,7 @@ final class ConstantFolding {
     int n = take(dims);
     if (from.whole()) {
       long[] out = new long[n];
-      java.util.Arrays.setAll(out, i -> from.longs()[0] + i * step.longs()[0]);
+      Arrays.setAll(out, i -> from.longs()[0] + i * step.longs()[0]);
       return Constant.of(dims, out);
     }
     float[] out = new float[n];
@@ -263,7 +179,7 @@ final class ConstantFolding {
   }
 
   /** y[i] = x[places[i]]. */
-  private Constant pick(Constant x, long[] dims, java.util.function.IntUnaryOperator places) {
+  private Constant pick(Constant x, long[] dims, IntUnaryOperator places) {
     int n = take(dims);
     long[] l = new long[x.whole() ? n : 0];
     float[] f = new float[x.whole() ? 0 : n];
@@ -297,7 +213,7 @@ final class ConstantFolding {
         });
   }
 
-  private Constant gather(Constant x, Constant indices, long axis) {
+  Constant gather(Constant x, Constant indices, long axis) {
     int k = Shapes.axis(axis, x.dims().length);
     long[] which = indices.asLongs();
     List<Long> dims = new ArrayList<>();
@@ -317,7 +233,7 @@ final class ConstantFolding {
         out,
         i -> {
           int[] at = Shapes.index(i, out);
-          int[] inner = java.util.Arrays.copyOfRange(at, k, k + rank);
+          int[] inner = Arrays.copyOfRange(at, k, k + rank);
           long chosen = which[Shapes.flat(inner, indices.dims())];
           int[] from = new int[x.dims().length];
           System.arraycopy(at, 0, from, 0, k);
@@ -327,14 +243,14 @@ final class ConstantFolding {
         });
   }
 
-  private Constant concat(List<Optional<Constant>> in, long axis) {
-    Constant first = get(in, 0);
+  Constant concat(Inputs in, long axis) {
+    Constant first = in.get(0);
     int k = Shapes.axis(axis, first.dims().length);
     long[] dims = first.dims().clone();
     dims[k] = 0;
     boolean whole = true;
     for (int i = 0; i < in.size(); i++) {
-      Constant c = get(in, i);
+      Constant c = in.get(i);
       whole &= c.whole();
       if (c.dims().length != dims.length) {
         throw new IllegalArgumentException("parts of different rank");
@@ -357,7 +273,7 @@ final class ConstantFolding {
     int start = 0;
     int stride = (int) (dims[k] * inner);
     for (int i = 0; i < in.size(); i++) {
-      Constant c = get(in, i);
+      Constant c = in.get(i);
       int run = (int) (c.dims()[k] * inner);
       for (int j = 0; j < c.size(); j++) {
         int to = start + j / run * stride + j % run;
@@ -372,7 +288,7 @@ final class ConstantFolding {
     return new Constant(dims, f, l, whole);
   }
 
-  private Constant slice(Constant x, List<Shapes.Slice> slices) {
+  Constant slice(Constant x, List<Shapes.Slice> slices) {
     long[] dims = x.dims().clone();
     slices.forEach(s -> dims[s.axis()] = s.length());
     return pick(
@@ -387,12 +303,12 @@ final class ConstantFolding {
         });
   }
 
-  private Constant expand(Constant x, long[] to) {
+  Constant expand(Constant x, long[] to) {
     long[] dims = Shapes.broadcast(x.dims(), to);
     return pick(x, dims, i -> Shapes.source(i, dims, x.dims()));
   }
 
-  private Constant where(Constant condition, Constant x, Constant y) {
+  Constant where(Constant condition, Constant x, Constant y) {
     long[] dims = Shapes.broadcast(condition.dims(), Shapes.broadcast(x.dims(), y.dims()));
     int n = take(dims);
     boolean whole = x.whole() && y.whole();
@@ -411,7 +327,7 @@ final class ConstantFolding {
   }
 
   /** The product over all elements of a vector. */
-  private Constant reduce(Constant x, Optional<long[]> axes, boolean keep) {
+  Constant reduce(Constant x, Optional<long[]> axes, boolean keep) {
     if (x.dims().length != 1 || !x.whole() || axes.filter(a -> a.length > 1).isPresent()) {
       throw new IllegalArgumentException("only a vector of whole numbers is multiplied up");
     }

@@ -8,6 +8,7 @@ import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Shape;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Deque;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -145,7 +146,7 @@ final class NetworkBuilder {
     int n = a.scale().length;
     String norm = add(node + ".affine", new Op.BatchNorm(eps, 0.1f), List.of(node));
     float[] variance = new float[n];
-    java.util.Arrays.fill(variance, 1 - eps);
+    Arrays.fill(variance, 1 - eps);
     parameter(norm, "weight", floats(a.scale()));
     parameter(norm, "bias", floats(a.shift()));
     parameter(norm, "running_mean", new float[n]);

@@ -4,6 +4,7 @@ import ai.onnx.proto.OnnxMl;
 import ai.onnx.proto.OnnxMl.TensorProto;
 import com.google.protobuf.ByteString;
 import dev.secateur.SecateurException;
+import dev.secateur.device.Activation;
 import dev.secateur.device.ConvolutionSpec;
 import dev.secateur.device.ElementwiseSpec;
 import dev.secateur.device.PoolSpec;
@@ -23,6 +24,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -94,16 +96,6 @@ public final class OnnxExport {
     return name;
   }
 
-  /**
-   * @throws SecateurException for a model of more than 2 GB, which one ONNX file cannot hold
-   */
-  public static OnnxMl.ModelProto export(Model model) {
-    if (bytes(model) > LIMIT) {
-      throw new SecateurException("the model has " + bytes(model) + " bytes; at most 2 GB fit");
-    }
-    return new OnnxExport(model, Optional.empty()).build();
-  }
-
   private static long bytes(Model model) {
     return model.parameters().values().stream().mapToLong(t -> 4L * t.data().length).sum();
   }
@@ -154,7 +146,7 @@ public final class OnnxExport {
             .setProducerVersion(version)
             .addOpsetImport(OnnxMl.OperatorSetIdProto.newBuilder().setDomain("").setVersion(17))
             .setGraph(out);
-    Map<String, String> metadata = new java.util.LinkedHashMap<>(model.metadata());
+    Map<String, String> metadata = new LinkedHashMap<>(model.metadata());
     metadata.put(OnnxImport.PIXELS, imported() ? "values" : "pixels");
     metadata.forEach(
         (k, v) ->
@@ -206,11 +198,7 @@ public final class OnnxExport {
     } else if (op instanceof Op.LayerNorm l) {
       layerNorm(n, l, in.get(0), y);
     } else if (op instanceof Op.Activate a) {
-      switch (a.activation()) {
-        case NONE -> add("Identity", name, in, y);
-        case RELU -> add("Relu", name, in, y);
-        case RELU6 -> clip(name, in.get(0), 0, 6, y);
-      }
+      activation(name, a.activation(), in.get(0), y);
     } else if (op instanceof Op.Elementwise e) {
       elementwise(name, e.spec(), in.get(0), y);
     } else if (op instanceof Op.Softmax) {
@@ -218,7 +206,7 @@ public final class OnnxExport {
     } else if (op instanceof Op.Pool p) {
       PoolSpec s = p.spec();
       OnnxMl.NodeProto.Builder node =
-          add(s.kind() == PoolSpec.Kind.MAX ? "MaxPool" : "AveragePool", name, in, y)
+          add(poolName(s.kind()), name, in, y)
               .addAttribute(ints("kernel_shape", s.kernelH(), s.kernelW()))
               .addAttribute(ints("strides", s.strideH(), s.strideW()))
               .addAttribute(ints("pads", s.padTop(), s.padLeft(), s.padBottom(), s.padRight()));
@@ -226,8 +214,7 @@ public final class OnnxExport {
         node.addAttribute(integer("count_include_pad", 1));
       }
     } else if (op instanceof Op.GlobalPool g) {
-      boolean max = g.kind() == PoolSpec.Kind.MAX;
-      add(max ? "GlobalMaxPool" : "GlobalAveragePool", name, in, y);
+      add("Global" + poolName(g.kind()), name, in, y);
     } else if (op instanceof Op.Add) {
       add("Add", name, in, y);
     } else if (op instanceof Op.Multiply) {
@@ -282,9 +269,26 @@ public final class OnnxExport {
     }
   }
 
-  private void elementwise(String name, ElementwiseSpec s, String x, String y) {
+  private static String poolName(PoolSpec.Kind kind) {
+    return switch (kind) {
+      case MAX -> "MaxPool";
+      case AVERAGE, AVERAGE_INCLUDE_PADDING -> "AveragePool";
+    };
+  }
+
+  /** The node that makes y; a switch expression, so that a forgotten kind does not compile. */
+  private OnnxMl.NodeProto.Builder activation(String name, Activation a, String x, String y) {
+    return switch (a) {
+      case NONE -> add("Identity", name, List.of(x), y);
+      case RELU -> add("Relu", name, List.of(x), y);
+      case RELU6 -> clip(name, x, 0, 6, y);
+    };
+  }
+
+  /** Likewise. */
+  private OnnxMl.NodeProto.Builder elementwise(String name, ElementwiseSpec s, String x, String y) {
     List<String> in = List.of(x);
-    switch (s.kind()) {
+    return switch (s.kind()) {
       case LEAKY_RELU -> add("LeakyRelu", name, in, y).addAttribute(number("alpha", s.alpha()));
       case ELU -> add("Elu", name, in, y).addAttribute(number("alpha", s.alpha()));
       case CLIP -> clip(name, x, s.alpha(), s.beta(), y);
@@ -298,7 +302,7 @@ public final class OnnxExport {
       case SILU -> {
         String gate = part(name, "sigmoid");
         add("Sigmoid", gate, in, gate);
-        add("Mul", name, List.of(x, gate), y);
+        yield add("Mul", name, List.of(x, gate), y);
       }
       case GELU -> {
         String scaled = part(name, "scaled");
@@ -309,13 +313,13 @@ public final class OnnxExport {
         add("Erf", erf, List.of(scaled), erf);
         add("Add", plus, List.of(erf, scalar(name, "one", 1)), plus);
         add("Mul", product, List.of(x, plus), product);
-        add("Mul", name, List.of(product, scalar(name, "half", 0.5f)), y);
+        yield add("Mul", name, List.of(product, scalar(name, "half", 0.5f)), y);
       }
-    }
+    };
   }
 
-  private void clip(String name, String x, float low, float high, String y) {
-    add("Clip", name, List.of(x, scalar(name, "min", low), scalar(name, "max", high)), y);
+  private OnnxMl.NodeProto.Builder clip(String name, String x, float low, float high, String y) {
+    return add("Clip", name, List.of(x, scalar(name, "min", low), scalar(name, "max", high)), y);
   }
 
   /** By sizes, not scales, which would be rounded; the batch is taken from the input. */
@@ -333,8 +337,13 @@ public final class OnnxExport {
     add("Slice", images, List.of(shape, range, end), images);
     add("Concat", sizes, List.of(images, size), sizes).addAttribute(integer("axis", 0));
     OnnxMl.NodeProto.Builder node = add("Resize", name, List.of(x, "", "", sizes), y);
-    boolean nearest = s.mode() == ResizeSpec.Mode.NEAREST;
-    node.addAttribute(text("mode", nearest ? "nearest" : "linear"));
+    node.addAttribute(
+        text(
+            "mode",
+            switch (s.mode()) {
+              case NEAREST -> "nearest";
+              case BILINEAR -> "linear";
+            }));
     node.addAttribute(
         text(
             "coordinate_transformation_mode",
@@ -343,7 +352,7 @@ public final class OnnxExport {
               case HALF_PIXEL -> "half_pixel";
               case ALIGN_CORNERS -> "align_corners";
             }));
-    if (nearest) {
+    if (s.mode() == ResizeSpec.Mode.NEAREST) {
       node.addAttribute(text("nearest_mode", "floor"));
     }
   }

@@ -5,8 +5,6 @@ import ai.onnx.proto.OnnxMl.NodeProto;
 import ai.onnx.proto.OnnxMl.TensorShapeProto.Dimension;
 import ai.onnx.proto.OnnxMl.ValueInfoProto;
 import dev.secateur.SecateurException;
-import dev.secateur.device.ElementwiseSpec.Kind;
-import dev.secateur.device.PoolSpec;
 import dev.secateur.io.Text;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Model;
@@ -18,16 +16,20 @@ import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.Deque;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.NoSuchElementException;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Consumer;
+import java.util.function.UnaryOperator;
 
 /**
  * ONNX models, opsets 9 to 21, as graphs: one image input, float (N,C,H,W) or (N,H,W,C); one
@@ -50,17 +52,6 @@ public final class OnnxImport {
   static final String PIXELS = "secateur.input";
 
   private static final long LARGEST_IMAGE = 1 << 28;
-
-  private static final Set<String> KNOWN =
-      Set.of(
-          ("Conv ConvTranspose BatchNormalization LayerNormalization Gemm MatMul MaxPool"
-                  + " AveragePool GlobalAveragePool GlobalMaxPool ReduceMean ReduceMax Resize"
-                  + " Upsample Relu PRelu Clip LeakyRelu Sigmoid HardSigmoid HardSwish Tanh Elu Gelu Erf"
-                  + " Sqrt Pow Neg Add Sum Sub Mul Div Max Min Softmax LogSoftmax Concat Split"
-                  + " Slice Gather Pad Reshape Flatten Squeeze Unsqueeze Expand Transpose Shape"
-                  + " Size Identity Dropout Cast Constant ConstantOfShape Mod Equal Less Greater"
-                  + " And Or Not Abs Exp Reciprocal Floor Ceil Range Where ReduceProd")
-              .split(" "));
 
   private static final Map<String, String> ADVICE =
       Map.of(
@@ -294,7 +285,7 @@ public final class OnnxImport {
         }
       }
     }
-    Set<NodeProto> out = java.util.Collections.newSetFromMap(new java.util.IdentityHashMap<>());
+    Set<NodeProto> out = Collections.newSetFromMap(new IdentityHashMap<>());
     Set<String> seen = new HashSet<>(Set.of(output));
     Deque<String> open = new ArrayDeque<>(seen);
     while (!open.isEmpty()) {
@@ -318,7 +309,7 @@ public final class OnnxImport {
     NodeProto first = null;
     for (NodeProto n : nodes) {
       boolean own = n.getDomain().isEmpty() || n.getDomain().equals("ai.onnx");
-      if (!own || !KNOWN.contains(n.getOpType())) {
+      if (!own || !Operators.known(n.getOpType())) {
         first = first == null ? n : first;
         others.add(Text.name(own ? n.getOpType() : n.getDomain() + "." + n.getOpType()));
       }
@@ -341,7 +332,7 @@ public final class OnnxImport {
     }
   }
 
-  private String describe(NodeProto n, java.util.function.UnaryOperator<String> tensor) {
+  private String describe(NodeProto n, UnaryOperator<String> tensor) {
     List<String> in = n.getInputList().stream().limit(6).map(tensor).toList();
     String name = n.getName().isBlank() ? n.getOutput(0) : n.getName();
     return Text.name(name)
@@ -425,119 +416,15 @@ public final class OnnxImport {
       if (n.getOutputCount() == 0) {
         throw new IllegalArgumentException("has no output");
       }
-      Step s = new Step(t, n);
-      if (!constant(s)) {
-        translate(s);
-      }
+      Operators.read(new Step(t, n));
     } catch (IllegalArgumentException
         | ArithmeticException
         | IndexOutOfBoundsException
         | NegativeArraySizeException
-        | java.util.NoSuchElementException e) {
+        | NoSuchElementException e) {
       String why =
           e instanceof IllegalArgumentException ? e.getMessage() : "has inputs that do not fit";
       throw new SecateurException(path + ": node " + describe(n, t::describe) + ": " + why, e);
-    }
-  }
-
-  /** Constants, and nodes of constants alone. */
-  private static boolean constant(Step s) {
-    Attributes a = s.attributes();
-    if (s.type().equals("Constant")) {
-      s.put(literal(s, a));
-      return true;
-    }
-    if (s.type().equals("ConstantOfShape")) {
-      Optional<Constant> value = a.get("value").map(v -> s.translator().read(v.getT()));
-      s.put(s.translator().folding().filled(s.constant(0), value));
-      return true;
-    }
-    Optional<List<Optional<Constant>>> in = s.inputs() == 0 ? Optional.empty() : s.allConstant();
-    Optional<Constant> result = in.flatMap(i -> s.translator().folding().evaluate(a, i, s.opset()));
-    result.ifPresent(s::put);
-    return result.isPresent();
-  }
-
-  private static Constant literal(Step s, Attributes a) {
-    if (a.get("value").isPresent()) {
-      return s.translator().read(a.get("value").get().getT());
-    }
-    if (a.get("value_int").isPresent()) {
-      return Constant.of(new long[0], new long[] {a.integer("value_int", 0)});
-    }
-    if (a.get("value_float").isPresent()) {
-      return Constant.of(new long[0], new float[] {a.number("value_float", 0)});
-    }
-    if (a.integers("value_ints").isPresent()) {
-      return Constant.vector(a.integers("value_ints").get());
-    }
-    List<Float> f =
-        a.get("value_floats")
-            .map(OnnxMl.AttributeProto::getFloatsList)
-            .orElseThrow(() -> new IllegalArgumentException("holds neither numbers nor a tensor"));
-    float[] out = new float[f.size()];
-    for (int i = 0; i < out.length; i++) {
-      out[i] = f.get(i);
-    }
-    return Constant.of(new long[] {out.length}, out);
-  }
-
-  private static void translate(Step s) {
-    Attributes a = s.attributes();
-    switch (s.type()) {
-      case "Conv" -> Layers.convolution(s);
-      case "ConvTranspose" -> Layers.transposed(s);
-      case "BatchNormalization" -> Layers.batchNorm(s);
-      case "LayerNormalization" -> Layers.layerNorm(s);
-      case "Gemm" -> Layers.gemm(s);
-      case "MatMul" -> Layers.matMul(s);
-      case "MaxPool" -> Layers.pool(s, true);
-      case "AveragePool" -> Layers.pool(s, false);
-      case "GlobalAveragePool" -> Layers.globalPool(s, PoolSpec.Kind.AVERAGE);
-      case "GlobalMaxPool" -> Layers.globalPool(s, PoolSpec.Kind.MAX);
-      case "ReduceMean" -> Layers.reduce(s, PoolSpec.Kind.AVERAGE);
-      case "ReduceMax" -> Layers.reduce(s, PoolSpec.Kind.MAX);
-      case "Resize", "Upsample" -> Layers.resize(s);
-      case "Relu" -> s.function(Functions.RELU);
-      case "Clip" -> Arithmetic.clip(s);
-      case "Max", "Min" -> Arithmetic.bound(s);
-      case "PRelu" -> Arithmetic.prelu(s);
-      case "LeakyRelu" -> s.function(Functions.of(Kind.LEAKY_RELU, a.number("alpha", 0.01f), 0));
-      case "Sigmoid" -> s.function(Functions.SIGMOID);
-      case "HardSigmoid" -> Arithmetic.hardSigmoid(s);
-      case "HardSwish" -> s.function(Functions.HARD_SWISH);
-      case "Tanh" -> s.function(Functions.TANH);
-      case "Elu" -> s.function(Functions.of(Kind.ELU, a.number("alpha", 1), 0));
-      case "Gelu" -> Arithmetic.gelu(s);
-      case "Erf" -> Arithmetic.erf(s);
-      case "Sqrt" -> Arithmetic.sqrt(s);
-      case "Pow" -> Arithmetic.power(s);
-      case "Neg" -> Arithmetic.negate(s);
-      case "Add" -> Arithmetic.add(s);
-      case "Sum" -> Arithmetic.sum(s);
-      case "Sub" -> Arithmetic.subtract(s);
-      case "Mul" -> Arithmetic.multiply(s);
-      case "Div" -> Arithmetic.divide(s);
-      case "Softmax" -> Channels.softmax(s, false);
-      case "LogSoftmax" -> Channels.softmax(s, true);
-      case "Concat" -> Channels.concat(s);
-      case "Split" -> Channels.split(s);
-      case "Slice" -> Channels.slice(s);
-      case "Gather" -> Channels.gather(s);
-      case "Pad" -> Channels.pad(s);
-      case "Reshape" -> Channels.reshape(s);
-      case "Flatten" -> Channels.flatten(s);
-      case "Squeeze" -> Channels.squeeze(s);
-      case "Unsqueeze" -> Channels.unsqueeze(s);
-      case "Expand" -> Channels.expand(s);
-      case "Transpose" -> Channels.transpose(s);
-      case "Shape" -> Channels.shape(s);
-      case "Size" -> Channels.size(s);
-      case "Identity", "Dropout" -> Channels.identity(s);
-      case "Cast" -> Channels.cast(s);
-      default ->
-          throw new IllegalArgumentException(
-              s.type() + " is read only of constants, and here an input is computed");
     }
   }
 }

@@ -183,7 +183,7 @@ final class Shapes {
     boolean inputs = in.size() > 1;
     long[] starts = inputs ? in.get(1).orElseThrow().asLongs() : a.integers("starts").orElseThrow();
     long[] ends = inputs ? in.get(2).orElseThrow().asLongs() : a.integers("ends").orElseThrow();
-    Optional<long[]> axes = ConstantFolding.axes(a, in, 3);
+    Optional<long[]> axes = a.axes(in, 3);
     Optional<long[]> steps =
         in.size() > 4 ? in.get(4).map(Constant::asLongs) : Optional.<long[]>empty();
     List<Slice> out = new ArrayList<>();

@@ -127,7 +127,8 @@ final class Step {
 
   /** Axes from the attribute or an input, counted from the front; empty: none given. */
   Optional<int[]> axes(int input, int rank) {
-    return ConstantFolding.axes(attributes, input < inputs() ? parameters() : List.of(), input)
+    return attributes
+        .axes(input < inputs() ? parameters() : List.of(), input)
         .map(a -> Arrays.stream(a).mapToInt(v -> Shapes.axis(v, rank)).toArray());
   }
 

@@ -6,6 +6,7 @@ import dev.secateur.io.Text;
 import dev.secateur.nn.Op;
 import dev.secateur.tensor.Shape;
 import java.io.IOException;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -227,10 +228,10 @@ final class Translator {
       return node;
     }
     if (builder.op(node) instanceof Op.SelectChannels before) {
-      int[] first = java.util.Arrays.stream(channels).map(before.channels()::get).toArray();
+      int[] first = Arrays.stream(channels).map(before.channels()::get).toArray();
       return select(builder.input(node), first);
     }
-    List<Integer> list = java.util.Arrays.stream(channels).boxed().toList();
+    List<Integer> list = Arrays.stream(channels).boxed().toList();
     return builder.add(node + ".select", new Op.SelectChannels(list), List.of(node));
   }
 }

@@ -1,5 +1,6 @@
 package dev.secateur.io.onnx;
 
+import java.util.Arrays;
 import java.util.Optional;
 
 /** What an ONNX tensor is to the importer. */
@@ -50,8 +51,8 @@ sealed interface Value permits Constant, Value.Features, Value.Erf, Value.Moment
     static Affine uniform(int channels, double scale, double shift) {
       double[] a = new double[channels];
       double[] b = new double[channels];
-      java.util.Arrays.fill(a, scale);
-      java.util.Arrays.fill(b, shift);
+      Arrays.fill(a, scale);
+      Arrays.fill(b, shift);
       return new Affine(a, b);
     }
 

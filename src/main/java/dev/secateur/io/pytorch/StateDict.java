@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
@@ -18,6 +19,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.zip.ZipEntry;
+import java.util.zip.ZipException;
 import java.util.zip.ZipFile;
 import net.razorvine.pickle.PickleException;
 
@@ -43,17 +45,18 @@ public final class StateDict {
           file + ": refuses to load " + printable(e) + "; only tensors are read from pickles");
     } catch (EOFException e) {
       throw new SecateurException(file + ": ends too early; expected a whole PyTorch file", e);
-    } catch (java.util.zip.ZipException
-        | PickleException
-        | ClassCastException
+    } catch (ZipException | PickleException | IllegalArgumentException e) {
+      throw new SecateurException(file + ": is not a PyTorch state dict (" + printable(e) + ")", e);
+    } catch (ClassCastException
         | IndexOutOfBoundsException
         | NegativeArraySizeException
         | ArithmeticException
-        | IllegalArgumentException
         | NullPointerException e) {
-      throw new SecateurException(file + ": is not a PyTorch state dict (" + printable(e) + ")", e);
+      // what these say is of Java's classes, not of the file
+      throw new SecateurException(
+          file + ": is not a PyTorch state dict (what it holds is not put together as one)", e);
     } catch (IOException e) {
-      if (e instanceof java.nio.file.FileSystemException) {
+      if (e instanceof FileSystemException) {
         throw e;
       }
       throw new SecateurException(file + ": is damaged or cut off (" + printable(e) + ")", e);

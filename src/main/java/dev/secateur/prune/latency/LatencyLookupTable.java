@@ -4,14 +4,13 @@ import dev.secateur.device.Arena;
 import dev.secateur.device.Device;
 import dev.secateur.device.Kernel;
 import dev.secateur.device.LineCache;
+import dev.secateur.io.Checksums;
 import dev.secateur.nn.InferenceStep;
-import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.Locale;
 import java.util.Map;
-import java.util.zip.CRC32;
 
 /**
  * Measured times of steps at one batch: convolutions (with what is fused behind them) and all other
@@ -69,9 +68,7 @@ public final class LatencyLookupTable implements StepLatency {
   }
 
   private static String checksum(String text) {
-    CRC32 crc = new CRC32();
-    crc.update(text.getBytes(StandardCharsets.UTF_8));
-    return Long.toHexString(crc.getValue());
+    return Long.toHexString(Checksums.crc32(text));
   }
 
   @Override

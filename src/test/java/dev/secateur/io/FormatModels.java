@@ -1,0 +1,159 @@
+package dev.secateur.io;
+
+import dev.secateur.device.Activation;
+import dev.secateur.device.ConvolutionSpec;
+import dev.secateur.device.ElementwiseSpec;
+import dev.secateur.device.PoolSpec;
+import dev.secateur.device.ResizeSpec;
+import dev.secateur.nn.Graph;
+import dev.secateur.nn.Model;
+import dev.secateur.nn.Node;
+import dev.secateur.nn.Op;
+import dev.secateur.nn.ParameterShapes;
+import dev.secateur.tensor.HostTensor;
+import dev.secateur.tensor.Shape;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * The models that the files in src/test/resources/sct hold, written down once more. The files are
+ * from the program as it was before formats had numbers (commit 5152491): this class, compiled
+ * against it, wrote them. They are never written anew; a later format adds files of its own.
+ */
+final class FormatModels {
+  private final List<Node> nodes = new ArrayList<>();
+
+  private FormatModels() {}
+
+  /** By the name of its file. */
+  static Map<String, Model> all() {
+    Map<String, Model> out = new LinkedHashMap<>();
+    out.put("every-op", everyOp());
+    out.put("mean-image", meanImage());
+    out.put("vectors", vectors());
+    return out;
+  }
+
+  /** Writes the files into a folder. */
+  public static void main(String[] folder) {
+    all().forEach((name, model) -> Models.save(model, Path.of(folder[0], name + ".sct")));
+  }
+
+  /** Every operation and every constant of every enum, on images. */
+  private static Model everyOp() {
+    FormatModels m = new FormatModels();
+    m.add("input", new Op.Input(3, 11, 12));
+    ConvolutionSpec uneven = new ConvolutionSpec(1, 2, 3, 2, 1, 0, 1, 2, 1);
+    m.add("features.0", new Op.Convolution(6, 3, 2, uneven, true), "input");
+    m.add("features.1", new Op.BatchNorm(1e-5f, 0.1f), "features.0");
+    String x = "features.1";
+    for (Activation a : Activation.values()) {
+      x = m.add("activate." + a, new Op.Activate(a), x);
+    }
+    for (ElementwiseSpec.Kind k : ElementwiseSpec.Kind.values()) {
+      x = m.add("function." + k, new Op.Elementwise(new ElementwiseSpec(k, 0.1f, 1 / 3f)), x);
+    }
+    ElementwiseSpec open =
+        new ElementwiseSpec(ElementwiseSpec.Kind.CLIP, -Float.MAX_VALUE, Float.POSITIVE_INFINITY);
+    x = m.add("open", new Op.Elementwise(open), x);
+    for (PoolSpec.Kind k : PoolSpec.Kind.values()) {
+      x = m.add("pool." + k, new Op.Pool(new PoolSpec(k, 3, 2, 1, 1, 1, 0, 1, 1)), x);
+    }
+    for (ResizeSpec.Mode mode : ResizeSpec.Mode.values()) {
+      for (ResizeSpec.Coordinates c : ResizeSpec.Coordinates.values()) {
+        x = m.add("resize." + mode + "." + c, new Op.Resize(new ResizeSpec(9, 7, mode, c)), x);
+      }
+    }
+    x = m.add("pad", new Op.Pad(1, -1, 0, 2, Float.NEGATIVE_INFINITY), x);
+    ConvolutionSpec up = new ConvolutionSpec(2, 2, 1, 0, 1, 1, 1, 1, 2);
+    x = m.add("up", new Op.TransposedConvolution(4, 3, 3, up, 1, 0, false), x);
+    x = m.add("norm", new Op.LayerNorm(1e-6f), x);
+    String wide = m.add("shortcut", new Op.Shortcut(2, 1, 3), x);
+    ConvolutionSpec depthwise = new ConvolutionSpec(1, 1, 1, 1, 1, 1, 1, 1, 8);
+    String dw = m.add("dw", new Op.Convolution(8, 3, 3, depthwise, false), wide);
+    String sum = m.add("sum", new Op.Add(), dw, wide);
+    String picked = m.add("picked", new Op.SelectChannels(List.of(7, 0, 3, 3)), sum);
+    String none = m.add("none", new Op.Identity(), picked);
+    String cat = m.add("cat", new Op.Concat(), none, sum, picked);
+    List<String> pooled = new ArrayList<>();
+    for (PoolSpec.Kind k : PoolSpec.Kind.values()) {
+      pooled.add(m.add("global." + k, new Op.GlobalPool(k), cat));
+    }
+    String gate = m.add("gate", new Op.Softmax(), pooled.get(0));
+    String gated = m.add("gated", new Op.Multiply(), cat, gate);
+    String flat = m.add("flat", new Op.Flatten(), m.add("g", new Op.GlobalPool(POOL), gated));
+    m.add("fc", new Op.Linear(5, true), flat);
+    Map<String, String> metadata = new LinkedHashMap<>();
+    metadata.put("architecture", "every-op");
+    metadata.put("classes", "Rosé\n\"quoted\"\\ \t雪");
+    metadata.put("empty", "");
+    return m.model(metadata);
+  }
+
+  private static final PoolSpec.Kind POOL = PoolSpec.Kind.AVERAGE;
+
+  /** A normalisation of each pixel, as Keras networks come with. */
+  private static Model meanImage() {
+    FormatModels m = new FormatModels();
+    m.add("image", new Op.Input(2, 4, 3));
+    m.add("conv", new Op.Convolution(3, 1, 1, ConvolutionSpec.of(1, 0), false), "image");
+    m.add("flat", new Op.Flatten(), "conv");
+    m.add("head", new Op.Linear(2, false), "flat");
+    Model model = m.model(Map.of());
+    Map<String, HostTensor> parameters = new LinkedHashMap<>(model.parameters());
+    Shape image = Shape.of(2, 4, 3);
+    parameters.put("image.mean", new HostTensor(image, values(24, 41)));
+    parameters.put("image.std", new HostTensor(image, values(24, 42)));
+    return new Model(model.graph(), parameters, Map.of("source", "it0.json"));
+  }
+
+  /** Parameters that are hard to keep: bits, not values, have to come back. */
+  private static Model vectors() {
+    FormatModels m = new FormatModels();
+    m.add("input", new Op.Input(1, 2, 4));
+    m.add("flat", new Op.Flatten(), "input");
+    m.add("fc", new Op.Linear(1, true), "flat");
+    Model model = m.model(Map.of());
+    float[] hard = {
+      Float.NaN,
+      -0f,
+      Float.POSITIVE_INFINITY,
+      Float.NEGATIVE_INFINITY,
+      Float.MIN_VALUE,
+      -Float.MAX_VALUE,
+      0.1f,
+      1 + Math.ulp(1f)
+    };
+    Map<String, HostTensor> parameters = new LinkedHashMap<>(model.parameters());
+    parameters.put("fc.weight", new HostTensor(Shape.of(1, 8), hard));
+    return new Model(model.graph(), parameters, Map.of());
+  }
+
+  private String add(String name, Op op, String... inputs) {
+    nodes.add(new Node(name, op, List.of(inputs)));
+    return name;
+  }
+
+  private Model model(Map<String, String> metadata) {
+    Graph graph = new Graph(nodes);
+    Map<String, HostTensor> parameters = new LinkedHashMap<>();
+    ParameterShapes.of(graph)
+        .forEach(
+            (name, shape) -> {
+              int n = (int) shape.elements();
+              parameters.put(name, new HostTensor(shape, values(n, parameters.size())));
+            });
+    return new Model(graph, parameters, metadata);
+  }
+
+  private static float[] values(int n, int seed) {
+    float[] out = new float[n];
+    for (int i = 0; i < n; i++) {
+      out[i] = ((31 * i + 17 * seed) % 257 - 100) / 64f;
+    }
+    return out;
+  }
+}
