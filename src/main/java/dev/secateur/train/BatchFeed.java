@@ -70,7 +70,7 @@ public final class BatchFeed implements AutoCloseable {
   /**
    * Training: {@link #startEpoch} shuffles; only whole batches are taken.
    *
-   * @param crops I32 (batch,3), see {@link Device#imageInput}
+   * @param crops I32 (batch,3), see {@link dev.secateur.device.Moves#imageInput}
    */
   public BatchFeed(
       Device device,
