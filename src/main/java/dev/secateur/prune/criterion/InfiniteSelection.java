@@ -25,6 +25,11 @@ final class InfiniteSelection {
 
   private InfiniteSelection() {}
 
+  /** Features that vary; it does not look at classes. */
+  static void needs(String criterion, Moments m) {
+    Enough.varying(criterion, m.counts(), m.deviations());
+  }
+
   static float[] scores(CrossProducts sums) {
     double[] deviations = Moments.of(sums).deviations();
     int p = deviations.length;
