@@ -3,6 +3,7 @@ package dev.secateur.prune.criterion;
 import dev.secateur.pls.CrossProducts;
 import dev.secateur.pls.Moments;
 import java.util.Arrays;
+import org.ejml.data.DMatrixRMaj;
 
 /**
  * Canonical correlation analysis of the features and the one-hot labels (Hotelling, Relations
@@ -34,17 +35,23 @@ final class Cca {
     for (int j = 0; j < p; j++) {
       a[j * p + j] = 1 + ridge; // also for features that do not vary: their scores become 0
     }
-    double[] b = m.classSums().clone();
-    for (int i = 0; i < b.length; i++) {
-      double deviation = m.deviations()[i % p];
-      b[i] = deviation == 0 ? 0 : b[i] / (m.samples() - 1) / deviation;
-    }
-    Host.solve(a, b, p);
-    double[] out = new double[p];
+    int q = m.classes();
     double n = m.samples();
-    for (int i = 0; i < b.length; i++) {
-      double count = m.counts()[i / p];
-      out[i % p] += count == 0 ? 0 : b[i] * b[i] * (n - 1) / count; // π as a covariance of ddof 1
+    DMatrixRMaj right = new DMatrixRMaj(p, q);
+    for (int j = 0; j < p; j++) {
+      double deviation = m.deviations()[j];
+      for (int k = 0; k < q; k++) {
+        double sum = m.classSums()[k * p + j];
+        right.set(j, k, deviation == 0 ? 0 : sum / (n - 1) / deviation);
+      }
+    }
+    DMatrixRMaj b = Host.solve(DMatrixRMaj.wrap(p, p, a), right);
+    double[] out = new double[p];
+    for (int k = 0; k < q; k++) {
+      double count = m.counts()[k];
+      for (int j = 0; j < p && count > 0; j++) {
+        out[j] += b.get(j, k) * b.get(j, k) * (n - 1) / count; // π as a covariance of ddof 1
+      }
     }
     return Host.floats(Arrays.stream(out).map(Math::sqrt).toArray());
   }

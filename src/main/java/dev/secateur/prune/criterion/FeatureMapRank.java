@@ -1,6 +1,6 @@
 package dev.secateur.prune.criterion;
 
-import dev.secateur.device.Arena;
+import dev.secateur.SecateurException;
 import dev.secateur.device.Device;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.InferenceProgram;
@@ -8,12 +8,12 @@ import dev.secateur.nn.Model;
 import dev.secateur.nn.Network;
 import dev.secateur.nn.Node;
 import dev.secateur.nn.Op;
-import dev.secateur.tensor.DType;
-import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Shape;
 import dev.secateur.tensor.Tensor;
 import dev.secateur.train.BatchFeed;
+import dev.secateur.train.ProgressListener;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -49,12 +49,21 @@ final class FeatureMapRank implements Criterion {
       Graph part = upTo(model.graph(), mapOf(model.graph(), layer));
       try (Network head =
           new Network(net.device(), new Model(part, model.parameters(), Map.of()))) {
-        out.put(layer, WeightCriterion.overMean(ranks(head, data.atMost(MOST))));
+        ScoringData few =
+            new ScoringData(
+                data.images(),
+                Math.min(data.samples(), MOST),
+                data.batch(),
+                data.pooling(),
+                ProgressListener.none()); // it would tell images; layers are told here
+        RankSums sums = new RankSums(net.device(), part.shape(part.output().name()), layer);
+        Features.run("score", head, Optional.empty(), few, sums);
+        out.put(layer, WeightCriterion.overMean(sums.means()));
       }
       data.progress().step(out.size(), Map.of());
     }
     data.progress().finish();
-    return out;
+    return Enough.scores(name(), out);
   }
 
   /**
@@ -89,40 +98,50 @@ final class FeatureMapRank implements Criterion {
     return new Graph(nodes);
   }
 
-  /** Mean rank of each channel of the network's output. */
-  private static double[] ranks(Network head, ScoringData data) {
-    Device device = head.device();
-    Shape map = head.graph().shape(head.graph().output().name());
-    int channels = map.size(1);
-    int size = map.size(2) * map.size(3);
-    long[] sums = new long[channels];
-    long images = 0;
-    try (InferenceProgram program = InferenceProgram.compile(head, data.batch(), Optional.empty());
-        Arena arena = device.newArena()) {
-      Tensor labels = arena.allocate(Shape.of(data.batch()), DType.I32, Layout.PLAIN);
-      try (BatchFeed feed =
-          new BatchFeed(device, data.images(), program.pixels(), labels, data.samples())) {
-        for (int rows = feed.next(); rows > 0; rows = feed.next()) {
-          program.run();
-          float[] maps = device.downloadFloats(program.output());
-          int taken = rows;
-          IntStream.range(0, channels)
-              .parallel()
-              .forEach(
-                  c -> {
-                    MatrixRank rank = new MatrixRank(map.size(2), map.size(3));
-                    for (int i = 0; i < taken; i++) {
-                      sums[c] += rank.of(maps, (i * channels + c) * size);
-                    }
-                  });
-          images += rows;
-        }
+  /** Adds up the ranks of each channel of a network's output. */
+  private static final class RankSums implements Features.Runs {
+    private final Device device;
+    private final Shape map;
+    private final String layer;
+    private final long[] sums;
+    private long images;
+
+    /**
+     * @param map shape of one image's output, (1,C,H,W)
+     * @param layer for messages
+     */
+    RankSums(Device device, Shape map, String layer) {
+      this.device = device;
+      this.map = map;
+      this.layer = layer;
+      sums = new long[map.size(1)];
+    }
+
+    @Override
+    public void take(InferenceProgram program, Tensor labels, BatchFeed feed, int rows) {
+      float[] maps = device.downloadFloats(program.output());
+      int size = map.size(2) * map.size(3);
+      try {
+        IntStream.range(0, sums.length)
+            .parallel()
+            .forEach(
+                c -> {
+                  MatrixRank rank = new MatrixRank(map.size(2), map.size(3));
+                  for (int i = 0; i < rows; i++) {
+                    sums[c] += rank.of(maps, (i * sums.length + c) * size);
+                  }
+                });
+      } catch (ArithmeticException e) {
+        throw new SecateurException(
+            "criterion hrank: the feature maps of " + layer + " are not finite numbers", e);
       }
+      images += rows;
     }
-    double[] out = new double[channels];
-    for (int c = 0; c < channels; c++) {
-      out[c] = (double) sums[c] / images;
+
+    /** By channel. */
+    double[] means() {
+      Enough.images("hrank", images, 1);
+      return Arrays.stream(sums).mapToDouble(s -> (double) s / images).toArray();
     }
-    return out;
   }
 }

@@ -36,12 +36,35 @@ final class Features {
     void take(Tensor features, Tensor labels, BatchFeed feed, int rows);
   }
 
+  /** Looks at a batch that went through a network. */
+  @FunctionalInterface
+  interface Runs {
+    /**
+     * @param program has run on the batch
+     * @param labels I32 (batch), the same tensor each time
+     * @param feed knows the labels on the host
+     * @param rows that count; they come first
+     */
+    void take(InferenceProgram program, Tensor labels, BatchFeed feed, int rows);
+  }
+
   /** Runs the images through the network once; features stay on the device. */
   static void stream(
       String phase, Network net, List<String> layers, ScoringData data, Batches sink) {
-    Device device = net.device();
     FeatureTap tap = data.pooling().tap(net.graph(), layers);
-    try (InferenceProgram program = InferenceProgram.compile(net, data.batch(), Optional.of(tap));
+    run(
+        phase,
+        net,
+        Optional.of(tap),
+        data,
+        (program, labels, feed, rows) -> sink.take(program.features(), labels, feed, rows));
+  }
+
+  /** Runs the images through the network once, batch by batch. */
+  static void run(
+      String phase, Network net, Optional<FeatureTap> tap, ScoringData data, Runs sink) {
+    Device device = net.device();
+    try (InferenceProgram program = InferenceProgram.compile(net, data.batch(), tap);
         Arena arena = device.newArena()) {
       Tensor labels = arena.allocate(Shape.of(data.batch()), DType.I32, Layout.PLAIN);
       try (BatchFeed feed =
@@ -49,7 +72,7 @@ final class Features {
         data.progress().start(phase, feed.images());
         for (int rows = feed.next(); rows > 0; rows = feed.next()) {
           program.run();
-          sink.take(program.features(), labels, feed, rows);
+          sink.take(program, labels, feed, rows);
           data.progress().step(feed.done(), Map.of());
         }
       }

@@ -45,6 +45,7 @@ final class InfiniteLatentSelection implements Criterion {
           "score 1/2", net, layers, data, (x, y, feed, rows) -> sums.accumulate(x, y, rows));
       moments = Moments.of(sums);
     }
+    Enough.varyingClasses(name(), moments);
     TokenCounts tokens = new TokenCounts(moments);
     Features.stream(
         "score 2/2",
@@ -53,7 +54,7 @@ final class InfiniteLatentSelection implements Criterion {
         data,
         (x, y, feed, rows) ->
             tokens.add(net.device().downloadFloats(x.view(0, Shape.of(rows, p))), feed.labels()));
-    return Features.byLayer(net.graph(), layers, tokens.scores());
+    return Enough.scores(name(), Features.byLayer(net.graph(), layers, tokens.scores()));
   }
 
   /** How often each token occurs in each feature. */

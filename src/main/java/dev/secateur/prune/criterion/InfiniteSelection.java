@@ -3,6 +3,8 @@ package dev.secateur.prune.criterion;
 import dev.secateur.pls.CrossProducts;
 import dev.secateur.pls.Moments;
 import java.util.Arrays;
+import org.ejml.data.DMatrixRMaj;
+import org.ejml.dense.row.CommonOps_DDRM;
 
 /**
  * Infinite feature selection (Roffo, Melzi and Cristani, ICCV 2015). Features are nodes of a graph
@@ -11,8 +13,8 @@ import java.util.Arrays;
  * ρ(A).
  *
  * <p>The paper's c is Spearman's rank correlation, which needs all samples at once; here it is
- * Pearson's, which streams. The sums are solved for by conjugate gradients on the host (I - rA is
- * positive definite), in O(p²) a step instead of the paper's O(p³) inverse.
+ * Pearson's, which streams. The sums are solved for on the host (I - rA is positive definite) in
+ * the place of the paper's inverse.
  */
 final class InfiniteSelection {
   /** Weight of the spread against the correlation. */
@@ -23,9 +25,16 @@ final class InfiniteSelection {
 
   private InfiniteSelection() {}
 
+  /** Features that vary; it does not look at classes. */
+  static void needs(String criterion, Moments m) {
+    Enough.varying(criterion, m.counts(), m.deviations());
+  }
+
   static float[] scores(CrossProducts sums) {
-    double[] a = graph(Moments.of(sums).deviations(), Moments.correlations(sums));
-    return Host.floats(pathSums(a, (int) Math.round(Math.sqrt(a.length))));
+    double[] deviations = Moments.of(sums).deviations();
+    int p = deviations.length;
+    double[] a = graph(deviations, Moments.correlations(sums));
+    return Host.floats(pathSums(DMatrixRMaj.wrap(p, p, a)));
   }
 
   private static double[] graph(double[] deviations, double[] a) {
@@ -42,36 +51,22 @@ final class InfiniteSelection {
     return a;
   }
 
-  /** ((I - rA)⁻¹ - I) 1 of a symmetric matrix without negative elements. */
-  private static double[] pathSums(double[] a, int p) {
-    double rho = Host.spectralRadius(a, p);
-    double[] x = new double[p];
+  /** ((I - rA)⁻¹ - I) 1 of a symmetric matrix without negative elements, which is destroyed. */
+  private static double[] pathSums(DMatrixRMaj a) {
+    int p = a.numRows;
+    double rho = Host.spectralRadius(a);
     if (rho == 0) {
-      return x;
+      return new double[p];
     }
-    double[] residual = new double[p];
-    Arrays.fill(residual, 1);
-    double[] direction = residual.clone();
-    double[] image = new double[p];
-    double square = p;
-    for (int step = 0; step < 10 * p + 100 && square > 1e-24 * p; step++) {
-      Host.multiply(a, direction, image);
-      for (int i = 0; i < p; i++) {
-        image[i] = direction[i] - SHRINK / rho * image[i];
-      }
-      double length = square / Host.dot(direction, image);
-      for (int i = 0; i < p; i++) {
-        x[i] += length * direction[i];
-        residual[i] -= length * image[i];
-      }
-      double next = Host.dot(residual, residual);
-      for (int i = 0; i < p; i++) {
-        direction[i] = residual[i] + next / square * direction[i];
-      }
-      square = next;
+    CommonOps_DDRM.scale(-SHRINK / rho, a);
+    for (int j = 0; j < p; j++) {
+      a.add(j, j, 1);
     }
-    for (int i = 0; i < p; i++) {
-      x[i] -= 1;
+    DMatrixRMaj ones = new DMatrixRMaj(p, 1);
+    CommonOps_DDRM.fill(ones, 1);
+    double[] x = Host.solve(a, ones).data;
+    for (int j = 0; j < p; j++) {
+      x[j] -= 1;
     }
     return x;
   }

@@ -29,7 +29,7 @@ record PlsVip(int components) implements Criterion {
 
   @Override
   public Map<String, float[]> score(Network net, List<String> layers, ScoringData data) {
-    return new FeatureCriterion(name(), sums -> PlsFit.vip(sums, components))
+    return FeatureCriterion.ofClasses(name(), sums -> PlsFit.vip(sums, components))
         .score(net, layers, data);
   }
 
@@ -54,9 +54,7 @@ record PlsVip(int components) implements Criterion {
       return Optional.empty();
     }
     Projection way = found.get();
-    int[] labels = new int[shown.size()];
-    float[][] scores = new float[PLANE][shown.size()];
-    int[] count = {0};
+    Points points = new Points(shown.size());
     double[] offset = {way.offset(0), way.offset(1)};
     try (Arena arena = device.newArena()) {
       Tensor rotations = arena.floats(PLANE, features);
@@ -73,21 +71,41 @@ record PlsVip(int components) implements Criterion {
                 .computeIfAbsent(
                     x, t -> device.matrices().gemm(false, true, 1, t, rotations, 0, batch))
                 .launch();
-            float[] out = device.downloadFloats(batch);
-            int[] own = feed.labels();
-            for (int i = 0; i < rows; i++) {
-              labels[count[0]] = own[i];
-              for (int a = 0; a < PLANE; a++) {
-                scores[a][count[0]] = (float) (out[i * PLANE + a] - offset[a]);
-              }
-              count[0]++;
-            }
+            points.add(device.downloadFloats(batch), feed.labels(), rows, offset);
           });
     }
-    return Optional.of(
-        new ProjectedImages(
-            Arrays.copyOf(labels, count[0]),
-            Arrays.copyOf(scores[0], count[0]),
-            Arrays.copyOf(scores[1], count[0])));
+    return Optional.of(points.images());
+  }
+
+  /** Images in the plane, as they come. */
+  private static final class Points {
+    private final int[] labels;
+    private final float[] first;
+    private final float[] second;
+    private int count;
+
+    Points(int most) {
+      labels = new int[most];
+      first = new float[most];
+      second = new float[most];
+    }
+
+    /**
+     * @param scores row-major (rows, 2)
+     * @param offset to take off each component
+     */
+    void add(float[] scores, int[] own, int rows, double[] offset) {
+      for (int i = 0; i < rows; i++) {
+        labels[count] = own[i];
+        first[count] = (float) (scores[i * PLANE] - offset[0]);
+        second[count] = (float) (scores[i * PLANE + 1] - offset[1]);
+        count++;
+      }
+    }
+
+    ProjectedImages images() {
+      return new ProjectedImages(
+          Arrays.copyOf(labels, count), Arrays.copyOf(first, count), Arrays.copyOf(second, count));
+    }
   }
 }

@@ -1,6 +1,5 @@
 package dev.secateur.prune.criterion;
 
-import dev.secateur.SecateurException;
 import dev.secateur.nn.Network;
 import dev.secateur.tensor.Shape;
 import java.util.ArrayList;
@@ -48,15 +47,16 @@ final class Relief implements Criterion {
             labels.add(of[i]);
           }
         });
-    if (samples.isEmpty()) {
-      throw new SecateurException("criterion relief: no image can be read");
-    }
+    double[] counts = new double[Features.classes(net.graph())];
+    labels.forEach(l -> counts[l]++);
+    Enough.varying(name(), counts, ranges(samples, p));
+    Enough.classes(name(), counts);
     float[] scores =
         scores(
             samples.toArray(float[][]::new),
             labels.stream().mapToInt(l -> l).toArray(),
-            Features.classes(net.graph()));
-    return Features.byLayer(net.graph(), layers, scores);
+            counts.length);
+    return Enough.scores(name(), Features.byLayer(net.graph(), layers, scores));
   }
 
   /**
@@ -85,6 +85,21 @@ final class Relief implements Criterion {
     for (int j = 0; j < to.length; j++) {
       to[j] += from[j];
     }
+  }
+
+  /** Largest minus smallest value by feature. */
+  private static double[] ranges(List<float[]> samples, int p) {
+    double[] out = new double[p];
+    for (int j = 0; j < p; j++) {
+      double min = Double.MAX_VALUE;
+      double max = -Double.MAX_VALUE;
+      for (float[] s : samples) {
+        min = Math.min(min, s[j]);
+        max = Math.max(max, s[j]);
+      }
+      out[j] = max - min;
+    }
+    return out;
   }
 
   /** Features as parts of their range; 0 for one that does not vary. */

@@ -38,9 +38,10 @@ final class Taylor implements Criterion {
   @Override
   public Map<String, float[]> score(Network net, List<String> layers, ScoringData data) {
     int batch = Math.min(data.batch(), data.size());
+    Enough.images(name(), data.size(), 2);
     if (batch < 2) {
       throw new SecateurException(
-          "criterion taylor: a batch of " + batch + "; expected at least 2");
+          "criterion taylor: batches of 1 image; its batch norm needs at least 2 at once");
     }
     Device device = net.device();
     try (Network copy = new Network(device, net.toModel());
@@ -68,6 +69,7 @@ final class Taylor implements Criterion {
           data.progress().step(feed.done(), Map.of());
         }
       }
+      Enough.images(name(), (long) batches * batch, 2);
       Map<String, float[]> out = new LinkedHashMap<>();
       for (Map.Entry<String, Tensor> e : sums.entrySet()) {
         double[] mean = device.downloadDoubles(e.getValue());
@@ -77,7 +79,7 @@ final class Taylor implements Criterion {
         out.put(e.getKey(), Host.floats(mean));
       }
       data.progress().finish();
-      return out;
+      return Enough.scores(name(), out);
     }
   }
 

@@ -40,6 +40,7 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -202,6 +203,134 @@ class CriteriaTest {
                 assertEquals(of[i], got.byFilter().get(layer)[i], near, layer + ", filter " + i);
               }
             });
+  }
+
+  /** Images of noise with one label, or the same image with all labels, or none that is read. */
+  private record Poor(int size, boolean oneClass, boolean readable) implements Dataset {
+    @Override
+    public int channels() {
+      return 3;
+    }
+
+    @Override
+    public int height() {
+      return 16;
+    }
+
+    @Override
+    public int width() {
+      return 16;
+    }
+
+    @Override
+    public List<String> classNames() {
+      return IntStream.range(0, 10).mapToObj(Integer::toString).toList();
+    }
+
+    @Override
+    public int label(int index) {
+      return oneClass ? 3 : index % 10;
+    }
+
+    @Override
+    public boolean read(int index, ByteBuffer dst, int offset) {
+      if (oneClass) {
+        return new Blocks(size, 16).read(index, dst, offset);
+      }
+      return readable && new Blocks(size, 16).read(7, dst, offset);
+    }
+  }
+
+  private static final String ONE_IMAGE = "1 image to score on; it needs at least 2";
+  private static final String ONE_CLASS = "are of one class; it needs at least 2 classes";
+  private static final String ALIKE = "no filter's output differs between the 50 images";
+
+  /** Criterion, data, and what the refusal says; empty where the data is enough. */
+  static Stream<Arguments> poorData() {
+    ScoringData oneImage = data(1, 16, 16);
+    ScoringData oneClass = poor(new Poor(50, true, true));
+    ScoringData alike = poor(new Poor(50, false, true));
+    ScoringData unread = poor(new Poor(50, false, false));
+    List<Arguments> out = new ArrayList<>();
+    for (String name : Criteria.names()) {
+      boolean looks = named(name).needsData();
+      boolean one = name.equals("hrank");
+      boolean features = looks && !List.of("hrank", "taylor").contains(name);
+      boolean classes = features && !name.equals("inffs");
+      out.add(Arguments.of(name, oneImage, looks && !one ? ONE_IMAGE : ""));
+      out.add(Arguments.of(name, oneClass, classes ? ONE_CLASS : ""));
+      out.add(Arguments.of(name, alike, features ? ALIKE : ""));
+      String none = "0 images to score on; it needs at least " + (one ? 1 : 2);
+      out.add(Arguments.of(name, unread, looks ? none : ""));
+    }
+    return out.stream();
+  }
+
+  private static ScoringData poor(Dataset images) {
+    return new ScoringData(images, images.size(), 16, Pooling.MAX, ProgressListener.none());
+  }
+
+  @ParameterizedTest
+  @MethodSource("poorData")
+  void imagesThatDoNotSufficeAreRefusedAndOthersRankFilters(
+      String name, ScoringData data, String refusal) {
+    try (Device device = new CpuDevice();
+        Network net = new Network(device, woven(16))) {
+      if (refusal.isEmpty()) {
+        List<Float> all = new ArrayList<>();
+        for (float[] of : score(name, net, data).byFilter().values()) {
+          for (float f : of) {
+            all.add(f);
+          }
+        }
+        assertTrue(all.stream().distinct().count() > 1, "the same score for every filter");
+        return;
+      }
+      SecateurException e = assertThrows(SecateurException.class, () -> score(name, net, data));
+      assertTrue(e.getMessage().startsWith("criterion " + name + ": "), e.getMessage());
+      assertTrue(e.getMessage().contains(refusal), e.getMessage());
+      assertEquals(1, e.getMessage().lines().count(), e.getMessage());
+      assertFalse(e.getMessage().contains("--"), "options are the command line's");
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("names")
+  void aNetworkOfZerosRanksNoFilterOnImages(String name) {
+    Model model = woven(16);
+    Map<String, HostTensor> zero = new LinkedHashMap<>();
+    model
+        .parameters()
+        .forEach(
+            (p, t) ->
+                zero.put(
+                    p,
+                    p.startsWith("input.") || p.endsWith("running_var")
+                        ? t
+                        : new HostTensor(t.shape(), new float[t.data().length])));
+    try (Device device = new CpuDevice();
+        Network net = new Network(device, new Model(model.graph(), zero, Map.of()))) {
+      if (!named(name).needsData()) {
+        score(name, net, data(20, 16, 16));
+        return;
+      }
+      SecateurException e =
+          assertThrows(SecateurException.class, () -> score(name, net, data(20, 16, 16)));
+      assertTrue(e.getMessage().startsWith("criterion " + name + ": "), e.getMessage());
+    }
+  }
+
+  @Test
+  void featureMapsThatAreNotFiniteAreRefusedByLayer() {
+    Model model = woven(16);
+    Map<String, HostTensor> parameters = new LinkedHashMap<>(model.parameters());
+    parameters.get("layer1.0.bn1.bias").data()[2] = Float.POSITIVE_INFINITY;
+    try (Device device = new CpuDevice();
+        Network net = new Network(device, new Model(model.graph(), parameters, Map.of()))) {
+      SecateurException e =
+          assertThrows(SecateurException.class, () -> score("hrank", net, data(4, 16, 4)));
+      assertTrue(e.getMessage().contains("layer1.0.conv1 are not finite"), e.getMessage());
+    }
   }
 
   @Test

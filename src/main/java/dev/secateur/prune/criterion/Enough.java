@@ -1,0 +1,97 @@
+package dev.secateur.prune.criterion;
+
+import dev.secateur.SecateurException;
+import dev.secateur.pls.Moments;
+import java.util.Arrays;
+import java.util.Map;
+
+/**
+ * Whether images say enough to rank filters by. A criterion that asks for more than it got would
+ * give all filters the same score, which looks like a result and is none.
+ */
+final class Enough {
+  private Enough() {}
+
+  /**
+   * @param images that were read
+   * @param least that the criterion needs
+   * @throws SecateurException when there are fewer
+   */
+  static void images(String criterion, long images, int least) {
+    if (images < least) {
+      throw new SecateurException(
+          "criterion "
+              + criterion
+              + ": "
+              + images
+              + (images == 1 ? " image" : " images")
+              + " to score on; it needs at least "
+              + least);
+    }
+  }
+
+  /**
+   * For criteria that ask which features tell classes apart.
+   *
+   * @param counts images by class
+   * @throws SecateurException for images of fewer than two classes
+   */
+  static void classes(String criterion, double[] counts) {
+    long present = Arrays.stream(counts).filter(n -> n > 0).count();
+    if (present < 2) {
+      throw new SecateurException(
+          "criterion "
+              + criterion
+              + ": the images to score on ("
+              + (long) Arrays.stream(counts).sum()
+              + ") are of one class; it needs at least 2 classes");
+    }
+  }
+
+  /**
+   * For criteria on features that vary.
+   *
+   * @param counts images by class
+   * @param ranges by feature, 0 for one that does not vary
+   * @throws SecateurException for fewer than two images, or where no feature varies
+   */
+  static void varying(String criterion, double[] counts, double[] ranges) {
+    long n = (long) Arrays.stream(counts).sum();
+    images(criterion, n, 2);
+    if (Arrays.stream(ranges).noneMatch(r -> r > 0)) {
+      throw new SecateurException(
+          "criterion "
+              + criterion
+              + ": no filter's output differs between the "
+              + n
+              + " images to score on; it needs images that differ");
+    }
+  }
+
+  /** {@link #varying} and {@link #classes} of features' moments. */
+  static void varyingClasses(String criterion, Moments m) {
+    varying(criterion, m.counts(), m.deviations());
+    classes(criterion, m.counts());
+  }
+
+  /**
+   * What a criterion on images found.
+   *
+   * @return the same scores
+   * @throws SecateurException when all are zero: they rank nothing
+   */
+  static Map<String, float[]> scores(String criterion, Map<String, float[]> scores) {
+    for (float[] of : scores.values()) {
+      for (float score : of) {
+        if (score != 0) {
+          return scores;
+        }
+      }
+    }
+    throw new SecateurException(
+        "criterion "
+            + criterion
+            + ": every filter scores 0 on these images, which ranks none; it needs filters whose"
+            + " outputs are not all alike");
+  }
+}
