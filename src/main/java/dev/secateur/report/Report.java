@@ -2,12 +2,12 @@ package dev.secateur.report;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.secateur.io.AtomicFile;
-import dev.secateur.io.Json;
 import dev.secateur.io.Models;
 import dev.secateur.nn.Graph;
 import dev.secateur.run.Projections;
 import dev.secateur.run.SavedRun;
+import dev.secateur.util.AtomicFile;
+import dev.secateur.util.Json;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -9,9 +9,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.secateur.io.Json;
 import dev.secateur.io.Models;
 import dev.secateur.nn.Architectures;
+import dev.secateur.util.Json;
 import dev.secateur.util.Numbers;
 import java.io.IOException;
 import java.nio.ByteBuffer;
