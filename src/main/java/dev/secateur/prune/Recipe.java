@@ -49,7 +49,13 @@ public record Recipe(
   /** Where nothing else is said. */
   public static final Recipe DEFAULT =
       new Recipe(
-          new Scoring("pls-vip", 2, Pool.MAX, Pooling.Place.CONVOLUTION, new Samples(10_000), 128),
+          new Scoring(
+              Criteria.names().get(0),
+              2,
+              Pool.MAX,
+              Pooling.Place.CONVOLUTION,
+              new Samples(10_000),
+              128),
           new Choice(
               Scope.PAPER,
               GroupReduction.MEAN,
