@@ -148,6 +148,33 @@ class ExperimentCommandTest {
   }
 
   @Test
+  void scorePruneAndExperimentAgreeFilterByFilter() throws IOException {
+    String settings =
+        "pruning-ratios: [0.2]\nscoring: {batch-size: 50, samples: 100}\nseeds: [3]\n";
+    assertEquals(
+        0, run("criteria: [pls-vip]\nfine-tuning: {epochs: 0}\n" + settings, "out").code());
+    List<Object> same = List.of("--batch-size", 50, "--samples", 100, "--seed", 3, "-q");
+    List<Object> score = new ArrayList<>(List.of("score", dir.resolve("m.sct"), "--data"));
+    score.addAll(List.of("idx:" + dir, "--device", "cpu", "-o", dir.resolve("scores.json")));
+    score.addAll(same);
+    assertEquals(0, Cli.run(score.toArray()).code());
+    List<Object> prune = new ArrayList<>(List.of("prune", dir.resolve("m.sct"), "--data"));
+    prune.addAll(List.of("idx:" + dir, "--device", "cpu", "-o", dir.resolve("run")));
+    prune.addAll(List.of("--pruning-ratio", 0.2, "--finetune-epochs", 0));
+    prune.addAll(same);
+    assertEquals(0, Cli.run(prune.toArray()).code());
+    Path first = dir.resolve("run/iter-01");
+    assertEquals(
+        Json.MAPPER.readTree(dir.resolve("scores.json").toFile()),
+        Json.MAPPER.readTree(first.resolve("scores.json").toFile()),
+        "score and prune");
+    assertEquals(
+        cell("out", "pls-vip-ratio0.2-seed3").at("/steps/0/removed"),
+        Json.MAPPER.readTree(first.resolve("metrics.json").toFile()).get("removed"),
+        "experiment and prune");
+  }
+
+  @Test
   void goesOnWithWhatIsMissingInShardsOrAfterAKill() throws IOException {
     run(TUNED, "whole");
     Cli.Result first = run(TUNED, "parts", "--shard", "1/2", "--json");

@@ -233,7 +233,7 @@ class ReportCommandTest {
     Path out = own.resolve("out");
     assertEquals(0, run("report", finished, "-o", out, "--no-bench").code());
     Document page = page(out);
-    assertTrue(page.select("#accuracy .note").text().contains("--no-bench"));
+    assertTrue(page.select("#accuracy .note").text().contains("were not measured"));
     assertEquals(1, page.select("#accuracy figure").size());
     assertFalse(Files.exists(out.resolve("speedup.svg")));
   }
