@@ -42,24 +42,24 @@ struct BF16 {
 
 /* Elements that a thread takes at once: 16 bytes, one instruction where the address allows. */
 template <typename E>
-struct Several {
-  enum { COUNT = 16 / sizeof(E) };
+struct Packed128 {
+  enum { SIZE = 16 / sizeof(E) };
 };
 
-struct alignas(16) Quad {
+struct alignas(16) Bits128 {
   unsigned v[4];
 };
 
-/* Elements i to i + COUNT of n as float; i is a multiple of COUNT. */
+/* Elements i to i + SIZE of n as float; i is a multiple of SIZE. */
 template <typename E>
-static __device__ void common_load(const E *p, long long i, long long n, float *out) {
-  const int count = Several<E>::COUNT;
+static __device__ void load128(const E *p, long long i, long long n, float *out) {
+  const int count = Packed128<E>::SIZE;
   if (i + count <= n && ((unsigned long long)p & 15) == 0) {
     union {
-      Quad quad;
+      Bits128 bits;
       E v[count];
     } u;
-    u.quad = *(const Quad *)(p + i);
+    u.bits = *(const Bits128 *)(p + i);
 #pragma unroll
     for (int j = 0; j < count; j++) {
       out[j] = u.v[j];
@@ -72,18 +72,18 @@ static __device__ void common_load(const E *p, long long i, long long n, float *
 }
 
 template <typename E>
-static __device__ void common_store(E *p, long long i, long long n, const float *in) {
-  const int count = Several<E>::COUNT;
+static __device__ void store128(E *p, long long i, long long n, const float *in) {
+  const int count = Packed128<E>::SIZE;
   if (i + count <= n && ((unsigned long long)p & 15) == 0) {
     union {
-      Quad quad;
+      Bits128 bits;
       E v[count];
     } u;
 #pragma unroll
     for (int j = 0; j < count; j++) {
       u.v[j] = in[j];
     }
-    *(Quad *)(p + i) = u.quad;
+    *(Bits128 *)(p + i) = u.bits;
   } else {
     for (int j = 0; j < count && i + j < n; j++) {
       p[i + j] = in[j];
@@ -118,23 +118,24 @@ static __device__ float common_activate(float v, int activation) {
   return v;
 }
 
-/* An element's place in (N,C,H,W), in the order N, H, W, C where last is 1, N, C, H, W where 0. */
+/* An element's place in (N,C,H,W): in the order N, H, W, C where channels_last is 1, else in
+   N, C, H, W. */
 struct Place {
   long long image, channel, row, column;
 };
 
 static __device__ long long common_at(long long n, long long c, long long h, long long w,
                                       long long channels, long long height, long long width,
-                                      int last) {
-  return last ? ((n * height + h) * width + w) * channels + c
+                                      int channels_last) {
+  return channels_last ? ((n * height + h) * width + w) * channels + c
               : ((n * channels + c) * height + h) * width + w;
 }
 
 /* The place of element i in the order of memory. */
 static __device__ Place common_place(long long i, long long channels, long long height,
-                                     long long width, int last) {
+                                     long long width, int channels_last) {
   Place p;
-  if (last) {
+  if (channels_last) {
     p.channel = i % channels;
     i /= channels;
   }
@@ -142,7 +143,7 @@ static __device__ Place common_place(long long i, long long channels, long long 
   i /= width;
   p.row = i % height;
   i /= height;
-  if (!last) {
+  if (!channels_last) {
     p.channel = i % channels;
     i /= channels;
   }
@@ -153,7 +154,7 @@ static __device__ Place common_place(long long i, long long channels, long long 
 /* The sum of v over the block, in every thread. */
 static __device__ double common_sum(double v, double *shared) {
   int t = threadIdx.x;
-  __syncthreads(); /* the last use of shared */
+  __syncthreads(); /* the final use of shared */
   shared[t] = v;
   for (int half = blockDim.x / 2; half > 0; half /= 2) {
     __syncthreads();

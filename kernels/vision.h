@@ -4,8 +4,8 @@
 
 /* Where the element of image n, channel c, pixel i lies. */
 static __device__ long long vision_at(long long n, long long c, long long i, long long channels,
-                                      long long pixels, int last) {
-  return common_at(n, c, 0, i, channels, 1, pixels, last);
+                                      long long pixels, int channels_last) {
+  return common_at(n, c, 0, i, channels, 1, pixels, channels_last);
 }
 
 /* A function of one number and its slope; NaN for a kind that is not known here. */
@@ -71,7 +71,7 @@ static __device__ float vision_slope(float x, int kind, float a, float b) {
 static __device__ double vision_sum(double v, double *shared, int width) {
   int t = threadIdx.x;
   int lane = t / width;
-  __syncthreads(); /* the last use of shared */
+  __syncthreads(); /* the final use of shared */
   shared[t] = v;
   for (int half = blockDim.x / width / 2; half > 0; half /= 2) {
     __syncthreads();
