@@ -1,5 +1,9 @@
 package dev.secateur;
 
+import static com.tngtech.archunit.core.domain.JavaCall.Predicates.target;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.assignableTo;
+import static com.tngtech.archunit.core.domain.properties.HasName.Predicates.nameStartingWith;
+import static com.tngtech.archunit.core.domain.properties.HasOwner.Predicates.With.owner;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.Architectures.layeredArchitecture;
 
@@ -7,6 +11,7 @@ import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.junit.AnalyzeClasses;
 import com.tngtech.archunit.junit.ArchTest;
 import com.tngtech.archunit.lang.ArchRule;
+import dev.secateur.device.Operations;
 
 /** The arrows of the design point one way. */
 @AnalyzeClasses(packages = "dev.secateur", importOptions = ImportOption.DoNotIncludeTests.class)
@@ -79,6 +84,17 @@ class ArchitectureTest {
               "dev.secateur.nn..",
               "dev.secateur.pls..",
               "dev.secateur.data..");
+
+  /** Operations are called by the names that check their operands. */
+  @ArchTest
+  static final ArchRule ONLY_DEVICES_COMPILE_UNCHECKED =
+      noClasses()
+          .that()
+          .resideOutsideOfPackage("..device..")
+          .should()
+          .callMethodWhere(
+              target(owner(assignableTo(Operations.class)))
+                  .and(target(nameStartingWith("compile"))));
 
   @ArchTest
   static final ArchRule ONLY_THE_CPU_DEVICE_KNOWS_BYTEDECO =

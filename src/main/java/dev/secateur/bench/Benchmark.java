@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 
 /** Times networks side by side, by one engine or several. */
@@ -23,7 +24,13 @@ public final class Benchmark {
   /** What computes. */
   public enum Engine {
     SECATEUR,
-    ONNXRUNTIME
+    ONNXRUNTIME;
+
+    /** As it is written, in lower case. */
+    @Override
+    public String toString() {
+      return name().toLowerCase(Locale.ROOT);
+    }
   }
 
   /** A network and the file it came from. */

@@ -61,8 +61,13 @@ public record Roofline(double gflops, double gigabytesPerSecond) {
         ms =
             milliseconds(
                 device,
-                device.linear(
-                    x, w, new Epilogue(Optional.empty(), Optional.empty(), Activation.NONE), y));
+                device
+                    .linear()
+                    .forward(
+                        x,
+                        w,
+                        new Epilogue(Optional.empty(), Optional.empty(), Activation.NONE),
+                        y));
         best = Math.max(best, 2.0 * n * n * n / ms / 1e6);
       }
     }
@@ -94,7 +99,7 @@ public record Roofline(double gflops, double gigabytesPerSecond) {
         Shape shape = Shape.of(bytes / Float.BYTES);
         Tensor from = arena.allocate(shape, DType.F32, Layout.PLAIN);
         Tensor to = arena.allocate(shape, DType.F32, Layout.PLAIN);
-        ms = milliseconds(device, device.copy(from, to));
+        ms = milliseconds(device, device.moves().copy(from, to));
         rate = 2.0 * bytes / ms / 1e6;
       }
     }

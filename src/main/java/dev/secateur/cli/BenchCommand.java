@@ -22,24 +22,27 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 @Command(
     name = "bench",
-    description = "Times models in turn; the first is the one to compare with.")
-final class BenchCommand implements Callable<Integer> {
-  @Mixin private Common common;
-  @Spec private CommandSpec spec;
+    description = "Times models in turn; the first is the one to compare with.",
+    customSynopsis = "secateur bench MODEL... [OPTIONS]",
+    footer = {
+      "%nExamples:",
+      "  secateur bench resnet20.sct run/model.sct --batch 1,32,256",
+      "  secateur bench a.onnx b.sct --engine secateur,onnxruntime --runs 100",
+      "  secateur bench resnet20.sct run/model.sct --batch 8 --profile --device cuda --math fp16"
+    })
+final class BenchCommand extends BaseCommand.OnDevice {
 
-  @Mixin private OnnxArguments onnx;
+  @ArgGroup(validate = false, heading = ModelOptions.HEADING, order = 1)
+  private OnnxArguments onnx = new OnnxArguments();
 
   @Parameters(arity = "1..*", paramLabel = "MODEL", description = "model files (.sct, .onnx)")
   private List<Path> files;
@@ -111,34 +114,35 @@ final class BenchCommand implements Callable<Integer> {
     }
     List<Benchmark.Entry> entries = new ArrayList<>();
     for (Path f : files) {
-      OnnxOptions options = ModelFiles.isOnnx(f) ? onnx.options() : OnnxOptions.DEFAULT;
+      OnnxOptions options = ModelFiles.isOnnx(f) ? onnx.onnx() : OnnxOptions.DEFAULT;
       entries.add(
           new Benchmark.Entry(
-              f, ModelFiles.open(f, Optional.empty(), Optional.empty(), options, common)));
+              f, ModelFiles.open(f, Optional.empty(), Optional.empty(), options, this::warn)));
     }
-    String math = common.precisions().stream().map(Common::math).collect(Collectors.joining(","));
+    String math =
+        device.precisions().stream().map(DeviceOptions::math).collect(Collectors.joining(","));
     Map<String, Object> json = new LinkedHashMap<>();
     StringBuilder text = new StringBuilder();
     List<Benchmark.Row> rows;
     try (Cleanup devices = new Cleanup()) {
       List<Setting> settings = new ArrayList<>();
-      for (Precision p : common.precisions()) {
-        Device device = common.openDevice(p);
-        devices.add(device::close);
-        settings.add(new Setting(device, Common.math(p)));
+      for (Precision p : device.precisions()) {
+        Device opened = device.open(spec, p);
+        devices.add(opened::close);
+        settings.add(new Setting(opened, DeviceOptions.math(p)));
       }
-      Device device = settings.get(0).device();
-      json.put("device", device.description());
-      json.put("versions", device.versions());
+      Device first = settings.get(0).device();
+      json.put("device", first.description());
+      json.put("versions", first.versions());
       json.put("math", math);
       json.put("training", train);
       json.put("runs", runs);
-      Map<String, Double> top1 = accuracies(device, entries);
+      Map<String, Double> top1 = accuracies(first, entries);
       json.put("top1", top1);
       rows = Benchmark.run(settings, entries, engines, batches, runs, train);
       json.put("rows", rows);
       json.put("steady", rows.stream().noneMatch(Benchmark.Row::unsteady));
-      text.append(device.description()).append(", ").append(math).append('\n');
+      text.append(first.description()).append(", ").append(math).append('\n');
       text.append(BenchText.rows(rows, top1));
       if (energy) {
         Energy.Result result = Energy.measure(settings, entries, batches, train);
@@ -152,9 +156,9 @@ final class BenchCommand implements Callable<Integer> {
         text.append(BenchText.profile(results));
       }
     }
-    common.print(json, text::toString);
+    print(json, text::toString);
     if (rows.stream().anyMatch(Benchmark.Row::unsteady)) {
-      common.warn(
+      warn(
           "quartiles are far apart (over "
               + (int) (100 * Benchmark.UNSTEADY)
               + " % of the median): other programs kept the machine busy, so do not rely on this");
@@ -167,12 +171,11 @@ final class BenchCommand implements Callable<Integer> {
     Map<String, Double> out = new LinkedHashMap<>();
     if (data.isPresent()) {
       Shape wanted = DataOptions.imageShape(entries.get(0).model().graph());
-      Unreadable left = new Unreadable(false, common::warn);
+      Unreadable left = new Unreadable(false, this::warn);
       Dataset test = DataSets.open(data.get(), Split.TEST, Optional.of(wanted), left);
       for (Benchmark.Entry e : entries) {
         try (Network net = new Network(device, e.model())) {
-          out.put(
-              e.file().toString(), Evaluator.evaluate(net, test, 128, common.progress()).top1());
+          out.put(e.file().toString(), Evaluator.evaluate(net, test, 128, progress()).top1());
         }
       }
     }

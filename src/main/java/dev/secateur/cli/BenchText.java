@@ -3,6 +3,8 @@ package dev.secateur.cli;
 import dev.secateur.bench.Benchmark;
 import dev.secateur.bench.Energy;
 import dev.secateur.bench.Profile;
+import dev.secateur.util.Numbers;
+import dev.secateur.util.Table;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -24,29 +26,29 @@ final class BenchText {
       head.add("by math");
     }
     head.add(engines ? "/secateur" : "peak MB");
-    List<List<String>> table = new ArrayList<>(List.of(head));
+    Table table = new Table(head);
     for (Benchmark.Row r : rows) {
       List<String> line = new ArrayList<>(List.of(r.model(), r.engine()));
       if (maths) {
         line.add(r.math());
       }
-      line.add(top1.containsKey(r.model()) ? Text.format("%.2f", top1.get(r.model())) : "");
-      line.add(Text.count(r.parameters()));
-      line.add(Text.count(r.macs()));
-      line.add(Text.format("%d", r.batch()));
-      line.add(Text.format("%.3f", r.milliseconds()));
-      line.add(Text.format("%.3f-%.3f", r.low95(), r.high95()));
-      line.add(Text.format("%.0f", r.imagesPerSecond()));
+      line.add(top1.containsKey(r.model()) ? Numbers.format("%.2f", top1.get(r.model())) : "");
+      line.add(Numbers.count(r.parameters()));
+      line.add(Numbers.count(r.macs()));
+      line.add(Numbers.format("%d", r.batch()));
+      line.add(Numbers.format("%.3f", r.milliseconds()));
+      line.add(Numbers.format("%.3f-%.3f", r.low95(), r.high95()));
+      line.add(Numbers.format("%.0f", r.imagesPerSecond()));
       line.add(times(r.speedup()));
-      line.add(Text.format("%.2f-%.2f", r.speedupLow95(), r.speedupHigh95()));
+      line.add(Numbers.format("%.2f-%.2f", r.speedupLow95(), r.speedupHigh95()));
       line.add(times(r.macsRatio()));
       if (maths) {
         line.add(times(r.mathSpeedup()));
       }
-      line.add(engines ? times(r.engineRatio()) : Text.format("%.1f", r.peakBytes() / 1e6));
-      table.add(line);
+      line.add(engines ? times(r.engineRatio()) : Numbers.format("%.1f", r.peakBytes() / 1e6));
+      table.row(line);
     }
-    return aligned(table, 1);
+    return table.text();
   }
 
   static String energy(Energy.Result result) {
@@ -55,20 +57,20 @@ final class BenchText {
     if (result.uses().isEmpty()) {
       return problem;
     }
-    List<List<String>> table = new ArrayList<>();
-    table.add(List.of("model", "math", "batch", "mJ/image", "lowest-highest", "watts", "from"));
+    Table table =
+        new Table("model", "math", "batch", "mJ/image", "lowest-highest", "watts", "from");
     for (Energy.Use u : result.uses()) {
-      table.add(
+      table.row(
           List.of(
               u.model(),
               u.math(),
-              Text.format("%d", u.batch()),
-              Text.format("%.4f", u.millijoulesPerImage()),
-              Text.format("%.4f-%.4f", u.low(), u.high()),
-              Text.format("%.0f", u.watts()),
+              Numbers.format("%d", u.batch()),
+              Numbers.format("%.4f", u.millijoulesPerImage()),
+              Numbers.format("%.4f-%.4f", u.low(), u.high()),
+              Numbers.format("%.0f", u.watts()),
               u.source()));
     }
-    return System.lineSeparator() + aligned(table, 1) + problem;
+    return System.lineSeparator() + table.text() + problem;
   }
 
   static String profile(List<Profile.Result> results) {
@@ -83,9 +85,8 @@ final class BenchText {
   }
 
   private static String layers(Profile.Result r) {
-    List<List<String>> table = new ArrayList<>();
-    table.add(
-        List.of(
+    Table table =
+        new Table(
             "layer",
             "kernel",
             "output",
@@ -96,30 +97,30 @@ final class BenchText {
             "ms",
             "share",
             "GFLOP/s",
-            "of roof"));
+            "of roof");
     for (Profile.Layer l : r.layers()) {
-      table.add(
+      table.row(
           List.of(
               l.layer(),
               l.kernel(),
               l.output(),
-              l.macs() == 0 ? "" : Text.count(l.macs()),
-              Text.format("%.2f", l.bytes() / 1e6),
-              l.macs() == 0 ? "" : Text.format("%.1f", l.intensity()),
+              l.macs() == 0 ? "" : Numbers.count(l.macs()),
+              Numbers.format("%.2f", l.bytes() / 1e6),
+              l.macs() == 0 ? "" : Numbers.format("%.1f", l.intensity()),
               l.memoryBound() ? "memory" : "compute",
-              Text.format("%.4f", l.milliseconds()),
-              Text.format("%.1f %%", 100 * l.share()),
-              l.macs() == 0 ? "" : Text.format("%.1f", l.gflops()),
-              Text.format("%.0f %%", 100 * l.ofRoof())));
+              Numbers.format("%.4f", l.milliseconds()),
+              Numbers.format("%.1f %%", 100 * l.share()),
+              l.macs() == 0 ? "" : Numbers.format("%.1f", l.gflops()),
+              Numbers.format("%.0f %%", 100 * l.ofRoof())));
     }
     double rest = r.batchMilliseconds() - r.passMilliseconds();
     String waited =
         r.waited() == 0
             ? ""
-            : Text.format(
+            : Numbers.format(
                 "in %d passes the GPU waited for the host, so small layers look too slow%n",
                 r.waited());
-    return Text.format(
+    return Numbers.format(
             "%n%s, batch %d, %s: %.1f GFLOP/s and %.1f GB/s at most (measured here), which meet at"
                 + " %.1f FLOP/byte%n",
             r.model(),
@@ -128,8 +129,8 @@ final class BenchText {
             r.roofline().gflops(),
             r.roofline().gigabytesPerSecond(),
             r.ridge())
-        + aligned(table, 3)
-        + Text.format(
+        + table.text()
+        + Numbers.format(
             "layers %.4f ms, a pass with time stamps %.4f ms (an empty one %.4f ms), a batch without"
                 + " %.4f ms: %+.1f %% for launching and gaps%n",
             r.layersMilliseconds(),
@@ -141,50 +142,32 @@ final class BenchText {
   }
 
   private static String gains(Profile.Result r) {
-    List<List<String>> table = new ArrayList<>();
-    table.add(List.of("layer", "by MACs", "by bytes", "measured", "ms before", "ms", "saved"));
+    Table table = new Table("layer", "by MACs", "by bytes", "measured", "ms before", "ms", "saved");
     for (Profile.Gain g : r.gains()) {
-      table.add(
+      table.row(
           List.of(
               g.layer(),
               times(g.byMacs()),
               times(g.byBytes()),
               times(g.measured()),
-              Text.format("%.4f", g.millisecondsBefore()),
-              Text.format("%.4f", g.milliseconds()),
-              Text.format("%.4f", g.millisecondsBefore() - g.milliseconds())));
+              Numbers.format("%.4f", g.millisecondsBefore()),
+              Numbers.format("%.4f", g.milliseconds()),
+              Numbers.format("%.4f", g.millisecondsBefore() - g.milliseconds())));
     }
-    return Text.format(
+    return Numbers.format(
             "%n%s against the first model, batch %d, %s%n", r.model(), r.batch(), r.math())
-        + aligned(table, 1)
-        + Text.format(
+        + table.text()
+        + Numbers.format(
             "by MACs %s; %s if each layer took less time as it has fewer MACs and the others as"
                 + " much as before; measured %s (sum of layers), %s (whole batch)%n",
             times(r.byMacs()), times(r.byLayers()), times(r.measuredLayers()), times(r.measured()));
   }
 
   private static String times(double ratio) {
-    return Text.format("%.2fx", ratio);
+    return Numbers.format("%.2fx", ratio);
   }
 
   private static boolean several(List<String> values) {
     return values.stream().distinct().count() > 1;
-  }
-
-  /**
-   * @param left columns that are set to the left; the others to the right
-   */
-  private static String aligned(List<List<String>> table, int left) {
-    StringBuilder out = new StringBuilder();
-    for (List<String> line : table) {
-      for (int c = 0; c < line.size(); c++) {
-        int column = c;
-        int width = table.stream().mapToInt(l -> l.get(column).length()).max().orElse(1);
-        String cell = (c < left ? "%-" : "%") + Math.max(1, width) + "s";
-        out.append(c == 0 ? "" : "  ").append(Text.format(cell, line.get(c)));
-      }
-      out.append(System.lineSeparator());
-    }
-    return out.toString();
   }
 }

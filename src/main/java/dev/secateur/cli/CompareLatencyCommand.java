@@ -4,29 +4,28 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.secateur.data.Dataset;
 import dev.secateur.data.Split;
 import dev.secateur.device.Device;
+import dev.secateur.experiment.LatencyComparison;
+import dev.secateur.experiment.LatencyComparison.Cell;
+import dev.secateur.experiment.LatencyComparison.Result;
+import dev.secateur.experiment.LatencyVerdict;
 import dev.secateur.io.AtomicFile;
 import dev.secateur.io.Json;
+import dev.secateur.nn.Graph;
 import dev.secateur.nn.Model;
-import dev.secateur.prune.Constraints;
-import dev.secateur.prune.LatencyComparison;
-import dev.secateur.prune.LatencyComparison.Cell;
-import dev.secateur.prune.LatencyComparison.Result;
-import dev.secateur.prune.LatencyVerdict;
-import dev.secateur.train.TrainingOptions;
+import dev.secateur.prune.Recipe;
+import dev.secateur.prune.latency.LatencyLookupTable;
+import dev.secateur.run.LatencyOutcome;
+import dev.secateur.util.Numbers;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Optional;
-import java.util.concurrent.Callable;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
-import picocli.CommandLine.Spec;
 
 @Command(
     name = "compare-latency",
@@ -35,146 +34,133 @@ import picocli.CommandLine.Spec;
       "by knapsacks of scores against milliseconds (that of --target-latency is the one of shares);",
       "fine-tunes each alike and compares test accuracy.",
       "The same command goes on with an interrupted comparison."
+    },
+    customSynopsis =
+        "secateur compare-latency MODEL --data KIND:DIR --target-latency F -o DIR [OPTIONS]",
+    footer = {
+      "%nExamples:",
+      "  secateur compare-latency m.sct --data cifar10:DIR --target-latency 0.6 -o out",
+      "  secateur compare-latency m.sct --data cifar10:DIR --target-latency 0.8 --batch 32 -o out",
+      "  secateur compare-latency m.sct --data cifar10:DIR --target-latency 0.6 --seeds 1,2 -o out"
     })
-final class CompareLatencyCommand implements Callable<Integer> {
+final class CompareLatencyCommand extends BaseCommand.OnDevice {
   private static final int USUAL_STEP = 8;
 
-  @Mixin private Common common;
-  @Mixin private ModelArgument model;
-  @Mixin private ScoringOptions scoring;
-  @Mixin private SelectionOptions selection;
-  @Mixin private LearningOptions learning;
-  @Mixin private LatencyOptions latency;
-  @Spec private CommandSpec spec;
+  @ArgGroup(exclusive = false, multiplicity = "1", heading = ModelOptions.HEADING, order = 1)
+  private ModelOptions model;
 
-  @Option(
-      names = "--seeds",
-      paramLabel = "N",
-      split = ",",
-      defaultValue = "1,2,3",
-      description = "which images score and in which order they teach; default ${DEFAULT-VALUE}")
-  private List<Long> seeds;
+  @ArgGroup(exclusive = false, multiplicity = "1", heading = DataOptions.HEADING, order = 2)
+  private DataOptions data;
 
-  @Option(
-      names = "--tolerance",
-      paramLabel = "F",
-      defaultValue = "0.015",
-      converter = Converters.OpenFraction.class,
-      description = "part of the target by which a measured latency may miss it; default 0.015")
-  private double tolerance;
+  @ArgGroup(validate = false, heading = RecipeOptions.HEADING, order = 3)
+  private RecipeOptions recipe = new RecipeOptions();
 
-  @Option(
-      names = "--finetune-epochs",
-      paramLabel = "N",
-      defaultValue = "1",
-      converter = Converters.CountOrZero.class,
-      description = "default ${DEFAULT-VALUE}, 0 for none")
-  private int epochs;
+  @ArgGroup(validate = false, heading = ScoringOptions.HEADING, order = 4)
+  private ScoringOptions scoring;
 
-  @Option(
-      names = "--finetune-samples",
-      paramLabel = "N",
-      defaultValue = "1000000000",
-      converter = Converters.Count.class,
-      description = "training images an epoch; default all")
-  private int samples;
+  @ArgGroup(validate = false, heading = ScopeOptions.HEADING, order = 5)
+  private ChoiceOptions choice;
 
-  @Option(
-      names = {"-o", "--output"},
-      required = true,
-      paramLabel = "DIR",
-      description = "for cells/*.json, comparison.json and comparison.md")
-  private Path output;
+  @ArgGroup(exclusive = false, multiplicity = "1", heading = LatencyOptions.HEADING, order = 6)
+  private LatencyOptions latency;
+
+  @ArgGroup(validate = false, heading = "%nFine-tuning:%n", order = 7)
+  private FineTuningOptions.AfterRemoval tuning;
+
+  @ArgGroup(validate = false, heading = "%nComparison:%n", order = 8)
+  private Comparison comparison = new Comparison();
+
+  private static final class Comparison {
+    @Option(
+        names = "--seeds",
+        paramLabel = "N",
+        split = ",",
+        description = "which images score and in which order they teach; default 1,2,3")
+    private List<Long> seeds = List.of(1L, 2L, 3L);
+
+    @Option(
+        names = "--tolerance",
+        paramLabel = "F",
+        converter = Converters.OpenFraction.class,
+        description = "part of the target by which a measured latency may miss it; default 0.015")
+    private double tolerance = 0.015;
+  }
+
+  @ArgGroup(exclusive = false, multiplicity = "1", heading = OUTPUT, order = 90)
+  private Output output;
+
+  private static final class Output {
+    @Option(
+        names = {"-o", "--output"},
+        required = true,
+        paramLabel = "DIR",
+        description = "for cells/*.json, comparison.json and comparison.md")
+    private Path file;
+  }
 
   @Override
   public Integer call() throws IOException {
-    double target =
-        latency
-            .part()
-            .orElseThrow(
-                () ->
-                    new ParameterException(
-                        spec.commandLine(),
-                        "--target-latency: expected a part of the original's time, such as 0.6"));
-    Model m = model.open(common);
-    DataOptions data = scoring.data();
-    Dataset train = data.open(Split.TRAIN, m.graph(), common);
-    Dataset test = data.open(Split.TEST, m.graph(), common);
-    Constraints constraints = selection.constraints(m.graph());
-    Optional<TrainingOptions> tuning =
-        epochs == 0
-            ? Optional.empty()
-            : Optional.of(learning.options(epochs, 0.01, data.batchSize(), common.seed()));
+    Recipe given = recipe(recipe.base());
+    if (given.stop().latency().filter(l -> !l.milliseconds()).isEmpty()) {
+      throw new ParameterException(
+          spec.commandLine(),
+          "--target-latency: expected a part of the original's time, such as 0.6");
+    }
+    Model m = model.open(this::warn);
+    Graph graph = m.graph();
+    Dataset train = data.open(Split.TRAIN, graph, this::warn);
+    Dataset test = data.open(Split.TEST, graph, this::warn);
+    int roundTo = given.choice().roundTo();
     LatencyComparison.Settings settings =
         new LatencyComparison.Settings(
-            selection.scope(),
-            selection.groupScore(),
-            constraints,
-            constraints.roundTo() > 1 ? constraints.roundTo() : USUAL_STEP,
-            scoring.criterion(common),
-            scoring.pooling(),
-            scoring.samples(),
-            data.batchSize(),
-            target,
-            tolerance,
-            tuning,
-            samples);
+            given.with("choice.round-to", 1).resolved(graph),
+            roundTo > 1 ? roundTo : USUAL_STEP,
+            comparison.tolerance);
     Result result;
     ObjectNode config;
-    try (Device device = common.openDevice()) {
-      config = config(settings, data, device);
+    try (Device opened = openDevice()) {
+      config = config(settings, opened);
+      int batch = given.stop().latencyBatch();
       result =
-          LatencyComparison.run(
-              device,
-              m,
-              train,
-              test,
-              settings,
-              seeds,
-              latency.table(device),
-              (original, pruned) -> latency.time(device, original, pruned),
-              output,
-              config,
-              common.progress(),
-              c -> common.note(line(c)));
+          new LatencyComparison(
+                  opened,
+                  m,
+                  train,
+                  test,
+                  settings,
+                  LatencyLookupTable.of(opened, batch),
+                  (original, pruned) -> LatencyOutcome.time(opened, batch, original, pruned),
+                  progress())
+              .run(comparison.seeds, output.file, config, c -> note(line(c)));
     }
-    LatencyVerdict verdict = new LatencyVerdict(result, 2 * tolerance);
+    LatencyVerdict verdict = new LatencyVerdict(result, 2 * comparison.tolerance);
     Map<String, Object> json = new LinkedHashMap<>();
     json.put("config", config);
     json.put("result", result);
     json.put("verdict", verdict.text());
-    Json.write(output.resolve("comparison.json"), json);
+    Json.write(output.file.resolve("comparison.json"), json);
     String text = verdict.table() + "\n" + verdict.text() + "\n";
-    AtomicFile.write(output.resolve("comparison.md"), text);
-    common.print(json, () -> text);
+    AtomicFile.write(output.file.resolve("comparison.md"), text);
+    print(json, () -> text);
     return 0;
   }
 
-  private ObjectNode config(LatencyComparison.Settings s, DataOptions data, Device device) {
-    ObjectNode c = Json.MAPPER.createObjectNode();
+  private ObjectNode config(LatencyComparison.Settings s, Device opened) {
+    ObjectNode c = Json.SETTINGS.createObjectNode();
     c.put("model", model.file().toString());
     c.put("data", data.spec());
-    c.put("device", device.description());
-    c.put("math", common.math());
-    latency.record(c);
+    c.put("device", opened.description());
+    c.put("math", math());
     c.put("tolerance", s.tolerance());
-    c.put("scope", s.scope().name());
-    c.put("groupScore", s.groupScore().name());
-    c.set("constraints", Json.MAPPER.valueToTree(s.constraints()));
-    c.put("roundTo", s.roundTo());
-    c.put("criterion", s.criterion().name());
-    c.put("components", scoring.components());
-    c.put("pool", s.pooling().kind().name());
-    c.put("features", s.pooling().place().name());
-    c.put("samples", s.samples());
-    c.put("batchSize", s.scoringBatch());
-    s.tuning().ifPresent(t -> c.set("fineTuning", Json.MAPPER.valueToTree(t)));
-    c.put("fineTuningSamples", s.tuningSamples());
+    c.put("round-to", s.roundTo());
+    ObjectNode recipe = s.recipe().tree();
+    recipe.remove("seed");
+    c.set("recipe", recipe);
     return c;
   }
 
   private static String line(Cell c) {
-    return Text.format(
+    return Numbers.format(
         "seed %d, %s: %.3f of the original's time (95 %% %.3f-%.3f), %s MACs, top-1 %.2f %% -> %.2f"
             + " %%",
         c.seed(),
@@ -182,7 +168,7 @@ final class CompareLatencyCommand implements Callable<Integer> {
         c.measured().ratio(),
         c.measured().low95(),
         c.measured().high95(),
-        Text.count(c.macs()),
+        Numbers.count(c.macs()),
         c.pruned(),
         c.tuned());
   }

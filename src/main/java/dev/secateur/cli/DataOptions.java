@@ -8,10 +8,13 @@ import dev.secateur.nn.Graph;
 import dev.secateur.tensor.Shape;
 import java.io.IOException;
 import java.util.Optional;
+import java.util.function.Consumer;
 import picocli.CommandLine.Option;
 
 /** Where the images are. */
 final class DataOptions {
+  static final String HEADING = "%nData:%n";
+
   @Option(
       names = "--data",
       required = true,
@@ -22,13 +25,9 @@ final class DataOptions {
       })
   private String data;
 
-  @Option(
-      names = "--batch-size",
-      paramLabel = "N",
-      defaultValue = "128",
-      converter = Converters.Count.class,
-      description = "images at once; default ${DEFAULT-VALUE}")
-  private int batchSize;
+  @Option(names = "--batch-size", paramLabel = "N", description = "images at once")
+  @Sets({"scoring.batch-size", "fine-tuning.batch-size"})
+  private String batchSize;
 
   @Option(
       names = "--strict",
@@ -39,27 +38,19 @@ final class DataOptions {
     return data;
   }
 
-  int batchSize() {
-    return batchSize;
-  }
-
   /** Opened for a network that is still to be made. */
-  Dataset open(Split split, Common common) throws IOException {
-    return DataSets.open(data, split, Optional.empty(), unreadable(common));
+  Dataset open(Split split, Consumer<String> warn) throws IOException {
+    return DataSets.open(data, split, Optional.empty(), new Unreadable(strict, warn));
   }
 
   /** Opened at the network's input size where the data leaves it open. */
-  Dataset open(Split split, Graph graph, Common common) throws IOException {
-    return DataSets.open(data, split, Optional.of(imageShape(graph)), unreadable(common));
+  Dataset open(Split split, Graph graph, Consumer<String> warn) throws IOException {
+    return DataSets.open(data, split, Optional.of(imageShape(graph)), new Unreadable(strict, warn));
   }
 
   /** The images that a network takes, (C,H,W). */
   static Shape imageShape(Graph graph) {
     Shape in = graph.shape(graph.input().name());
     return Shape.of(in.dim(1), in.dim(2), in.dim(3));
-  }
-
-  private Unreadable unreadable(Common common) {
-    return new Unreadable(strict, common::warn);
   }
 }

@@ -5,6 +5,7 @@ import dev.secateur.device.Device;
 import dev.secateur.device.DeviceReport;
 import dev.secateur.device.Devices;
 import dev.secateur.device.SelfTest;
+import dev.secateur.util.Numbers;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
@@ -12,16 +13,20 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 @Command(
     name = "doctor",
-    description = "Says which devices and library versions are here, and what is missing.")
-final class DoctorCommand implements Callable<Integer> {
-  @Mixin private Common common;
+    description = "Says which devices and library versions are here, and what is missing.",
+    customSynopsis = "secateur doctor [OPTIONS]",
+    footer = {
+      "%nExamples:",
+      "  secateur doctor",
+      "  secateur doctor --test",
+      "  secateur doctor --test --device cuda:1 --json"
+    })
+final class DoctorCommand extends BaseCommand.OnDevice {
 
   @Option(
       names = "--test",
@@ -34,7 +39,7 @@ final class DoctorCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     Map<String, String> rows = new LinkedHashMap<>();
-    rows.put("secateur", Main.Version.text());
+    rows.put("secateur", Version.text());
     rows.put("java", System.getProperty("java.vm.name") + " " + Runtime.version());
     rows.put(
         "system",
@@ -51,7 +56,7 @@ final class DoctorCommand implements Callable<Integer> {
     boolean ok = true;
     Map<String, String> versions = new LinkedHashMap<>();
     Map<String, List<SelfTest.Check>> tests = new LinkedHashMap<>();
-    String wanted = common.deviceName();
+    String wanted = device.name();
     try (Device cpu = Devices.open("cpu")) {
       rows.put("device cpu", cpu.description());
       versions.putAll(cpu.versions());
@@ -92,7 +97,7 @@ final class DoctorCommand implements Callable<Integer> {
       json.put("tests", tests);
     }
     json.put("ok", ok);
-    common.print(
+    print(
         json,
         () -> {
           Map<String, String> all = new LinkedHashMap<>(rows);
@@ -101,14 +106,14 @@ final class DoctorCommand implements Callable<Integer> {
           tests.forEach((on, checks) -> checks.forEach(c -> all.put(label(on, c), result(c))));
           int width = all.keySet().stream().mapToInt(String::length).max().orElse(0);
           StringBuilder out = new StringBuilder();
-          all.forEach((k, v) -> out.append(Text.format("%-" + width + "s  %s%n", k, v)));
+          all.forEach((k, v) -> out.append(Numbers.format("%-" + width + "s  %s%n", k, v)));
           return out.toString();
         });
     return ok ? 0 : 1;
   }
 
   private List<SelfTest.Check> test(Device device) {
-    return SelfTest.run(device, name -> common.note("testing " + device.name() + ": " + name));
+    return SelfTest.run(device, name -> note("testing " + device.name() + ": " + name));
   }
 
   private static String label(String device, SelfTest.Check c) {
@@ -116,7 +121,9 @@ final class DoctorCommand implements Callable<Integer> {
   }
 
   private static String result(SelfTest.Check c) {
-    return c.passed() ? Text.format("right (%.1f ms)", c.milliseconds()) : "WRONG: " + c.problem();
+    return c.passed()
+        ? Numbers.format("right (%.1f ms)", c.milliseconds())
+        : "WRONG: " + c.problem();
   }
 
   private static long physicalMemory() {

@@ -7,41 +7,48 @@ import dev.secateur.nn.Model;
 import dev.secateur.nn.Network;
 import dev.secateur.train.Evaluation;
 import dev.secateur.train.Evaluator;
+import dev.secateur.util.Numbers;
 import java.io.IOException;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.concurrent.Callable;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-@Command(name = "eval", description = "Measures accuracy, loss and images per second.")
-final class EvalCommand implements Callable<Integer> {
-  @Mixin private Common common;
-  @Mixin private ModelArgument model;
-  @Mixin private DataOptions data;
+@Command(
+    name = "eval",
+    description = "Measures accuracy, loss and images per second.",
+    customSynopsis = "secateur eval MODEL --data KIND:DIR [OPTIONS]",
+    footer = {
+      "%nExamples:",
+      "  secateur eval resnet20.sct --data cifar10:DIR",
+      "  secateur eval net.onnx --mean 0.5 --std 0.25 --data folder:DIR",
+      "  secateur eval run/model.sct --data cifar10:DIR --split train --json"
+    })
+final class EvalCommand extends BaseCommand.OnDevice {
+  @ArgGroup(exclusive = false, multiplicity = "1", heading = ModelOptions.HEADING, order = 1)
+  private ModelOptions model;
 
-  @Option(
-      names = "--split",
-      paramLabel = "SPLIT",
-      defaultValue = "TEST",
-      description = "test or train; default test")
-  private Split split;
+  @ArgGroup(exclusive = false, multiplicity = "1", heading = DataOptions.HEADING, order = 2)
+  private DataOptions data;
+
+  @Option(names = "--split", paramLabel = "test|train", description = "which images; default test")
+  private Split split = Split.TEST;
 
   @Override
   public Integer call() throws IOException {
-    Model m = model.open(common);
-    Dataset images = data.open(split, m.graph(), common);
+    Model m = model.open(this::warn);
+    Dataset images = data.open(split, m.graph(), this::warn);
     Evaluation e;
-    try (Device device = common.openDevice();
-        Network net = new Network(device, m)) {
-      e = Evaluator.evaluate(net, images, data.batchSize(), common.progress());
+    try (Device opened = openDevice();
+        Network net = new Network(opened, m)) {
+      e = Evaluator.evaluate(net, images, recipe().scoring().batchSize(), progress());
     }
     Map<String, Object> json = new LinkedHashMap<>();
     json.put("model", model.file().toString());
     json.put("data", data.spec());
     json.putAll(json(e));
-    common.print(json, () -> text(e));
+    print(json, () -> text(e));
     return 0;
   }
 
@@ -56,7 +63,7 @@ final class EvalCommand implements Callable<Integer> {
   }
 
   static String text(Evaluation e) {
-    return Text.format(
+    return Numbers.format(
         "top-1 %.2f %%, top-5 %.2f %%, loss %.4f, %d images, %.0f images/s",
         e.top1(), e.top5(), e.loss(), e.images(), e.imagesPerSecond());
   }

@@ -13,17 +13,17 @@ import dev.secateur.experiment.Summary;
 import dev.secateur.io.Checksums;
 import dev.secateur.io.onnx.OnnxOptions;
 import dev.secateur.nn.Model;
+import dev.secateur.util.Numbers;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.Callable;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ITypeConverter;
-import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.TypeConversionException;
@@ -31,20 +31,24 @@ import picocli.CommandLine.TypeConversionException;
 @Command(
     name = "experiment",
     description = {
-      "Compares criteria: prunes by each, at each rate, with each seed of a plan, and measures on",
+      "Compares criteria: prunes by each, at each ratio, with each seed of a plan, and measures on",
       "the test split before and after fine-tuning. Writes results.md, .csv, .json and plots.",
-      "Killed or given more criteria, rates or seeds, it goes on with the cells that are missing."
+      "Killed or given more criteria, ratios or seeds, it goes on with the cells that are missing."
+    },
+    customSynopsis = "secateur experiment PLAN -o DIR [OPTIONS]",
+    footer = {
+      "%nExamples:",
+      "  secateur experiment plan.yaml -o out",
+      "  secateur experiment plan.yaml --model resnet20.sct --data cifar10:DIR -o out",
+      "  secateur experiment plan.yaml --shard 1/4 --device cuda:0 -o out"
     })
-final class ExperimentCommand implements Callable<Integer> {
-  @Mixin private Common common;
+final class ExperimentCommand extends BaseCommand.OnDevice {
 
   @Parameters(
       paramLabel = "PLAN",
       description = {
-        "YAML: model, data, rates, and if not as usual criteria (all), iterations (1), seeds ([1]),",
-        "scope (paper), samples (10000), pool (max), features (convolution), components (2),",
-        "batch-size (128),",
-        "finetune: {epochs, samples, lr, batch-size, weight-decay}, latency: {batch, runs}"
+        "YAML: model, data, pruning-ratios, and if not as usual criteria (all), seeds ([1]),",
+        "latency: {batch, runs}, and any part of a recipe, as prune --print-config prints it"
       })
   private Path plan;
 
@@ -64,12 +68,17 @@ final class ExperimentCommand implements Callable<Integer> {
       })
   private Optional<Experiment.Shard> shard;
 
-  @Option(
-      names = {"-o", "--output"},
-      required = true,
-      paramLabel = "DIR",
-      description = "the results' directory")
-  private Path output;
+  @ArgGroup(exclusive = false, multiplicity = "1", heading = BaseCommand.OUTPUT, order = 90)
+  private Output output;
+
+  private static final class Output {
+    @Option(
+        names = {"-o", "--output"},
+        required = true,
+        paramLabel = "DIR",
+        description = "the results' directory")
+    private Path file;
+  }
 
   /** I/N with 1 <= I <= N. */
   static final class ShardOf implements ITypeConverter<Experiment.Shard> {
@@ -90,29 +99,29 @@ final class ExperimentCommand implements Callable<Integer> {
     Plan p = Plan.read(plan, model, data);
     Path file = Path.of(p.model());
     Model m =
-        ModelFiles.open(file, Optional.empty(), Optional.empty(), OnnxOptions.DEFAULT, common);
-    Unreadable unreadable = new Unreadable(false, common::warn);
+        ModelFiles.open(file, Optional.empty(), Optional.empty(), OnnxOptions.DEFAULT, this::warn);
+    Unreadable unreadable = new Unreadable(false, this::warn);
     var shape = Optional.of(DataOptions.imageShape(m.graph()));
     Dataset train = DataSets.open(p.data(), Split.TRAIN, shape, unreadable);
     Dataset test = DataSets.open(p.data(), Split.TEST, shape, unreadable);
-    try (Device device = common.openDevice()) {
+    try (Device opened = openDevice()) {
       var settings = Experiment.settings(p, Checksums.crc32(file));
-      settings.put("math", common.math());
+      settings.put("math", math());
       Experiment experiment =
-          new Experiment(device, p, m, train, test, output, settings, common.progress());
+          new Experiment(opened, p, m, train, test, output.file, settings, progress());
       Experiment.Outcome outcome =
-          experiment.run(shard.orElse(Experiment.Shard.ALL), r -> common.note(line(r)));
-      outcome.failed().forEach((cell, why) -> common.warn(cell + ": " + why));
+          experiment.run(shard.orElse(Experiment.Shard.ALL), r -> note(line(r)));
+      outcome.failed().forEach((cell, why) -> warn(cell + ": " + why));
       Map<String, Object> json = new LinkedHashMap<>();
-      json.put("output", output.toString());
+      json.put("output", output.file.toString());
       json.put("cells", outcome.results().size());
       json.put("failed", outcome.failed());
       json.put("missing", outcome.missing());
       if (shard.isPresent()) {
-        common.print(
+        print(
             json,
             () ->
-                Text.format(
+                Numbers.format(
                     "%d cells are there, %d are missing; tables: the same without --shard",
                     outcome.results().size(), outcome.missing()));
       } else if (outcome.results().isEmpty()) {
@@ -121,12 +130,12 @@ final class ExperimentCommand implements Callable<Integer> {
         Summary summary = experiment.report(outcome);
         json.put("ranking", summary.ranking());
         json.put("rows", summary.rows());
-        common.print(
+        print(
             json,
             () ->
-                summary.markdown(p.finetune().isPresent())
+                summary.markdown(p.recipe().fineTuning().epochs() > 0)
                     + "\nwritten to "
-                    + output.resolve("results.md"));
+                    + output.file.resolve("results.md"));
       }
       return outcome.failed().isEmpty() ? 0 : 1;
     }
@@ -134,8 +143,13 @@ final class ExperimentCommand implements Callable<Integer> {
 
   private static String line(CellResult r) {
     CellResult.Step last = r.steps().get(r.steps().size() - 1);
-    return Text.format(
-        "%s, rate %s, seed %d: %s MACs, test top-1 %.2f %% -> %.2f %%",
-        r.criterion(), r.rate(), r.seed(), Text.count(last.macs()), last.before(), last.after());
+    return Numbers.format(
+        "%s, ratio %s, seed %d: %s MACs, test top-1 %.2f %% -> %.2f %%",
+        r.criterion(),
+        r.ratio(),
+        r.seed(),
+        Numbers.count(last.macs()),
+        last.before(),
+        last.after());
   }
 }

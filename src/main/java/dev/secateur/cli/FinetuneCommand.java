@@ -2,45 +2,29 @@ package dev.secateur.cli;
 
 import dev.secateur.data.Split;
 import dev.secateur.nn.Model;
+import dev.secateur.prune.Recipe;
 import java.io.IOException;
-import java.nio.file.Path;
-import java.util.concurrent.Callable;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Option;
 
-@Command(name = "finetune", description = "Goes on training a model.")
-final class FinetuneCommand implements Callable<Integer> {
-  @Mixin private Common common;
-  @Mixin private ModelArgument model;
-  @Mixin private DataOptions data;
-  @Mixin private LearningOptions learning;
-
-  @Option(
-      names = "--epochs",
-      required = true,
-      paramLabel = "N",
-      converter = Converters.Count.class,
-      description = "passes over the training images")
-  private int epochs;
-
-  @Option(
-      names = {"-o", "--output"},
-      required = true,
-      paramLabel = "FILE",
-      description = "the trained model (.sct)")
-  private Path output;
+@Command(
+    name = "finetune",
+    description = "Goes on training a model.",
+    customSynopsis = "secateur finetune MODEL --data KIND:DIR --epochs N -o FILE [OPTIONS]",
+    footer = {
+      "%nExamples:",
+      "  secateur finetune run/model.sct --data cifar10:DIR --epochs 20 -o tuned.sct",
+      "  secateur finetune m.sct --data cifar10:DIR --epochs 40 --lr 0.02 --nesterov -o tuned.sct",
+      "  secateur finetune m.onnx --data folder:DIR --epochs 2 -o tuned.sct --device cuda --math fp16"
+    })
+final class FinetuneCommand extends Training {
+  @ArgGroup(exclusive = false, multiplicity = "1", heading = ModelOptions.HEADING, order = 1)
+  private ModelOptions model;
 
   @Override
   public Integer call() throws IOException {
-    Model m = model.open(common);
-    Training.run(
-        common,
-        m,
-        data,
-        data.open(Split.TRAIN, m.graph(), common),
-        learning.options(epochs, 0.01, data.batchSize(), common.seed()),
-        output);
-    return 0;
+    Recipe recipe = recipe();
+    Model m = model.open(this::warn);
+    return train(m, data.open(Split.TRAIN, m.graph(), this::warn), recipe);
   }
 }

@@ -11,30 +11,42 @@ import dev.secateur.nn.Cost;
 import dev.secateur.nn.Model;
 import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Shape;
+import dev.secateur.util.Numbers;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.Callable;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 @Command(
     name = "import",
-    description = "Writes an ONNX, PyTorch, Keras or safetensors file as a native model file.")
-final class ImportCommand implements Callable<Integer> {
-  @Mixin private Common common;
-  @Mixin private ModelArgument model;
+    description = "Writes an ONNX, PyTorch, Keras or safetensors file as a native model file.",
+    customSynopsis = "secateur import MODEL -o FILE [OPTIONS]",
+    footer = {
+      "%nExamples:",
+      "  secateur import resnet20-12fca82f.th --arch resnet20 -o resnet20.sct",
+      "  secateur import net.onnx --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 -o net.sct",
+      "  secateur import keras.json --mean-image cifar10:DIR -o keras.sct"
+    })
+final class ImportCommand extends BaseCommand {
+  @ArgGroup(exclusive = false, multiplicity = "1", heading = ModelOptions.HEADING, order = 1)
+  private ModelOptions model;
 
-  @Option(
-      names = {"-o", "--output"},
-      required = true,
-      paramLabel = "FILE",
-      description = "the native model file (.sct)")
-  private Path output;
+  @ArgGroup(exclusive = false, multiplicity = "1", heading = BaseCommand.OUTPUT, order = 90)
+  private Output output;
+
+  private static final class Output {
+    @Option(
+        names = {"-o", "--output"},
+        required = true,
+        paramLabel = "FILE",
+        description = "the native model file (.sct)")
+    private Path file;
+  }
 
   @Option(
       names = "--mean-image",
@@ -47,22 +59,23 @@ final class ImportCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    Model m = model.open(common);
+    Model m = model.open(this::warn);
     if (meanImage.isPresent()) {
       m = centred(m, meanImage.get());
     }
-    Models.save(m, output);
+    Models.save(m, output.file);
     long parameters = Cost.of(m.graph()).parameters();
-    common.print(
-        Map.of("output", output.toString(), "parameters", parameters),
-        () -> Text.format("%s parameters, written to %s", Text.count(parameters), output));
+    print(
+        Map.of("output", output.file.toString(), "parameters", parameters),
+        () ->
+            Numbers.format("%s parameters, written to %s", Numbers.count(parameters), output.file));
     return 0;
   }
 
   private Model centred(Model m, String data) throws IOException {
     Shape image = DataOptions.imageShape(m.graph());
     Dataset images =
-        DataSets.open(data, Split.TRAIN, Optional.of(image), new Unreadable(false, common::warn));
+        DataSets.open(data, Split.TRAIN, Optional.of(image), new Unreadable(false, this::warn));
     Shape found = Shape.of(images.channels(), images.height(), images.width());
     if (!found.equals(image)) {
       throw new SecateurException(

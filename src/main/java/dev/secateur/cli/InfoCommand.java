@@ -5,33 +5,45 @@ import dev.secateur.nn.Graph;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Node;
 import dev.secateur.nn.ParameterShapes;
-import dev.secateur.prune.Units;
+import dev.secateur.prune.ChannelGroups;
+import dev.secateur.prune.Recipe;
 import dev.secateur.tensor.Shape;
+import dev.secateur.util.Numbers;
+import dev.secateur.util.Table;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.Callable;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
 
 @Command(
     name = "info",
-    description = "Lists layers, shapes, parameters, MACs, and which channels hang together.")
-final class InfoCommand implements Callable<Integer> {
-  @Mixin private Common common;
-  @Mixin private ModelArgument model;
-  @Mixin private ScopeOption scope;
+    description = "Lists layers, shapes, parameters, MACs, and which channels are coupled.",
+    customSynopsis = "secateur info MODEL [OPTIONS]",
+    footer = {
+      "%nExamples:",
+      "  secateur info resnet20.sct",
+      "  secateur info net.onnx --scope all",
+      "  secateur info resnet20.th --arch resnet20 --json"
+    })
+final class InfoCommand extends BaseCommand {
+  @ArgGroup(exclusive = false, multiplicity = "1", heading = ModelOptions.HEADING, order = 1)
+  private ModelOptions model;
+
+  @ArgGroup(validate = false, heading = ScopeOptions.HEADING, order = 5)
+  private ScopeOptions scope;
 
   private record Layer(
       String name, String type, String output, long parameters, long macs, boolean prunable) {}
 
   @Override
   public Integer call() throws IOException {
-    Model m = model.open(common);
+    Model m = model.open(this::warn);
     Graph graph = m.graph();
-    Units units = scope.units(graph);
+    Recipe recipe = recipe();
+    ChannelGroups groups = recipe.groups(graph);
     Map<String, Shape> shapes = ParameterShapes.of(graph);
     List<Layer> layers = new ArrayList<>();
     for (Node n : graph.nodes()) {
@@ -49,7 +61,7 @@ final class InfoCommand implements Callable<Integer> {
               shape.substring(shape.indexOf('x') + 1),
               parameters,
               Cost.macs(graph, n),
-              units.layers().contains(n.name())));
+              groups.layers().contains(n.name())));
     }
     Cost cost = Cost.of(graph);
     Map<String, Object> json = new LinkedHashMap<>();
@@ -57,46 +69,40 @@ final class InfoCommand implements Callable<Integer> {
     json.put("macs", cost.macs());
     json.put("metadata", m.metadata());
     json.put("layers", layers);
-    json.put("scope", scope.scope());
-    json.put("groups", units.groups());
-    common.print(json, () -> text(layers, units.groups(), cost, m));
+    json.put("scope", recipe.choice().scope());
+    json.put("groups", groups.coupledLayers());
+    print(json, () -> text(layers, groups.coupledLayers(), cost, m));
     return 0;
   }
 
-  private static String text(List<Layer> layers, List<Units.Group> groups, Cost cost, Model m) {
-    int width = Math.max(5, layers.stream().mapToInt(l -> l.name().length()).max().orElse(5));
-    String row = "%-" + width + "s  %-11s  %12s  %11s  %9s  %s%n";
-    StringBuilder out = new StringBuilder();
-    out.append(Text.format(row, "layer", "type", "output", "parameters", "MACs", "prunable"));
+  private static String text(
+      List<Layer> layers, List<ChannelGroups.CoupledLayers> coupled, Cost cost, Model m) {
+    Table table = new Table("layer", "type", "output", "parameters", "MACs", "prunable");
     for (Layer l : layers) {
-      out.append(
-          Text.format(
-              row,
-              l.name(),
-              l.type(),
-              l.output(),
-              l.parameters() == 0 ? "" : Text.count(l.parameters()),
-              l.macs() == 0 ? "" : Text.count(l.macs()),
-              l.prunable() ? "yes" : ""));
+      table.row(
+          l.name(),
+          l.type(),
+          l.output(),
+          l.parameters() == 0 ? "" : Numbers.count(l.parameters()),
+          l.macs() == 0 ? "" : Numbers.count(l.macs()),
+          l.prunable() ? "yes" : "");
     }
-    out.append(Text.format("%n%5s  %5s  %7s  layers%n", "group", "units", "filters"));
-    for (int g = 0; g < groups.size(); g++) {
-      Units.Group group = groups.get(g);
-      String by = group.coupledBy().isEmpty() ? "" : "  (by " + brief(group.coupledBy()) + ")";
-      out.append(
-          Text.format(
-              "%5d  %5d  %7d  %s%s%n",
-              g + 1, group.units(), group.filters(), brief(group.layers()), by));
+    Table together = new Table("channel groups", "filters", "coupled layers");
+    for (ChannelGroups.CoupledLayers c : coupled) {
+      String by = c.coupledBy().isEmpty() ? "" : "  (by " + brief(c.coupledBy()) + ")";
+      together.row(c.groups(), c.filters(), brief(c.layers()) + by);
     }
+    StringBuilder out = new StringBuilder();
+    out.append(table.text()).append('\n').append(together.text());
     out.append('\n');
     m.metadata().forEach((k, v) -> out.append(k).append(": ").append(v).append('\n'));
     out.append(
-        Text.format(
+        Numbers.format(
             "parameters %d (%s), MACs %d (%s) an image",
             cost.parameters(),
-            Text.count(cost.parameters()),
+            Numbers.count(cost.parameters()),
             cost.macs(),
-            Text.count(cost.macs())));
+            Numbers.count(cost.macs())));
     return out.toString();
   }
 

@@ -1,6 +1,7 @@
 package dev.secateur.cli;
 
 import dev.secateur.SecateurException;
+import dev.secateur.SettingException;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
@@ -9,13 +10,19 @@ import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
+import java.util.stream.Collectors;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.IVersionProvider;
+import picocli.CommandLine.Model.ArgSpec;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.MutuallyExclusiveArgsException;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.ScopeType;
@@ -29,7 +36,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
     name = "secateur",
     scope = ScopeType.INHERIT,
     mixinStandardHelpOptions = true,
-    versionProvider = Main.Version.class,
+    versionProvider = Version.class,
     description = "Prunes filters of convolutional networks by partial least squares.",
     sortOptions = false,
     usageHelpAutoWidth = true,
@@ -50,6 +57,15 @@ import picocli.CommandLine.UnmatchedArgumentException;
       CompletionCommand.class
     })
 public final class Main implements Runnable {
+  /** Names that options had in version 0.1, taken for one release. */
+  private static final Map<String, String> EARLIER =
+      Map.of(
+          "--rate", "--pruning-ratio",
+          "--min-rate", "--min-pruning-ratio",
+          "--max-rate", "--max-pruning-ratio",
+          "--group-score", "--group-reduction",
+          "--latency-batch", "--batch");
+
   @CommandLine.Spec private CommandSpec spec;
 
   public static void main(String[] args) {
@@ -71,7 +87,7 @@ public final class Main implements Runnable {
     System.setProperty("org.bytedeco.javacpp.logger", "slf4j");
     CommandLine line = commandLine().setOut(out).setErr(err);
     try {
-      return line.execute(args);
+      return line.execute(renamed(args));
     } catch (OutOfMemoryError e) {
       return report(err, e, List.of(args).contains("--verbose"));
     } catch (LinkageError e) {
@@ -82,10 +98,22 @@ public final class Main implements Runnable {
     }
   }
 
+  /** Options with their names of version 0.1 under those of today. */
+  private static String[] renamed(String[] args) {
+    String[] out = args.clone();
+    for (int i = 0; i < out.length; i++) {
+      int end = out[i].indexOf('=') < 0 ? out[i].length() : out[i].indexOf('=');
+      String now = EARLIER.get(out[i].substring(0, end));
+      out[i] = now == null ? out[i] : now + out[i].substring(end);
+    }
+    return out;
+  }
+
   /** The commands and how their failures are told. */
   static CommandLine commandLine() {
     return new CommandLine(new Main())
         .setCaseInsensitiveEnumValuesAllowed(true)
+        .setHelpFactory(RecipeHelp::new)
         .setParameterExceptionHandler(Main::wrongUsage)
         .setExecutionExceptionHandler(Main::failed);
   }
@@ -100,6 +128,22 @@ public final class Main implements Runnable {
   private static int wrongUsage(ParameterException e, String[] args) {
     CommandLine line = e.getCommandLine();
     String message = oneLine(e.getMessage());
+    ArgSpec arg = e.getArgSpec();
+    if (arg != null && message.contains("(case-insensitive)")) {
+      message = name(arg) + " '" + e.getValue() + "': expected " + choices(arg);
+    }
+    if (e instanceof MutuallyExclusiveArgsException) {
+      String all = message;
+      message =
+          Arrays.stream(args)
+                  .map(a -> a.replaceFirst("=.*", ""))
+                  .filter(a -> a.startsWith("--") && all.contains(a + "="))
+                  .distinct()
+                  .collect(Collectors.joining(" and "))
+              + ": only one of them at a time";
+    }
+    // a group says all that it can hold: what may be left out is in brackets
+    message = message.replaceFirst("^Error: ", "").replaceAll(" *\\[[^\\[\\]]*\\]", "");
     if (e instanceof UnmatchedArgumentException u && !u.getUnmatched().isEmpty()) {
       String word = u.getUnmatched().get(0);
       boolean command = line.getParent() == null && !u.isUnknownOption();
@@ -115,17 +159,30 @@ public final class Main implements Runnable {
     return CommandLine.ExitCode.USAGE;
   }
 
+  private static String name(ArgSpec arg) {
+    return arg instanceof OptionSpec o ? o.longestName() : arg.paramLabel();
+  }
+
+  private static String choices(ArgSpec arg) {
+    return Arrays.stream(arg.auxiliaryTypes()[0].getEnumConstants())
+        .map(c -> c.toString().toLowerCase(Locale.ROOT))
+        .collect(Collectors.joining(" or "));
+  }
+
   private static int failed(Exception e, CommandLine line, ParseResult parsed) {
     ParseResult last = parsed;
     while (last.hasSubcommand()) {
       last = last.subcommand();
     }
-    for (CommandSpec mixin : last.commandSpec().mixins().values()) {
-      if (mixin.userObject() instanceof Common common) {
-        common.endProgress();
-      }
+    CommandSpec command = last.commandSpec();
+    if (command.userObject() instanceof BaseCommand base) {
+      base.endProgress();
     }
-    return report(line.getErr(), e, last.hasMatchedOption("--verbose"));
+    Throwable told =
+        e instanceof SettingException s
+            ? new SecateurException(RecipeReader.told(command, s), s)
+            : e;
+    return report(line.getErr(), told, last.hasMatchedOption("--verbose"));
   }
 
   private static int report(PrintWriter err, Throwable failure, boolean verbose) {
@@ -176,18 +233,5 @@ public final class Main implements Runnable {
 
   private static String oneLine(String text) {
     return text == null ? "" : text.strip().replaceAll("\\s*\\R\\s*", " ");
-  }
-
-  /** The version in the jar's manifest. */
-  static final class Version implements IVersionProvider {
-    static String text() {
-      String v = Main.class.getPackage().getImplementationVersion();
-      return v == null ? "development" : v;
-    }
-
-    @Override
-    public String[] getVersion() {
-      return new String[] {"secateur " + text()};
-    }
   }
 }

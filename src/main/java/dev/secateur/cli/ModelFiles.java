@@ -12,6 +12,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.function.Consumer;
 
 /** Opens model files of every kind that can be read. */
 final class ModelFiles {
@@ -20,6 +21,7 @@ final class ModelFiles {
   /**
    * @param architecture needed for a PyTorch state dict, which holds no structure
    * @param onnx needed for some ONNX files, of no use for others
+   * @param warn told what an import leaves out
    * @throws SecateurException when the file needs an architecture and none is given
    */
   static Model open(
@@ -27,7 +29,7 @@ final class ModelFiles {
       Optional<String> architecture,
       Optional<Integer> classes,
       OnnxOptions onnx,
-      Common common)
+      Consumer<String> warn)
       throws IOException {
     if (!Files.exists(file)) {
       throw new NoSuchFileException(file.toString());
@@ -36,7 +38,7 @@ final class ModelFiles {
       throw new SecateurException(file + " is a directory; expected a model file");
     }
     if (isOnnx(file)) {
-      return Models.importOnnx(file, onnx, common::warn);
+      return Models.importOnnx(file, onnx, warn);
     }
     if (!onnx.equals(OnnxOptions.DEFAULT)) {
       throw new SecateurException(

@@ -6,7 +6,7 @@ import java.util.Optional;
 import picocli.CommandLine.Option;
 
 /** What a person says about an ONNX file that the file does not. */
-final class OnnxArguments {
+class OnnxArguments {
   @Option(
       names = "--mean",
       paramLabel = "M",
@@ -30,15 +30,20 @@ final class OnnxArguments {
       paramLabel = "H,W",
       converter = Converters.ImageSize.class,
       description = "height and width of images, for an .onnx network that takes any")
-  private Optional<OnnxOptions.Size> size;
+  private OnnxOptions.Size size;
 
   @Option(
       names = "--output-name",
       paramLabel = "NAME",
       description = "the output to read of an .onnx network with several; default the first")
-  private Optional<String> output;
+  private String output;
 
-  OnnxOptions options() {
-    return new OnnxOptions(mean, std, size, output);
+  OnnxOptions onnx() {
+    return new OnnxOptions(mean, std, Optional.ofNullable(size), Optional.ofNullable(output));
+  }
+
+  /** What was said about an ONNX file, if anything. */
+  Optional<OnnxOptions> onnxGiven() {
+    return Optional.of(onnx()).filter(o -> !o.equals(OnnxOptions.DEFAULT));
   }
 }

@@ -1,17 +1,16 @@
 package dev.secateur.cli;
 
 import dev.secateur.device.Device;
-import dev.secateur.prune.SavedRun;
 import dev.secateur.report.Report;
 import dev.secateur.report.Timing;
+import dev.secateur.run.SavedRun;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.Callable;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -20,18 +19,29 @@ import picocli.CommandLine.Parameters;
     description = {
       "Writes one self-contained page about a pruning run (report.html), its plots as SVG and PNG,",
       "and its numbers as JSON. Times the run's networks in turn."
+    },
+    customSynopsis = "secateur report RUN [OPTIONS]",
+    footer = {
+      "%nExamples:",
+      "  secateur report run",
+      "  secateur report run --batch 1 --runs 100 --device cuda",
+      "  secateur report run --no-bench -o page"
     })
-final class ReportCommand implements Callable<Integer> {
-  @Mixin private Common common;
+final class ReportCommand extends BaseCommand.OnDevice {
 
   @Parameters(paramLabel = "RUN", description = "a run directory, from secateur prune -o")
   private Path directory;
 
-  @Option(
-      names = {"-o", "--output"},
-      paramLabel = "DIR",
-      description = "where to write; default RUN/report")
-  private Optional<Path> output;
+  @ArgGroup(validate = false, heading = BaseCommand.OUTPUT, order = 90)
+  private Output output = new Output();
+
+  private static final class Output {
+    @Option(
+        names = {"-o", "--output"},
+        paramLabel = "DIR",
+        description = "where to write; default RUN/report")
+    private Path file;
+  }
 
   @Option(
       names = "--batch",
@@ -57,18 +67,18 @@ final class ReportCommand implements Callable<Integer> {
     SavedRun run = SavedRun.read(directory);
     Optional<Timing> timing = Optional.empty();
     if (!untimed) {
-      try (Device device = common.openDevice()) {
-        timing = Optional.of(Timing.measure(device, run, common.math(), batch, runs));
+      try (Device opened = openDevice()) {
+        timing = Optional.of(Timing.measure(opened, run, math(), batch, runs));
       }
     }
-    Path folder = output.orElse(directory.resolve("report"));
-    Report.write(run, timing, folder, Main.Version.text());
+    Path folder = Optional.ofNullable(output.file).orElse(directory.resolve("report"));
+    Report.write(run, timing, folder, Version.text());
     Path page = folder.resolve("report.html");
     Map<String, Object> json = new LinkedHashMap<>();
     json.put("report", page.toString());
     json.put("numbers", folder.resolve("report.json").toString());
     timing.ifPresent(t -> json.put("timing", t));
-    common.print(json, () -> "written to " + page);
+    print(json, () -> "written to " + page);
     return 0;
   }
 }

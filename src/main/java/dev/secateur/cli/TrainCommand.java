@@ -4,41 +4,33 @@ import dev.secateur.data.Dataset;
 import dev.secateur.data.Split;
 import dev.secateur.nn.Architectures;
 import dev.secateur.nn.Model;
+import dev.secateur.prune.Recipe;
 import java.io.IOException;
-import java.nio.file.Path;
-import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
-@Command(name = "train", description = "Trains an architecture from scratch.")
-final class TrainCommand implements Callable<Integer> {
-  @Spec private CommandSpec spec;
-  @Mixin private Common common;
-  @Mixin private DataOptions data;
-  @Mixin private LearningOptions learning;
+@Command(
+    name = "train",
+    description = "Trains an architecture from scratch.",
+    customSynopsis = "secateur train ARCHITECTURE --data KIND:DIR --epochs N -o FILE [OPTIONS]",
+    footer = {
+      "%nExamples:",
+      "  secateur train resnet20 --data cifar10:DIR --epochs 160 --schedule step -o resnet20.sct",
+      "  secateur train vgg16_bn_cifar --data cifar10:DIR --epochs 100 --lr 0.05 -o vgg16.sct",
+      "  secateur train resnet8 --data fashion-mnist:DIR --epochs 5 -o small.sct --device cuda"
+    })
+final class TrainCommand extends Training {
+  /** From scratch weights move further than in fine-tuning. */
+  private static final Recipe BASE = Recipe.DEFAULT.with("fine-tuning.lr", 0.1);
 
   @Parameters(index = "0", paramLabel = "ARCHITECTURE", description = "such as resnet20")
   private String architecture;
 
-  @Option(
-      names = "--epochs",
-      required = true,
-      paramLabel = "N",
-      converter = Converters.Count.class,
-      description = "passes over the training images")
-  private int epochs;
-
-  @Option(
-      names = {"-o", "--output"},
-      required = true,
-      paramLabel = "FILE",
-      description = "the trained model (.sct)")
-  private Path output;
+  @Override
+  Recipe base() {
+    return BASE;
+  }
 
   @Override
   public Integer call() throws IOException {
@@ -50,17 +42,11 @@ final class TrainCommand implements Callable<Integer> {
               + "; expected one of "
               + String.join(", ", Architectures.names()));
     }
-    Dataset d = data.open(Split.TRAIN, common);
+    Recipe recipe = recipe();
+    Dataset d = data.open(Split.TRAIN, this::warn);
     Model fresh =
         Architectures.create(
-            architecture, d.classNames().size(), d.channels(), d.height(), common.seed());
-    Training.run(
-        common,
-        fresh,
-        data,
-        d,
-        learning.options(epochs, 0.1, data.batchSize(), common.seed()),
-        output);
-    return 0;
+            architecture, d.classNames().size(), d.channels(), d.height(), recipe.seed());
+    return train(fresh, d, recipe);
   }
 }

@@ -8,11 +8,8 @@ import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
-import java.util.Random;
 import java.util.stream.IntStream;
 import java.util.zip.GZIPInputStream;
 import org.tukaani.xz.XZInputStream;
@@ -67,23 +64,9 @@ public final class DataSets {
     };
   }
 
-  /** At most {@code n} images, evenly spaced, so that those of a sorted set are of all classes. */
-  public static Dataset spread(Dataset all, int n) {
-    if (n >= all.size()) {
-      return all;
-    }
-    int[] indices = new int[n];
-    for (int i = 0; i < n; i++) {
-      indices[i] = (int) ((long) i * all.size() / n);
-    }
-    return new Subset(all, indices);
-  }
-
-  /** At most {@code n} images drawn at random, in random order. */
-  public static Dataset sample(Dataset all, int n, long seed) {
-    List<Integer> order = new ArrayList<>(IntStream.range(0, all.size()).boxed().toList());
-    Collections.shuffle(order, new Random(seed));
-    return new Subset(all, order.stream().limit(n).mapToInt(Integer::intValue).toArray());
+  /** The first {@code n} images, or all where there are fewer. */
+  public static Dataset first(Dataset all, int n) {
+    return n >= all.size() ? all : new Subset(all, IntStream.range(0, n).toArray());
   }
 
   private static Dataset idx(Path dir, Split split, List<String> names) throws IOException {

@@ -54,14 +54,6 @@ public interface MixedPrecision {
    */
   Kernel scaleLoss(Tensor x, Tensor y, Optional<Tensor> state);
 
-  /** {@link Device#sgd}, which does nothing after an overflow, and the next step's scale. */
-  Kernel sgd(
-      Tensor p,
-      Tensor grad,
-      Tensor velocity,
-      Tensor lr,
-      float momentum,
-      boolean nesterov,
-      float weightDecay,
-      Tensor state);
+  /** {@link Training#sgd}, which does nothing after an overflow, and the next step's scale. */
+  Kernel sgd(Tensor p, Tensor grad, Tensor velocity, Tensor lr, SgdSpec spec, Tensor state);
 }

@@ -81,7 +81,7 @@ public final class SelfTest {
     Tensor rows = a.allocate(Shape.of(2), DType.I32, Layout.PLAIN);
     d.upload(new float[] {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}, x);
     d.upload(new int[] {1, 3}, rows);
-    d.gather(x, 0, rows, y).launch();
+    d.moves().gather(x, 0, rows, y).launch();
     return compare(new double[] {3, 4, 5, 9, 10, 11}, d.downloadDoubles(y));
   }
 
@@ -91,7 +91,7 @@ public final class SelfTest {
     Tensor z = a.floats(2, 2);
     d.upload(new float[] {1, 2, 3, 4, 5, 6}, x);
     d.upload(new float[] {7, 8, 9, 10, 11, 12}, y);
-    d.gemm(false, false, 1, x, y, 0, z).launch();
+    d.matrices().gemm(false, false, 1, x, y, 0, z).launch();
     return compare(new double[] {58, 64, 139, 154}, d.downloadDoubles(z));
   }
 
@@ -100,8 +100,8 @@ public final class SelfTest {
     Tensor m = a.doubles(2, 2);
     Tensor values = a.doubles(2);
     d.upload(new float[] {2, 1, 1, 2}, x);
-    d.copy(x, m).launch();
-    d.eigenSymmetric(m, values).launch();
+    d.moves().copy(x, m).launch();
+    d.matrices().eigenSymmetric(m, values).launch();
     return compare(new double[] {1, 3}, d.downloadDoubles(values));
   }
 
@@ -140,13 +140,13 @@ public final class SelfTest {
     d.upload(w, dw);
     d.upload(b, db);
     Epilogue epilogue = new Epilogue(Optional.of(db), Optional.empty(), Activation.RELU);
-    d.convolution(ConvolutionSpec.of(2, 1), dx, dw, epilogue, dy, true).launch();
+    d.convolutions().forward(ConvolutionSpec.of(2, 1), dx, dw, epilogue, dy, true).launch();
     return compare(y, d.downloadDoubles(dy), type == DType.BF16 ? 0x1p-8 : 1e-3);
   }
 
   private static String timer(Device d, Arena a) {
     Tensor x = a.floats(1 << 20);
-    double ms = d.time(d.fill(x, 1)::launch);
+    double ms = d.time(d.moves().fill(x, 1)::launch);
     return ms > 0 && ms < 10_000 ? "" : "filling 4 MiB took " + ms + " ms";
   }
 

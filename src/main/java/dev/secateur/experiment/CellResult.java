@@ -1,17 +1,17 @@
 package dev.secateur.experiment;
 
+import dev.secateur.prune.Removal;
 import java.util.List;
-import java.util.Map;
 
 /**
  * What came of one cell of the grid.
  *
  * @param steps one an iteration
  */
-public record CellResult(String criterion, double rate, long seed, List<Step> steps) {
+public record CellResult(String criterion, double ratio, long seed, List<Step> steps) {
 
   Plan.Cell cell() {
-    return new Plan.Cell(criterion, rate, seed);
+    return new Plan.Cell(criterion, ratio, seed);
   }
 
   /**
@@ -29,7 +29,7 @@ public record CellResult(String criterion, double rate, long seed, List<Step> st
       int filters,
       long parameters,
       long macs,
-      Map<String, int[]> removed,
+      Removal removed,
       double before,
       double after) {}
 }

@@ -1,36 +1,27 @@
 package dev.secateur.experiment;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.secateur.SecateurException;
 import dev.secateur.bench.Benchmark;
-import dev.secateur.data.DataSets;
 import dev.secateur.data.Dataset;
 import dev.secateur.device.Device;
 import dev.secateur.experiment.Plan.Cell;
 import dev.secateur.io.AtomicFile;
 import dev.secateur.io.Json;
-import dev.secateur.io.Settings;
 import dev.secateur.nn.Cost;
+import dev.secateur.nn.Graph;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Network;
-import dev.secateur.prune.Constraints;
-import dev.secateur.prune.Criterion;
-import dev.secateur.prune.GroupScore;
-import dev.secateur.prune.Scorer;
-import dev.secateur.prune.Scores;
-import dev.secateur.prune.ScoringData;
-import dev.secateur.prune.Selection;
-import dev.secateur.prune.Surgery;
-import dev.secateur.prune.Units;
-import dev.secateur.prune.criterion.Criteria;
+import dev.secateur.prune.Images;
+import dev.secateur.prune.Pruner;
+import dev.secateur.prune.RatioSelector;
+import dev.secateur.prune.Recipe;
+import dev.secateur.prune.Removal;
+import dev.secateur.prune.Selector;
+import dev.secateur.prune.criterion.Importance;
 import dev.secateur.report.Plot;
-import dev.secateur.train.Evaluator;
 import dev.secateur.train.ProgressListener;
-import dev.secateur.train.Trainer;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -46,18 +37,21 @@ import java.util.stream.Collectors;
  * directory.
  */
 public final class Experiment {
+  private static final String BASELINE = "baseline";
+
   private final Device device;
   private final Plan plan;
   private final Model original;
   private final Dataset train;
   private final Dataset test;
   private final Path directory;
+  private final Cells cells;
   private final ProgressListener progress;
 
-  /** The scores of the original network that were computed last; all rates begin with them. */
+  /** The importance in the original network that was computed last; all ratios begin with it. */
   private Optional<First> first = Optional.empty();
 
-  private record First(String criterion, long seed, Scores scores) {}
+  private record First(String criterion, long seed, Importance importance) {}
 
   /**
    * The results, and the cells that failed with the reason.
@@ -102,12 +96,7 @@ public final class Experiment {
     this.test = test;
     this.directory = directory;
     this.progress = progress;
-    Path file = directory.resolve("experiment.json");
-    if (Files.exists(file)) {
-      Settings.requireSame(file, read(file, JsonNode.class), settings, "an experiment");
-    } else {
-      Json.write(file, settings);
-    }
+    this.cells = new Cells(directory, settings);
   }
 
   /** The settings that all cells of a directory share. */
@@ -124,16 +113,16 @@ public final class Experiment {
    */
   public Outcome run(Shard shard, Consumer<CellResult> listener) throws IOException {
     Map<String, String> failed = new LinkedHashMap<>();
-    List<Cell> cells = plan.cells();
+    List<Cell> all = plan.cells();
     CellResult.Step baseline = baseline();
     // neighbours share scores, so a shard takes whole criteria
-    int rates = plan.rates().size();
-    for (int i = 0; i < cells.size(); i++) {
-      Cell c = cells.get(i);
-      if (i / rates % shard.of() == shard.index() && !Files.exists(file(c))) {
+    int ratios = plan.pruningRatios().size();
+    for (int i = 0; i < all.size(); i++) {
+      Cell c = all.get(i);
+      if (i / ratios % shard.of() == shard.index() && !cells.has(c.name())) {
         try {
           CellResult r = cell(c);
-          Json.write(file(c), r);
+          cells.put(c.name(), r);
           listener.accept(r);
         } catch (SecateurException e) {
           failed.put(c.name(), e.getMessage());
@@ -141,91 +130,64 @@ public final class Experiment {
       }
     }
     List<CellResult> results = new ArrayList<>();
-    for (Cell c : cells) {
-      if (Files.exists(file(c))) {
-        results.add(read(file(c), CellResult.class));
+    for (Cell c : all) {
+      if (cells.has(c.name())) {
+        results.add(cells.get(c.name(), CellResult.class));
       }
     }
-    return new Outcome(baseline, results, failed, cells.size() - results.size() - failed.size());
+    return new Outcome(baseline, results, failed, all.size() - results.size() - failed.size());
   }
 
   private CellResult.Step baseline() throws IOException {
-    Path file = directory.resolve("baseline.json");
-    if (!Files.exists(file)) {
-      double top1 = accuracy(original);
-      Json.write(file, step(0, original, Map.of(), top1, top1));
+    if (!cells.has(BASELINE)) {
+      Pruner pruner = pruner(plan.recipe());
+      try (Network net = new Network(device, original)) {
+        double top1 = pruner.evaluate(net).top1();
+        cells.put(BASELINE, step(0, original.graph(), Removal.NONE, top1, top1));
+      }
     }
-    return read(file, CellResult.Step.class);
+    return cells.get(BASELINE, CellResult.Step.class);
+  }
+
+  private Pruner pruner(Recipe recipe) {
+    return new Pruner(recipe, Images.of(train, recipe).evaluatedOn(test), progress);
   }
 
   private CellResult cell(Cell c) {
-    Criterion criterion =
-        Criteria.named(c.criterion(), new Criteria.Settings(plan.components(), c.seed()));
-    Dataset images = DataSets.sample(train, train.size(), c.seed());
-    Model model = original;
+    Recipe recipe = plan.recipe(c);
+    Pruner pruner = pruner(recipe);
+    Selector selector = new RatioSelector(recipe);
     List<CellResult.Step> steps = new ArrayList<>();
-    for (int i = 1; i <= plan.iterations(); i++) {
-      Units units = Units.of(model.graph(), plan.scope());
-      Scores scores = scores(criterion, model, units, images, c.seed(), i == 1);
-      Selection selection =
-          new Selection(units, scores, GroupScore.MEAN, Constraints.NONE, original.graph());
-      Map<String, int[]> removed = selection.lowest(c.rate());
-      model = Surgery.remove(device, model, removed);
-      double before = accuracy(model);
-      double after = before;
-      if (plan.finetune().isPresent()) {
-        Plan.Finetune f = plan.finetune().get();
-        try (Network net = new Network(device, model)) {
-          Dataset part = DataSets.sample(images, f.samples(), c.seed());
-          Trainer.train(net, part, f.options(c.seed() + i), progress);
-          model = net.toModel();
+    Network net = new Network(device, original);
+    try {
+      for (int i = 1; i <= recipe.stop().iterations().orElseThrow(); i++) {
+        Optional<Importance> known = i == 1 ? known(c) : Optional.empty();
+        Pruner.Step s = pruner.step(original.graph(), net, i, selector, known);
+        net.close();
+        net = s.network();
+        if (i == 1) {
+          first = Optional.of(new First(c.criterion(), c.seed(), s.importance()));
         }
-        after = accuracy(model);
+        steps.add(step(i, net.graph(), s.removal(), s.cut().top1(), s.tuned().top1()));
       }
-      steps.add(step(i, model, removed, before, after));
+    } finally {
+      net.close();
     }
-    return new CellResult(c.criterion(), c.rate(), c.seed(), steps);
+    return new CellResult(c.criterion(), c.ratio(), c.seed(), steps);
   }
 
-  private Scores scores(
-      Criterion criterion, Model model, Units units, Dataset images, long seed, boolean isFirst) {
-    Optional<Scores> known =
-        first
-            .filter(f -> isFirst && f.criterion().equals(criterion.name()) && f.seed() == seed)
-            .map(First::scores);
-    if (known.isPresent()) {
-      return known.get();
-    }
-    try (Network net = new Network(device, model)) {
-      Scores s =
-          Scorer.score(
-              criterion,
-              net,
-              units.layers(),
-              new ScoringData(images, plan.samples(), plan.batchSize(), plan.pooling(), progress));
-      if (isFirst) {
-        first = Optional.of(new First(criterion.name(), seed, s));
-      }
-      return s;
-    }
-  }
-
-  private double accuracy(Model model) {
-    try (Network net = new Network(device, model)) {
-      return Evaluator.evaluate(net, test, plan.batchSize(), progress).top1();
-    }
+  private Optional<Importance> known(Cell c) {
+    return first
+        .filter(f -> f.criterion().equals(c.criterion()) && f.seed() == c.seed())
+        .map(First::importance);
   }
 
   private CellResult.Step step(
-      int iteration, Model model, Map<String, int[]> removed, double before, double after) {
-    Cost cost = Cost.of(model.graph());
-    int filters = Units.of(model.graph(), plan.scope()).filters();
+      int iteration, Graph graph, Removal removal, double before, double after) {
+    Cost cost = Cost.of(graph);
+    int filters = plan.recipe().groups(graph).filters();
     return new CellResult.Step(
-        iteration, filters, cost.parameters(), cost.macs(), removed, before, after);
-  }
-
-  private Path file(Cell c) {
-    return directory.resolve("cells").resolve(c.name() + ".json");
+        iteration, filters, cost.parameters(), cost.macs(), removal, before, after);
   }
 
   /**
@@ -242,14 +204,14 @@ public final class Experiment {
     ObjectNode json = Json.MAPPER.createObjectNode();
     json.put("device", device.description());
     json.set("libraries", Json.MAPPER.valueToTree(device.versions()));
-    json.set("settings", read(directory.resolve("experiment.json"), JsonNode.class));
+    json.set("settings", cells.settings());
     json.set("baseline", Json.MAPPER.valueToTree(outcome.baseline()));
     json.set("ranking", Json.MAPPER.valueToTree(summary.ranking()));
     json.set("cells", Json.MAPPER.valueToTree(outcome.results()));
     json.set("times", Json.MAPPER.valueToTree(times));
     Json.write(directory.resolve("results.json"), json);
     text("results.csv", Summary.csv(outcome.results(), times));
-    boolean finetuned = plan.finetune().isPresent();
+    boolean finetuned = plan.recipe().fineTuning().epochs() > 0;
     Map<String, Plot> plots = Plots.of(summary, finetuned);
     plots.forEach(
         (name, plot) -> {
@@ -267,13 +229,5 @@ public final class Experiment {
 
   private void text(String name, String text) {
     AtomicFile.write(directory.resolve(name), text);
-  }
-
-  private static <T> T read(Path file, Class<T> type) throws IOException {
-    try {
-      return Json.MAPPER.readValue(file.toFile(), type);
-    } catch (JsonProcessingException e) {
-      throw new SecateurException(file + ": is damaged; remove it to have it made anew", e);
-    }
   }
 }

@@ -1,6 +1,5 @@
 package dev.secateur.experiment;
 
-import dev.secateur.prune.Spread;
 import dev.secateur.report.Plot;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -61,16 +60,16 @@ final class Plots {
       Function<Summary.Row, Spread> top1) {
     String title = String.format("Accuracy %s fine-tuning against %s", when, against);
     Plot.Builder plot = Plot.of(title, xLabel, "Test top-1, %").size(760, 520);
-    boolean several = summary.rows().stream().map(Summary.Row::rate).distinct().count() > 1;
+    boolean several = summary.rows().stream().map(Summary.Row::ratio).distinct().count() > 1;
     boolean iterated = summary.rows().stream().anyMatch(r -> r.iteration() > 1);
     for (String criterion : summary.ranking()) {
-      // a line follows the iterations of one rate, or the rates of one step
+      // a line follows the iterations of one ratio, or the ratios of one step
       Map<String, List<Summary.Row>> lines = new LinkedHashMap<>();
       rows(summary, criterion)
           .forEach(
               r ->
                   lines.merge(
-                      iterated && several ? criterion + ", rate " + r.rate() : criterion,
+                      iterated && several ? criterion + ", ratio " + r.ratio() : criterion,
                       List.of(r),
                       (a, b) -> Stream.concat(a.stream(), b.stream()).toList()));
       lines.forEach(

@@ -1,7 +1,7 @@
 package dev.secateur.experiment;
 
 import dev.secateur.bench.Benchmark;
-import dev.secateur.prune.Spread;
+import dev.secateur.util.Table;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -25,7 +25,7 @@ public final class Summary {
   }
 
   /**
-   * A criterion at a rate after an iteration.
+   * A criterion at a ratio after an iteration.
    *
    * @param filters per cent of the original's prunable filters that are gone
    * @param parameters per cent of the original's that are gone
@@ -37,7 +37,7 @@ public final class Summary {
    */
   public record Row(
       String criterion,
-      double rate,
+      double ratio,
       int iteration,
       Spread filters,
       Spread parameters,
@@ -60,7 +60,7 @@ public final class Summary {
       for (CellResult.Step s : r.steps()) {
         groups
             .computeIfAbsent(
-                List.of(r.criterion(), r.rate(), s.iteration()), k -> new ArrayList<>())
+                List.of(r.criterion(), r.ratio(), s.iteration()), k -> new ArrayList<>())
             .add(new Point(s, Optional.ofNullable(times.get(Times.key(r, s)))));
       }
     }
@@ -144,32 +144,30 @@ public final class Summary {
     return out.toString();
   }
 
-  /** Criteria down, rates across. */
+  /** Criteria down, ratios across. */
   private String grid(Function<Row, Spread> value) {
-    List<Double> rates = rows.stream().map(Row::rate).distinct().sorted().toList();
-    List<List<String>> table = new ArrayList<>();
+    List<Double> ratios = rows.stream().map(Row::ratio).distinct().sorted().toList();
     List<String> head = new ArrayList<>(List.of("top-1 % with filters removed:"));
-    rates.forEach(r -> head.add(String.format(Locale.ROOT, "%.0f %%", 100 * r)));
-    table.add(head);
+    ratios.forEach(r -> head.add(String.format(Locale.ROOT, "%.0f %%", 100 * r)));
+    Table table = new Table(head);
     for (String c : ranking()) {
       List<String> line = new ArrayList<>(List.of(c));
-      for (Double rate : rates) {
+      for (Double ratio : ratios) {
         line.add(
             rows.stream()
-                .filter(r -> r.criterion().equals(c) && r.rate() == rate)
+                .filter(r -> r.criterion().equals(c) && r.ratio() == ratio)
                 .map(r -> value.apply(r).text(2))
                 .findFirst()
                 .orElse(""));
       }
-      table.add(line);
+      table.row(line);
     }
-    return markdown(table);
+    return table.markdown();
   }
 
   private String all(boolean iterative, boolean finetuned) {
     boolean timed = rows.stream().allMatch(r -> r.milliseconds().isPresent());
-    List<List<String>> table = new ArrayList<>();
-    List<String> head = new ArrayList<>(List.of("criterion", "rate"));
+    List<String> head = new ArrayList<>(List.of("criterion", "pruning ratio"));
     if (iterative) {
       head.add("iteration");
     }
@@ -182,10 +180,10 @@ public final class Summary {
     if (timed) {
       head.addAll(List.of("ms a batch", "speedup"));
     }
-    table.add(head);
+    Table table = new Table(head);
     for (Row r : rows) {
       List<String> line =
-          new ArrayList<>(List.of(r.criterion(), String.format(Locale.ROOT, "%s", r.rate())));
+          new ArrayList<>(List.of(r.criterion(), String.format(Locale.ROOT, "%s", r.ratio())));
       if (iterative) {
         line.add(Integer.toString(r.iteration()));
       }
@@ -202,31 +200,23 @@ public final class Summary {
         line.add(r.milliseconds().orElseThrow().text(2));
         line.add(r.speedup().orElseThrow().text(2));
       }
-      table.add(line);
+      table.row(line);
     }
-    return markdown(table);
-  }
-
-  private static String markdown(List<List<String>> table) {
-    List<List<String>> lines = new ArrayList<>(table);
-    lines.add(1, table.get(0).stream().map(c -> "---").toList());
-    return lines.stream()
-        .map(l -> "| " + String.join(" | ", l) + " |")
-        .collect(Collectors.joining("\n", "", "\n"));
+    return table.markdown();
   }
 
   /** One line a cell and iteration. */
   static String csv(List<CellResult> results, Map<String, Benchmark.Row> times) {
     StringBuilder out = new StringBuilder();
     out.append(
-        "criterion,rate,seed,iteration,filters,parameters,macs,top1_before,top1_after,ms,speedup\n");
+        "criterion,pruning_ratio,seed,iteration,filters,parameters,macs,top1_before,top1_after,ms,speedup\n");
     for (CellResult r : results) {
       for (CellResult.Step s : r.steps()) {
         Benchmark.Row t = times.get(Times.key(r, s));
         List<Object> values =
             Arrays.asList(
                 r.criterion(),
-                r.rate(),
+                r.ratio(),
                 r.seed(),
                 s.iteration(),
                 s.filters(),

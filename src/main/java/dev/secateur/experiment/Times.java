@@ -32,7 +32,7 @@ final class Times {
     for (CellResult r : results) {
       Model m = original;
       for (CellResult.Step s : r.steps()) {
-        m = Surgery.remove(device, m, s.removed());
+        m = Surgery.remove(m, s.removed());
         networks.putIfAbsent(widths(m.graph()), m);
       }
     }

@@ -17,25 +17,37 @@ public final class Settings {
    * @throws SecateurException naming the first setting that differs
    */
   public static void requireSame(Path file, JsonNode earlier, JsonNode later, String resumption) {
+    JsonNode was;
     JsonNode now;
     try {
-      now = Json.MAPPER.readTree(later.toString()); // numbers as a file gives them
+      was = Json.MAPPER.readTree(earlier.toString()); // numbers as a file gives them
+      now = Json.MAPPER.readTree(later.toString());
     } catch (JsonProcessingException e) {
       throw new IllegalArgumentException(e);
     }
+    compare(file, "", was, now, resumption);
+  }
+
+  private static void compare(
+      Path file, String path, JsonNode earlier, JsonNode now, String resumption) {
     Set<String> keys = new LinkedHashSet<>();
     now.fieldNames().forEachRemaining(keys::add);
     earlier.fieldNames().forEachRemaining(keys::add);
     for (String key : keys) {
-      if (!now.path(key).equals(earlier.path(key))) {
+      JsonNode was = earlier.path(key);
+      JsonNode is = now.path(key);
+      if (was.isObject() && is.isObject()) {
+        compare(file, path + key + ".", was, is, resumption);
+      } else if (!is.equals(was)) {
         throw new SecateurException(
             file
                 + ": "
+                + path
                 + key
                 + " was "
-                + (earlier.has(key) ? earlier.get(key) : "not given")
+                + (was.isMissingNode() ? "not given" : was)
                 + ", now it is "
-                + (now.has(key) ? now.get(key) : "not given")
+                + (is.isMissingNode() ? "not given" : is)
                 + "; "
                 + resumption
                 + " goes on with the same settings only");

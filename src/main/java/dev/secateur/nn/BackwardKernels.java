@@ -6,7 +6,6 @@ import dev.secateur.device.ConvolutionSpec;
 import dev.secateur.device.Device;
 import dev.secateur.device.Epilogue;
 import dev.secateur.device.Kernel;
-import dev.secateur.device.VisionKernels;
 import dev.secateur.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -52,17 +51,17 @@ final class BackwardKernels {
     List<Kernel> out = new ArrayList<>();
     boolean bias = false;
     if (n.op() instanceof Op.Convolution c) {
-      out.add(device.convolutionBackwardWeights(c.spec(), x, dy, weightGradient(n)));
+      out.add(device.convolutions().backwardWeights(c.spec(), x, dy, weightGradient(n)));
       bias = c.bias();
     } else if (n.op() instanceof Op.TransposedConvolution t) {
-      out.add(device.convolutionBackwardWeights(t.spec(), dy, x, weightGradient(n)));
+      out.add(device.convolutions().backwardWeights(t.spec(), dy, x, weightGradient(n)));
       bias = t.bias();
     } else if (n.op() instanceof Op.Linear l) {
-      out.add(device.linearBackwardWeights(x, dy, gradient.apply(n.name() + ".weight")));
+      out.add(device.linear().backwardWeights(x, dy, gradient.apply(n.name() + ".weight")));
       bias = l.bias();
     }
     if (bias) {
-      out.add(device.biasBackward(dy, gradient.apply(n.name() + ".bias")));
+      out.add(device.reductions().biasBackward(dy, gradient.apply(n.name() + ".bias")));
     }
     return out;
   }
@@ -75,50 +74,49 @@ final class BackwardKernels {
    */
   Kernel input(Node n, int input, List<Tensor> x, Tensor y, Tensor dy, Tensor dx) {
     Op op = n.op();
-    VisionKernels vision = device.vision();
     if (op instanceof Op.Convolution c) {
-      return device.convolutionBackwardData(c.spec(), dy, weight(n), dx);
+      return device.convolutions().backwardData(c.spec(), dy, weight(n), dx);
     }
     if (op instanceof Op.TransposedConvolution t) {
       ConvolutionSpec spec = t.spec();
-      return device.convolution(spec, dy, weight(n), Epilogue.NONE, dx, false);
+      return device.convolutions().forward(spec, dy, weight(n), Epilogue.NONE, dx, false);
     }
     if (op instanceof Op.Linear) {
-      return device.linearBackwardData(dy, weight(n), dx);
+      return device.linear().backwardData(dy, weight(n), dx);
     }
     if (op instanceof Op.Elementwise e) {
-      return vision.elementwiseBackward(e.spec(), x.get(0), dy, dx);
+      return device.pointwise().elementwiseBackward(e.spec(), x.get(0), dy, dx);
     }
     if (op instanceof Op.Softmax) {
-      return vision.softmaxBackward(y, dy, dx);
+      return device.norms().softmaxBackward(y, dy, dx);
     }
     if (op instanceof Op.Multiply) {
       boolean alike = x.get(0).shape().equals(x.get(1).shape());
       return input == 0 || alike
-          ? vision.multiply(dy, x.get(1 - input), dx)
-          : vision.channelProducts(x.get(0), dy, dx);
+          ? device.pointwise().multiply(dy, x.get(1 - input), dx)
+          : device.reductions().channelProducts(x.get(0), dy, dx);
     }
     if (op instanceof Op.Concat) {
       long channel = 0;
       for (Tensor before : x.subList(0, input)) {
         channel += before.shape().dim(1);
       }
-      return device.sliceChannels(forward.image(dy), channel, forward.image(dx));
+      return device.moves().sliceChannels(forward.image(dy), channel, forward.image(dx));
     }
     if (op instanceof Op.SelectChannels s) {
       return deselect(s.channels(), dy, dx);
     }
     if (op instanceof Op.Pad p) {
-      return vision.pad(dy, -p.top(), -p.left(), 0, dx);
+      return device.moves().pad(dy, -p.top(), -p.left(), 0, dx);
     }
     if (op instanceof Op.Resize r) {
-      return vision.resizeBackward(r.spec(), dy, dx);
+      return device.moves().resizeBackward(r.spec(), dy, dx);
     }
     if (op instanceof Op.Shortcut s) {
-      return device.shortcutBackward(dy, s.stride(), s.before(), dx);
+      return device.moves().shortcutBackward(dy, s.stride(), s.before(), dx);
     }
     if (op instanceof Op.Flatten) {
-      return device.copy(ForwardKernels.plain(dy, dx.shape()), dx);
+      return device.moves().copy(ForwardKernels.plain(dy, dx.shape()), dx);
     }
     throw new IllegalStateException("no code for the gradient of " + op);
   }
@@ -147,7 +145,7 @@ final class BackwardKernels {
     Tensor more = arena.allocate(dx.shape(), dx.dtype(), dx.layout());
     for (Integer[] round : rounds.subList(1, rounds.size())) {
       all.add(forward.select(dy, List.of(round), more));
-      all.add(device.add(dx, more, Activation.NONE, dx));
+      all.add(device.pointwise().add(dx, more, Activation.NONE, dx));
     }
     return () -> all.forEach(Kernel::launch);
   }

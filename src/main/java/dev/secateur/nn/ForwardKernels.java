@@ -49,59 +49,59 @@ final class ForwardKernels {
     Tensor first = x.get(0);
     if (op instanceof Op.Convolution c) {
       Epilogue e = new Epilogue(bias(n, c.bias(), y), Optional.empty(), Activation.NONE);
-      return device.convolution(c.spec(), first, weight(n), e, y, false);
+      return device.convolutions().forward(c.spec(), first, weight(n), e, y, false);
     }
     if (op instanceof Op.TransposedConvolution t) {
       return transposed(t, n, first, y);
     }
     if (op instanceof Op.Linear l) {
       Epilogue e = new Epilogue(bias(n, l.bias(), y), Optional.empty(), Activation.NONE);
-      return device.linear(first, weight(n), e, y);
+      return device.linear().forward(first, weight(n), e, y);
     }
     if (op instanceof Op.Activate a) {
-      return device.activation(a.activation(), first, y);
+      return device.pointwise().activation(a.activation(), first, y);
     }
     if (op instanceof Op.Elementwise e) {
-      return device.vision().elementwise(e.spec(), first, y);
+      return device.pointwise().elementwise(e.spec(), first, y);
     }
     if (op instanceof Op.Softmax) {
-      return device.vision().softmax(first, y);
+      return device.norms().softmax(first, y);
     }
     if (op instanceof Op.LayerNorm l) {
       return device
-          .vision()
+          .norms()
           .layerNorm(
               first, vector(n, ".weight", DType.F32), vector(n, ".bias", DType.F32), l.eps(), y);
     }
     if (op instanceof Op.Pool p) {
-      return device.pool(p.spec(), first, y);
+      return device.pools().forward(p.spec(), first, y);
     }
     if (op instanceof Op.GlobalPool g) {
-      return device.pool(g.window(first.shape()), first, y);
+      return device.pools().forward(g.window(first.shape()), first, y);
     }
     if (op instanceof Op.Add) {
-      return device.add(first, x.get(1), Activation.NONE, y);
+      return device.pointwise().add(first, x.get(1), Activation.NONE, y);
     }
     if (op instanceof Op.Multiply) {
-      return device.vision().multiply(first, x.get(1), y);
+      return device.pointwise().multiply(first, x.get(1), y);
     }
     if (op instanceof Op.Concat) {
-      return device.concat(x.stream().map(this::image).toList(), image(y));
+      return device.moves().concat(x.stream().map(this::image).toList(), image(y));
     }
     if (op instanceof Op.SelectChannels s) {
       return select(first, s.channels(), y);
     }
     if (op instanceof Op.Pad p) {
-      return device.vision().pad(first, p.top(), p.left(), p.value(), y);
+      return device.moves().pad(first, p.top(), p.left(), p.value(), y);
     }
     if (op instanceof Op.Resize r) {
-      return device.vision().resize(r.spec(), first, y);
+      return device.moves().resize(r.spec(), first, y);
     }
     if (op instanceof Op.Shortcut s) {
-      return device.shortcut(first, s.stride(), s.before(), y);
+      return device.moves().shortcut(first, s.stride(), s.before(), y);
     }
     if (op instanceof Op.Flatten) {
-      return device.copy(first, plain(y, first.shape()));
+      return device.moves().copy(first, plain(y, first.shape()));
     }
     throw new IllegalStateException("no code for " + op);
   }
@@ -119,19 +119,19 @@ final class ForwardKernels {
       slice &= channels.get(j) == from + j;
     }
     if (slice) {
-      return device.sliceChannels(image(x), from, image(y));
+      return device.moves().sliceChannels(image(x), from, image(y));
     }
     Tensor list = arena.allocate(Shape.of(channels.size()), DType.I32, Layout.PLAIN);
     device.upload(channels.stream().mapToInt(i -> i).toArray(), list);
-    return device.vision().selectChannels(x, list, y);
+    return device.moves().selectChannels(x, list, y);
   }
 
   private Kernel transposed(Op.TransposedConvolution t, Node n, Tensor x, Tensor y) {
-    Kernel spread = device.convolutionBackwardData(t.spec(), x, weight(n), y);
+    Kernel spread = device.convolutions().backwardData(t.spec(), x, weight(n), y);
     if (!t.bias()) {
       return spread;
     }
-    Kernel bias = device.vision().addBias(vector(n, ".bias", y.dtype()), Activation.NONE, y);
+    Kernel bias = device.pointwise().addBias(vector(n, ".bias", y.dtype()), Activation.NONE, y);
     return () -> {
       spread.launch();
       bias.launch();

@@ -74,7 +74,7 @@ public final class InferenceProgram implements AutoCloseable {
         Tensor x = values.get(n.name());
         Tensor f = features.orElseThrow();
         step(
-            device.poolFeatures(tap.orElseThrow().kind(), x, f, columns.get(n.name())),
+            device.reductions().poolFeatures(tap.orElseThrow().kind(), x, f, columns.get(n.name())),
             List.of(),
             List.of(x),
             x.shape().dim(1) * batch * Float.BYTES,
@@ -184,7 +184,7 @@ public final class InferenceProgram implements AutoCloseable {
       return result;
     }
     Tensor out = arena.allocate(result.shape(), DType.F32, result.layout());
-    step(device.copy(result, out), List.of(), List.of(result), out.bytes(), out);
+    step(device.moves().copy(result, out), List.of(), List.of(result), out.bytes(), out);
     return out;
   }
 
@@ -252,22 +252,24 @@ public final class InferenceProgram implements AutoCloseable {
       return convolution(f, c, x.get(0), y);
     }
     String name = f.first().name();
-    return device.batchNormInference(
-        forward.image(x.get(0)),
-        snapshot(name + ".weight"),
-        snapshot(name + ".bias"),
-        snapshot(name + ".running_mean"),
-        snapshot(name + ".running_var"),
-        ((Op.BatchNorm) f.first().op()).eps(),
-        f.activation(),
-        forward.image(y));
+    return device
+        .norms()
+        .batchNorm(
+            forward.image(x.get(0)),
+            snapshot(name + ".weight"),
+            snapshot(name + ".bias"),
+            snapshot(name + ".running_mean"),
+            snapshot(name + ".running_var"),
+            ((Op.BatchNorm) f.first().op()).eps(),
+            f.activation(),
+            forward.image(y));
   }
 
   private Kernel kernel(Node n, List<Tensor> x, Tensor y) {
     if (n.op() instanceof Op.Input) {
       InputScale s = InputScale.of(net, arena);
       parameterBytes += s.scale().bytes() + s.shift().bytes();
-      return device.imageInput(pixels, Optional.empty(), 0, s.scale(), s.shift(), y);
+      return device.moves().imageInput(pixels, Optional.empty(), 0, s.scale(), s.shift(), y);
     }
     return forward.of(n, x, y);
   }
@@ -299,8 +301,9 @@ public final class InferenceProgram implements AutoCloseable {
       b = Optional.of(constant(bias, channels, device.activationType(), Layout.PLAIN));
     }
     Optional<Tensor> residual = f.residual().map(values::get);
-    return device.convolution(
-        c.spec(), x, weight, new Epilogue(b, residual, f.activation()), y, true);
+    return device
+        .convolutions()
+        .forward(c.spec(), x, weight, new Epilogue(b, residual, f.activation()), y, true);
   }
 
   /** w = w g / sqrt(v + eps); b = (b - m) g / sqrt(v + eps) + beta. */

@@ -45,8 +45,9 @@ public record InferenceStep(
       Shape channels = Shape.of(output.dim(1));
       Tensor pixels = arena.allocate(output.with(0, batch), DType.U8, Layout.PLAIN);
       Tensor scale = make.vector(channels, DType.F32);
-      return device.imageInput(
-          pixels, Optional.empty(), 0, scale, scale, make.activations(output, false));
+      return device
+          .moves()
+          .imageInput(pixels, Optional.empty(), 0, scale, scale, make.activations(output, false));
     }
     List<Tensor> x = inputs.stream().map(s -> make.activations(s, false)).toList();
     Tensor y = make.activations(output, logits);
@@ -59,14 +60,17 @@ public record InferenceStep(
               : Optional.empty();
       Optional<Tensor> sum =
           residual ? Optional.of(make.activations(output, false)) : Optional.empty();
-      return device.convolution(
-          c.spec(), x.get(0), make.filters(w), new Epilogue(vector, sum, activation), y, true);
+      return device
+          .convolutions()
+          .forward(
+              c.spec(), x.get(0), make.filters(w), new Epilogue(vector, sum, activation), y, true);
     }
     if (op instanceof Op.BatchNorm b) {
       Tensor v = make.vector(Shape.of(output.dim(1)), DType.F32);
       ForwardKernels forward = make.forward(Map.of());
-      return device.batchNormInference(
-          forward.image(x.get(0)), v, v, v, v, b.eps(), activation, forward.image(y));
+      return device
+          .norms()
+          .batchNorm(forward.image(x.get(0)), v, v, v, v, b.eps(), activation, forward.image(y));
     }
     Node alone = new Node("step", op, inputs.stream().map(Shape::toString).toList());
     return make.forward(ParameterShapes.of(alone, inputs.get(0).dim(1), output.dim(1)))

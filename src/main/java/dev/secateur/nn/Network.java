@@ -8,44 +8,64 @@ import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Shape;
 import dev.secateur.tensor.Tensor;
+import java.nio.IntBuffer;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 
 /**
- * A model whose parameters lie on a device. The trainable ones are views of one flat tensor, so
- * that an optimiser needs one kernel for all of them.
+ * A model whose parameters lie on a device, with the momentum that SGD keeps of them. The trainable
+ * ones are views of one flat tensor, so that an optimiser needs one kernel for all of them.
  */
 public final class Network implements AutoCloseable {
   private final Device device;
-  private final Model model;
+  private final Graph graph;
+  private final Map<String, String> metadata;
   private final Arena arena;
   private final Tensor flat;
   private final Map<String, Tensor> parameters = new LinkedHashMap<>();
+  private Optional<Tensor> momentum = Optional.empty();
 
   public Network(Device device, Model model) {
-    this.device = device;
-    this.model = model;
-    this.arena = device.newArena();
-    long trainable = 0;
-    for (Map.Entry<String, HostTensor> e : model.parameters().entrySet()) {
-      if (ParameterShapes.trainable(e.getKey())) {
-        trainable += padded(e.getValue().shape());
-      }
-    }
+    this(device, model.graph(), shapes(model), model.metadata());
     try {
-      flat = arena.floats(Math.max(1, trainable));
-      place();
       load(model);
     } catch (RuntimeException e) {
       throw Cleanup.after(e, arena);
     }
   }
 
-  private void place() {
+  /** With zeros for parameters. */
+  private Network(
+      Device device, Graph graph, Map<String, Shape> shapes, Map<String, String> metadata) {
+    this.device = device;
+    this.graph = graph;
+    this.metadata = metadata;
+    this.arena = device.newArena();
+    try {
+      long trainable = 0;
+      for (Map.Entry<String, Shape> e : shapes.entrySet()) {
+        trainable += ParameterShapes.trainable(e.getKey()) ? padded(e.getValue()) : 0;
+      }
+      flat = arena.floats(Math.max(1, trainable));
+      place(shapes);
+    } catch (RuntimeException e) {
+      throw Cleanup.after(e, arena);
+    }
+  }
+
+  private static Map<String, Shape> shapes(Model model) {
+    Map<String, Shape> out = new LinkedHashMap<>();
+    model.parameters().forEach((name, t) -> out.put(name, t.shape()));
+    return out;
+  }
+
+  private void place(Map<String, Shape> shapes) {
     long offset = 0;
-    for (Map.Entry<String, HostTensor> e : model.parameters().entrySet()) {
-      Shape shape = e.getValue().shape();
+    for (Map.Entry<String, Shape> e : shapes.entrySet()) {
+      Shape shape = e.getValue();
       if (ParameterShapes.trainable(e.getKey())) {
         parameters.put(e.getKey(), flat.view(offset, shape));
         offset += padded(shape);
@@ -65,11 +85,11 @@ public final class Network implements AutoCloseable {
   }
 
   public Graph graph() {
-    return model.graph();
+    return graph;
   }
 
   public Map<String, String> metadata() {
-    return model.metadata();
+    return metadata;
   }
 
   /** All parameters by name; views that change as training goes on. */
@@ -89,6 +109,106 @@ public final class Network implements AutoCloseable {
   /** All trainable parameters as one vector, with zeros between them for alignment. */
   Tensor flat() {
     return flat;
+  }
+
+  /** The momentum of all trainable parameters, laid out as {@link #flat}; zero until trained. */
+  Tensor momentum() {
+    if (momentum.isEmpty()) {
+      momentum = Optional.of(arena.floats(flat.elements()));
+    }
+    return momentum.get();
+  }
+
+  /** The momentum of a trainable parameter, in its shape; a view that training changes. */
+  public Tensor momentum(String parameter) {
+    return partOf(momentum(), parameter);
+  }
+
+  /** Enqueues setting all momentum to zero, as at the start of a training. */
+  public void clearMomentum() {
+    momentum.ifPresent(m -> device.moves().fill(m, 0).launch());
+  }
+
+  /**
+   * A network of the rest of this one's parameters, momentum and running statistics, each taken
+   * from tensor to tensor on the device: nothing but lists of indices is copied to it, nothing from
+   * it, and nothing is waited for. This network stays as it is.
+   *
+   * @param smaller the structure of the result
+   * @param keep what stays of a parameter, by name; those not named stay whole
+   * @throws IllegalArgumentException when what is kept does not fit the structure
+   */
+  public Network cut(Graph smaller, Map<String, ParameterCut> keep) {
+    Map<String, Shape> shapes = new LinkedHashMap<>();
+    parameters.forEach(
+        (name, t) ->
+            shapes.put(name, keep.containsKey(name) ? keep.get(name).of(t.shape()) : t.shape()));
+    ParameterShapes.of(smaller)
+        .forEach(
+            (name, shape) -> {
+              if (!name.startsWith("input.") && !shape.equals(shapes.get(name))) {
+                throw new IllegalArgumentException(
+                    name + ": expected " + shape + ", kept " + shapes.get(name));
+              }
+            });
+    Network out = new Network(device, smaller, shapes, metadata);
+    try (Arena scratch = device.newArena()) {
+      Gathering gather = new Gathering(device, scratch);
+      parameters.forEach(
+          (name, t) -> {
+            Optional<ParameterCut> cut = Optional.ofNullable(keep.get(name));
+            gather.move(t, cut, out.parameter(name));
+            if (momentum.isPresent() && ParameterShapes.trainable(name)) {
+              gather.move(momentum(name), cut, out.momentum(name));
+            }
+          });
+      return out;
+    } catch (RuntimeException e) {
+      throw Cleanup.after(e, out);
+    }
+  }
+
+  /** Cuts of tensors on a device; an index list is uploaded once. */
+  private static final class Gathering {
+    private final Device device;
+    private final Arena scratch;
+
+    /** By content, which is what an {@link IntBuffer} equals by. */
+    private final Map<IntBuffer, Tensor> lists = new HashMap<>();
+
+    Gathering(Device device, Arena scratch) {
+      this.device = device;
+      this.scratch = scratch;
+    }
+
+    void move(Tensor from, Optional<ParameterCut> cut, Tensor to) {
+      boolean first = cut.isPresent() && cut.get().cutsFirst(from.shape());
+      boolean second = cut.isPresent() && cut.get().cutsSecond(from.shape());
+      if (!first && !second) {
+        device.moves().copy(from, to).launch();
+        return;
+      }
+      Tensor rows = from;
+      if (first) {
+        int[] keep = cut.get().first();
+        Shape shape = from.shape().with(0, keep.length);
+        rows = second ? scratch.allocate(shape, DType.F32, Layout.PLAIN) : to;
+        device.moves().gather(from, 0, list(keep), rows).launch();
+      }
+      if (second) {
+        device.moves().gather(rows, 1, list(cut.get().second().get()), to).launch();
+      }
+    }
+
+    private Tensor list(int[] indices) {
+      return lists.computeIfAbsent(
+          IntBuffer.wrap(indices),
+          k -> {
+            Tensor t = scratch.allocate(Shape.of(indices.length), DType.I32, Layout.PLAIN);
+            device.upload(indices, t);
+            return t;
+          });
+    }
   }
 
   /**
@@ -117,10 +237,10 @@ public final class Network implements AutoCloseable {
     Map<String, HostTensor> out = new LinkedHashMap<>();
     parameters.forEach(
         (name, t) -> out.put(name, new HostTensor(t.shape(), device.downloadFloats(t))));
-    return new Model(model.graph(), out, model.metadata());
+    return new Model(graph, out, metadata);
   }
 
-  /** Bytes of device memory that the parameters hold. */
+  /** Bytes of device memory that the parameters and their momentum hold. */
   public long bytes() {
     return arena.bytes();
   }

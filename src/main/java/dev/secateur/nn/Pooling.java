@@ -2,6 +2,7 @@ package dev.secateur.nn;
 
 import dev.secateur.device.PoolSpec;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * How a filter's output becomes one number an image.
@@ -21,7 +22,13 @@ public record Pooling(PoolSpec.Kind kind, Place place) {
     /**
      * Behind the batch norm and the activation that follow it, where nothing else reads between.
      */
-    ACTIVATION
+    ACTIVATION;
+
+    /** As it is written, in lower case. */
+    @Override
+    public String toString() {
+      return name().toLowerCase(Locale.ROOT);
+    }
   }
 
   /** The nodes whose output is pooled for these convolutions, in their order. */

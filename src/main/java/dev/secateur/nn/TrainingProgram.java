@@ -2,11 +2,14 @@ package dev.secateur.nn;
 
 import dev.secateur.device.Activation;
 import dev.secateur.device.Arena;
+import dev.secateur.device.BatchNormTraining;
 import dev.secateur.device.Cleanup;
 import dev.secateur.device.Device;
 import dev.secateur.device.Kernel;
+import dev.secateur.device.LayerNormTraining;
 import dev.secateur.device.MixedPrecision;
 import dev.secateur.device.PoolSpec;
+import dev.secateur.device.SgdSpec;
 import dev.secateur.device.TrainingKernels;
 import dev.secateur.nn.SlabPool.Slab;
 import dev.secateur.tensor.DType;
@@ -24,8 +27,8 @@ import java.util.Set;
 /**
  * One training step of a network, compiled for a batch size: forward with batch statistics, softmax
  * cross-entropy, backward, SGD. {@link #step} only launches kernels; it changes the network's
- * parameters and running statistics in place. ReLU is fused behind batch norm and add. Gradients
- * share memory as soon as they have been used.
+ * parameters, momentum and running statistics in place. ReLU is fused behind batch norm and add.
+ * Gradients share memory as soon as they have been used.
  *
  * <p>Where the device computes in another type or layout than parameters have ({@link
  * MixedPrecision}), every step begins with one kernel that copies them; the loss and SGD stay in
@@ -92,7 +95,7 @@ public final class TrainingProgram implements AutoCloseable {
     this.metrics = arena.doubles(4);
     this.learningRate = arena.floats(1);
     this.gradients = arena.floats(net.flat().elements());
-    this.clearMetrics = device.fill(metrics, 0);
+    this.clearMetrics = device.moves().fill(metrics, 0);
     this.mixed = device.mixedPrecision().map(this::copies);
     this.forwards = new ForwardKernels(device, arena, this::read, this::vector);
     this.backwards =
@@ -103,8 +106,10 @@ public final class TrainingProgram implements AutoCloseable {
     InputScale s = InputScale.of(net, arena);
     forward.put(
         input,
-        device.imageInput(
-            pixels, Optional.of(crops), cropPadding, s.scale(), s.shift(), values.get(input)));
+        device
+            .moves()
+            .imageInput(
+                pixels, Optional.of(crops), cropPadding, s.scale(), s.shift(), values.get(input)));
     List<Kernel> loss = loss(values.get(graph.output().name()), sgd.labelSmoothing());
     List<Node> nodes = graph.nodes();
     for (int i = nodes.size() - 1; i > 0; i--) {
@@ -125,7 +130,7 @@ public final class TrainingProgram implements AutoCloseable {
                     .unpack(m.gradients(), net.flat(), filters, gradients, m.state(), arena)));
     this.pass = device.sequence(kernels, arena);
     List<Kernel> whole = new ArrayList<>(kernels);
-    whole.add(update(sgd, arena.floats(net.flat().elements())));
+    whole.add(update(sgd));
     this.step = device.sequence(whole, arena);
     device.synchronize();
   }
@@ -151,12 +156,13 @@ public final class TrainingProgram implements AutoCloseable {
     Tensor logits = result;
     if (result.dtype() != DType.F32) {
       logits = arena.allocate(result.shape(), DType.F32, Layout.PLAIN);
-      out.add(device.copy(result, logits));
+      out.add(device.moves().copy(result, logits));
     }
     Gradient gradient = fresh(logits.shape(), Layout.PLAIN);
     boolean narrow = gradient.tensor().dtype() != DType.F32;
     Tensor single = narrow ? arena.floats(logits.shape().toArray()) : gradient.tensor();
-    out.add(device.crossEntropy(logits, labels, smoothing, metrics, Optional.of(single)));
+    out.add(
+        device.training().crossEntropy(logits, labels, smoothing, metrics, Optional.of(single)));
     if (narrow) {
       Mixed m = mixed.orElseThrow();
       out.add(m.kernels().scaleLoss(single, gradient.tensor(), m.state()));
@@ -173,30 +179,15 @@ public final class TrainingProgram implements AutoCloseable {
         .toList();
   }
 
-  private Kernel update(Sgd sgd, Tensor velocity) {
+  private Kernel update(Sgd sgd) {
+    Tensor velocity = net.momentum();
+    SgdSpec spec = new SgdSpec(sgd.momentum(), sgd.nesterov(), sgd.weightDecay());
     Optional<Tensor> state = mixed.flatMap(Mixed::state);
     if (state.isPresent()) {
-      return mixed
-          .get()
-          .kernels()
-          .sgd(
-              net.flat(),
-              gradients,
-              velocity,
-              learningRate,
-              sgd.momentum(),
-              sgd.nesterov(),
-              sgd.weightDecay(),
-              state.get());
+      MixedPrecision kernels = mixed.get().kernels();
+      return kernels.sgd(net.flat(), gradients, velocity, learningRate, spec, state.get());
     }
-    return device.sgd(
-        net.flat(),
-        gradients,
-        velocity,
-        learningRate,
-        sgd.momentum(),
-        sgd.nesterov(),
-        sgd.weightDecay());
+    return device.training().sgd(net.flat(), gradients, velocity, learningRate, spec);
   }
 
   /**
@@ -217,7 +208,10 @@ public final class TrainingProgram implements AutoCloseable {
     return pixels;
   }
 
-  /** I32 (batch,3): see {@link Device#imageInput}; all zero takes the images as they are. */
+  /**
+   * I32 (batch,3): see {@link dev.secateur.device.Moves#imageInput}; all zero takes the images as
+   * they are.
+   */
   public Tensor crops() {
     return crops;
   }
@@ -382,7 +376,8 @@ public final class TrainingProgram implements AutoCloseable {
     }
     // the sum goes where nobody else reads
     Gradient sum = !g.slab().shared() ? g : !earlier.slab().shared() ? earlier : freshFor(value);
-    backward.add(device.add(earlier.tensor(), g.tensor(), Activation.NONE, sum.tensor()));
+    backward.add(
+        device.pointwise().add(earlier.tensor(), g.tensor(), Activation.NONE, sum.tensor()));
     pending.put(value, sum);
     if (sum != g) {
       pool.release(g.slab());
@@ -469,21 +464,24 @@ public final class TrainingProgram implements AutoCloseable {
 
   private TrainingKernels batchNorm(Node n, Op.BatchNorm bn, Tensor y, Tensor dy, Tensor dx) {
     String name = n.name();
-    return device.batchNormTraining(
-        forwards.image(input(n, 0)),
-        net.parameter(name + ".weight"),
-        net.parameter(name + ".bias"),
-        net.parameter(name + ".running_mean"),
-        net.parameter(name + ".running_var"),
-        bn.momentum(),
-        bn.eps(),
-        fused.containsKey(name),
-        forwards.image(y),
-        forwards.image(dy),
-        forwards.image(dx),
-        gradient(name + ".weight"),
-        gradient(name + ".bias"),
-        arena);
+    return device
+        .norms()
+        .batchNormTraining(
+            new BatchNormTraining(
+                forwards.image(input(n, 0)),
+                net.parameter(name + ".weight"),
+                net.parameter(name + ".bias"),
+                net.parameter(name + ".running_mean"),
+                net.parameter(name + ".running_var"),
+                bn.momentum(),
+                bn.eps(),
+                fused.containsKey(name),
+                forwards.image(y),
+                forwards.image(dy),
+                forwards.image(dx),
+                gradient(name + ".weight"),
+                gradient(name + ".bias")),
+            arena);
   }
 
   private TrainingKernels layerNorm(Node n, Op.LayerNorm l, Tensor y, Tensor dy, Tensor dx) {
@@ -491,13 +489,13 @@ public final class TrainingProgram implements AutoCloseable {
     Tensor beta = net.parameter(n.name() + ".bias");
     Tensor dgamma = gradient(n.name() + ".weight");
     Tensor dbeta = gradient(n.name() + ".bias");
-    return device
-        .vision()
-        .layerNormTraining(input(n, 0), gamma, beta, l.eps(), y, dy, dx, dgamma, dbeta, arena);
+    LayerNormTraining operands =
+        new LayerNormTraining(input(n, 0), gamma, beta, l.eps(), y, dy, dx, dgamma, dbeta);
+    return device.norms().layerNormTraining(operands, arena);
   }
 
   private TrainingKernels pool(Node n, PoolSpec spec, Tensor y, Tensor dy, Tensor dx) {
-    return device.poolTraining(spec, input(n, 0), y, dy, dx, arena);
+    return device.pools().training(spec, input(n, 0), y, dy, dx, arena);
   }
 
   private void add(Node n, Gradient g) {
@@ -506,7 +504,7 @@ public final class TrainingProgram implements AutoCloseable {
         fused.containsKey(n.name())
             ? ((Op.Activate) fused.get(n.name()).op()).activation()
             : Activation.NONE;
-    forward.put(n.name(), device.add(input(n, 0), input(n, 1), a, y));
+    forward.put(n.name(), device.pointwise().add(input(n, 0), input(n, 1), a, y));
     Gradient sum = a == Activation.NONE ? shared(g) : unactivated(a, y, g);
     Gradient other = shared(sum);
     contribute(n.inputs().get(0), sum);
@@ -520,7 +518,7 @@ public final class TrainingProgram implements AutoCloseable {
   /** The gradient in front of an activation: in place where nobody else reads {@code g}. */
   private Gradient unactivated(Activation a, Tensor y, Gradient g) {
     Gradient dx = g.slab().shared() ? fresh(y.shape(), y.layout()) : shared(g);
-    backward.add(device.activationBackward(a, y, g.tensor(), dx.tensor()));
+    backward.add(device.pointwise().activationBackward(a, y, g.tensor(), dx.tensor()));
     return dx;
   }
 }

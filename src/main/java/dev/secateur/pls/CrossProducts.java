@@ -145,9 +145,9 @@ public final class CrossProducts implements AutoCloseable {
     try (Arena scratch = device.newArena()) {
       Tensor mean = scratch.floats(1, features);
       Tensor ones = scratch.floats(1, rows);
-      device.fill(ones, 1).launch();
-      device.gemm(false, false, 1.0 / rows, ones, x, 0, mean).launch();
-      device.copy(mean.reshape(shift.shape()), shift).launch();
+      device.moves().fill(ones, 1).launch();
+      device.matrices().gemm(false, false, 1.0 / rows, ones, x, 0, mean).launch();
+      device.moves().copy(mean.reshape(shift.shape()), shift).launch();
       device.synchronize();
     }
   }
@@ -161,11 +161,11 @@ public final class CrossProducts implements AutoCloseable {
     Tensor to = chunk.view(first * features, part);
     List<Kernel> k = new ArrayList<>();
     Tensor x = s.features().view(0, part);
-    k.add(device.accumulateFeatures(x, labels, shift, to, yx, sumY, squares));
+    k.add(device.pls().accumulateFeatures(x, labels, shift, to, yx, sumY, squares));
     int missing = batch - s.rows();
     if (missing > 0 && folding) {
       long after = (first + s.rows()) * features;
-      k.add(device.fill(chunk.view(after, Shape.of(missing, features)), 0));
+      k.add(device.moves().fill(chunk.view(after, Shape.of(missing, features)), 0));
     }
     return k;
   }
@@ -176,7 +176,9 @@ public final class CrossProducts implements AutoCloseable {
 
   private List<Kernel> compileFold(int batches) {
     Tensor x = chunks.get(0).view(0, Shape.of((long) batches * batch, features));
-    return List.of(device.syrk(1, x, 0, chunkProduct), device.accumulate(chunkProduct, folded));
+    return List.of(
+        device.matrices().syrk(1, x, 0, chunkProduct),
+        device.pls().accumulate(chunkProduct, folded));
   }
 
   /** Takes in what is left of the last chunk, once: the next batch begins another. */
@@ -189,10 +191,13 @@ public final class CrossProducts implements AutoCloseable {
     // every row has one class, so the classes' sums add up to the features' sums
     try (Arena scratch = device.newArena()) {
       Tensor every = scratch.doubles(1, classes);
-      device.fill(every, 1).launch();
+      device.moves().fill(every, 1).launch();
       Tensor counts = sumY.reshape(Shape.of(1, classes));
-      device.gemm(false, true, 1, every, counts, 0, n.reshape(Shape.of(1, 1))).launch();
-      device.gemm(false, false, 1, every, yx, 0, sumX.reshape(Shape.of(1, features))).launch();
+      device.matrices().gemm(false, true, 1, every, counts, 0, n.reshape(Shape.of(1, 1))).launch();
+      device
+          .matrices()
+          .gemm(false, false, 1, every, yx, 0, sumX.reshape(Shape.of(1, features)))
+          .launch();
       device.synchronize();
     }
   }
@@ -201,20 +206,20 @@ public final class CrossProducts implements AutoCloseable {
   List<Kernel> multiply(Tensor v, Tensor u, Arena scratch) {
     List<Kernel> k = new ArrayList<>();
     if (folding) {
-      k.add(device.gemm(false, false, 1, v, folded, 0, u));
+      k.add(device.matrices().gemm(false, false, 1, v, folded, 0, u));
       return k;
     }
     Tensor single = scratch.floats(1, features);
     Tensor scores = scratch.floats(1, chunkShape.dim(0));
     Tensor sum = scratch.floats(1, features);
-    k.add(device.copy(v, single));
+    k.add(device.moves().copy(v, single));
     double keep = 0;
     for (Tensor x : chunks) {
-      k.add(device.gemm(false, true, 1, single, x, 0, scores));
-      k.add(device.gemm(false, false, 1, scores, x, keep, sum));
+      k.add(device.matrices().gemm(false, true, 1, single, x, 0, scores));
+      k.add(device.matrices().gemm(false, false, 1, scores, x, keep, sum));
       keep = 1;
     }
-    k.add(device.copy(sum, u));
+    k.add(device.moves().copy(sum, u));
     return k;
   }
 
@@ -222,14 +227,14 @@ public final class CrossProducts implements AutoCloseable {
   Tensor product(Arena into) {
     Tensor out = into.doubles(features, features);
     if (folding) {
-      device.copy(folded, out).launch();
+      device.moves().copy(folded, out).launch();
       return out;
     }
     try (Arena scratch = device.newArena()) {
       Tensor part = scratch.floats(features, features);
       for (Tensor x : chunks) {
-        device.syrk(1, x, 0, part).launch();
-        device.accumulate(part, out).launch();
+        device.matrices().syrk(1, x, 0, part).launch();
+        device.pls().accumulate(part, out).launch();
       }
       device.synchronize();
     }

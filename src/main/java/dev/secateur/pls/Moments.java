@@ -65,8 +65,9 @@ public record Moments(
     try (Arena arena = d.newArena()) {
       Tensor factor = arena.doubles(p);
       Tensor product = sums.product(arena);
-      d.inverseDeviation(sums.squares(), sums.sumX(), sums.samples(), factor).launch();
-      d.standardize(product, sums.sumX(), sums.sumX(), sums.samples(), factor, factor, product)
+      d.pls().inverseDeviation(sums.squares(), sums.sumX(), sums.samples(), factor).launch();
+      d.pls()
+          .standardize(product, sums.sumX(), sums.sumX(), sums.samples(), factor, factor, product)
           .launch();
       out = d.downloadDoubles(product);
     }

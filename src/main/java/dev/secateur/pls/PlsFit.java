@@ -29,7 +29,7 @@ public final class PlsFit {
     try (Arena arena = sums.device().newArena()) {
       Directions found = solve(sums, components, arena);
       Tensor vip = arena.floats(sums.features());
-      sums.device().vip(found.weights(), found.strength(), vip).launch();
+      sums.device().pls().vip(found.weights(), found.strength(), vip).launch();
       float[] out = sums.device().downloadFloats(vip);
       if (!finite(out)) {
         throw new SecateurException(
@@ -57,13 +57,13 @@ public final class PlsFit {
       Tensor single = arena.floats(components, p);
       for (int a = 0; a < components; a++) {
         Tensor r = found.rotations().view((long) a * p, Shape.of(p));
-        d.multiply(r, found.factorX(), r).launch();
-        d.copy(r, single.view((long) a * p, Shape.of(p))).launch();
+        d.pls().multiply(r, found.factorX(), r).launch();
+        d.moves().copy(r, single.view((long) a * p, Shape.of(p))).launch();
       }
       Tensor n = arena.floats(1);
       Tensor sumX = arena.floats(p);
-      d.copy(sums.samples(), n).launch();
-      d.copy(sums.sumX(), sumX).launch();
+      d.moves().copy(sums.samples(), n).launch();
+      d.moves().copy(sums.sumX(), sumX).launch();
       float[] rotations = d.downloadFloats(single);
       float[] means = d.downloadFloats(sumX);
       float[] shift = d.downloadFloats(sums.shift());
@@ -121,9 +121,11 @@ public final class PlsFit {
       Tensor factorY = arena.doubles(q);
       Tensor s = arena.doubles(q, p); // YᵀX, centred and scaled, then deflated
       Tensor n = sums.samples();
-      d.inverseDeviation(sums.squares(), sums.sumX(), n, factorX).launch();
-      d.inverseDeviation(sums.sumY(), sums.sumY(), n, factorY).launch();
-      d.standardize(sums.crossYx(), sums.sumY(), sums.sumX(), n, factorY, factorX, s).launch();
+      d.pls().inverseDeviation(sums.squares(), sums.sumX(), n, factorX).launch();
+      d.pls().inverseDeviation(sums.sumY(), sums.sumY(), n, factorY).launch();
+      d.pls()
+          .standardize(sums.crossYx(), sums.sumY(), sums.sumX(), n, factorY, factorX, s)
+          .launch();
 
       Tensor loadings = arena.doubles(components, p);
       Tensor gram = arena.doubles(q, q);
@@ -141,38 +143,40 @@ public final class PlsFit {
         Tensor r = rotations.view((long) a * p, Shape.of(1, p));
         Tensor loading = loadings.view((long) a * p, Shape.of(1, p));
         // w: the dominant right singular vector of S, from the q x q matrix S Sᵀ
-        d.gemm(false, true, 1, s, s, 0, gram).launch();
-        d.eigenSymmetric(gram, eigenvalues).launch();
+        d.matrices().gemm(false, true, 1, s, s, 0, gram).launch();
+        d.matrices().eigenSymmetric(gram, eigenvalues).launch();
         Tensor v = gram.view((long) (q - 1) * q, Shape.of(1, q));
-        d.gemm(false, false, 1, v, s, 0, w).launch();
-        d.gemm(false, true, 1, w, w, 0, cell).launch();
-        d.scaleByPower(w, scalar, -0.5).launch();
+        d.matrices().gemm(false, false, 1, v, s, 0, w).launch();
+        d.matrices().gemm(false, true, 1, w, w, 0, cell).launch();
+        d.pls().scaleByPower(w, scalar, -0.5).launch();
         // r: w without the earlier loadings
-        d.copy(w, r).launch();
+        d.moves().copy(w, r).launch();
         if (a > 0) {
           Tensor earlier = arena.doubles(1, a);
           Shape before = Shape.of(a, p);
-          d.gemm(false, true, 1, w, loadings.view(0, before), 0, earlier).launch();
-          d.gemm(false, false, -1, earlier, rotations.view(0, before), 1, r).launch();
+          d.matrices().gemm(false, true, 1, w, loadings.view(0, before), 0, earlier).launch();
+          d.matrices().gemm(false, false, -1, earlier, rotations.view(0, before), 1, r).launch();
         }
         // u = C r with C = D (XᵀX - ΣX ΣXᵀ / n) D
-        d.multiply(r, rowFactor, scaled).launch();
+        d.pls().multiply(r, rowFactor, scaled).launch();
         product.forEach(Kernel::launch);
-        d.gemm(false, true, 1, scaled, rowSum, 0, cell).launch();
-        d.scaleByPower(scalar, n, -1).launch();
-        d.gemm(false, false, -1, cell, rowSum, 1, u).launch();
-        d.multiply(u, rowFactor, u).launch();
+        d.matrices().gemm(false, true, 1, scaled, rowSum, 0, cell).launch();
+        d.pls().scaleByPower(scalar, n, -1).launch();
+        d.matrices().gemm(false, false, -1, cell, rowSum, 1, u).launch();
+        d.pls().multiply(u, rowFactor, u).launch();
         // tt = rᵀ u, p = u / tt, q = S r / tt
-        d.gemm(false, true, 1, u, r, 0, cell).launch();
-        d.copy(u, loading).launch();
-        d.scaleByPower(loading, scalar, -1).launch();
-        d.gemm(false, true, 1, r, s, 0, yLoading).launch();
-        d.scaleByPower(yLoading, scalar, -1).launch();
+        d.matrices().gemm(false, true, 1, u, r, 0, cell).launch();
+        d.moves().copy(u, loading).launch();
+        d.pls().scaleByPower(loading, scalar, -1).launch();
+        d.matrices().gemm(false, true, 1, r, s, 0, yLoading).launch();
+        d.pls().scaleByPower(yLoading, scalar, -1).launch();
         // s_a = tt qᵀq; S = S - tt q pᵀ
         Tensor own = strength.view(a, Shape.of(1));
-        d.gemm(false, true, 1, yLoading, yLoading, 0, own.reshape(Shape.of(1, 1))).launch();
-        d.scaleByPower(own, scalar, 1).launch();
-        d.gemm(true, false, -1, yLoading, u, 1, s).launch();
+        d.matrices()
+            .gemm(false, true, 1, yLoading, yLoading, 0, own.reshape(Shape.of(1, 1)))
+            .launch();
+        d.pls().scaleByPower(own, scalar, 1).launch();
+        d.matrices().gemm(true, false, -1, yLoading, u, 1, s).launch();
       }
       d.synchronize(); // before the arena goes
       return new Directions(weights, rotations, strength, factorX);

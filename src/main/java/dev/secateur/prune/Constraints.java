@@ -1,7 +1,8 @@
 package dev.secateur.prune;
 
-import dev.secateur.SecateurException;
+import dev.secateur.SettingException;
 import java.util.List;
+import java.util.Map;
 import java.util.regex.Pattern;
 
 /**
@@ -10,25 +11,17 @@ import java.util.regex.Pattern;
  *
  * @param roundTo what the filters left in a layer that loses any must be a multiple of; for a
  *     grouped convolution those of each group, for a depthwise one all
- * @param keep patterns of layers that lose nothing, nor does what hangs together with them
- * @param minRates the part of its original filters that a layer should have lost: such layers come
- *     first; the last rate whose pattern matches counts
- * @param maxRates the part of its original filters that a layer may have lost at most, likewise
+ * @param keep patterns of layers that lose nothing, nor does what is coupled with them
+ * @param minRatios by pattern, the part of its original filters that a layer should have lost: such
+ *     layers come first; the last pattern that matches counts
+ * @param maxRatios by pattern, the part of its original filters that a layer may have lost at most,
+ *     likewise
  */
 public record Constraints(
-    int roundTo, List<String> keep, List<LayerRate> minRates, List<LayerRate> maxRates) {
+    int roundTo, List<String> keep, Map<String, Double> minRatios, Map<String, Double> maxRatios) {
 
   /** Nothing but that a layer keeps one filter. */
-  public static final Constraints NONE = new Constraints(1, List.of(), List.of(), List.of());
-
-  public Constraints {
-    keep = List.copyOf(keep);
-    minRates = List.copyOf(minRates);
-    maxRates = List.copyOf(maxRates);
-  }
-
-  /** A rate for the layers that a pattern matches. */
-  public record LayerRate(String pattern, double rate) {}
+  public static final Constraints NONE = new Constraints(1, List.of(), Map.of(), Map.of());
 
   /** Whether a layer must not lose a filter. */
   boolean keeps(String layer) {
@@ -36,49 +29,42 @@ public record Constraints(
   }
 
   /** Filters that a layer of so many must have lost. */
-  int least(String layer, int width) {
-    return (int) Math.ceil(rate(minRates, layer, 0) * width - 1e-9);
+  int minimum(String layer, int width) {
+    return (int) Math.ceil(ratio(minRatios, layer, 0) * width - 1e-9);
   }
 
   /** Filters that a layer of so many may have lost. */
-  int most(String layer, int width) {
-    return (int) Math.floor(rate(maxRates, layer, 1) * width + 1e-9);
+  int maximum(String layer, int width) {
+    return (int) Math.floor(ratio(maxRatios, layer, 1) * width + 1e-9);
   }
 
   /**
    * @param layers all convolutions of the network
-   * @throws SecateurException for a pattern that matches none of them
+   * @throws SettingException for a pattern that matches none of them
    */
-  void check(List<String> layers) {
-    for (String pattern : keep) {
-      check("--keep", pattern, layers);
-    }
-    for (LayerRate r : minRates) {
-      check("--min-rate", r.pattern(), layers);
-    }
-    for (LayerRate r : maxRates) {
-      check("--max-rate", r.pattern(), layers);
-    }
+  public void check(List<String> layers) {
+    keep.forEach(pattern -> check("choice.keep", pattern, layers));
+    minRatios.keySet().forEach(pattern -> check("choice.min-pruning-ratio", pattern, layers));
+    maxRatios.keySet().forEach(pattern -> check("choice.max-pruning-ratio", pattern, layers));
   }
 
-  private static void check(String option, String pattern, List<String> layers) {
+  private static void check(String setting, String pattern, List<String> layers) {
     if (layers.stream().noneMatch(l -> matches(pattern, l))) {
-      throw new SecateurException(
-          option
-              + " "
-              + pattern
+      throw new SettingException(
+          setting,
+          pattern
               + ": no convolution is named so; expected such as "
               + String.join(", ", layers.subList(0, Math.min(3, layers.size())))
               + " (secateur info lists them)");
     }
   }
 
-  private static double rate(List<LayerRate> rates, String layer, double otherwise) {
-    double rate = otherwise;
-    for (LayerRate r : rates) {
-      rate = matches(r.pattern(), layer) ? r.rate() : rate;
+  private static double ratio(Map<String, Double> ratios, String layer, double otherwise) {
+    double ratio = otherwise;
+    for (Map.Entry<String, Double> r : ratios.entrySet()) {
+      ratio = matches(r.getKey(), layer) ? r.getValue() : ratio;
     }
-    return rate;
+    return ratio;
   }
 
   private static boolean matches(String pattern, String layer) {

@@ -40,7 +40,7 @@ final class Prunable {
   private static boolean collect(Graph graph, Node from, List<Node> readers) {
     for (Node n : graph.consumers(from.name())) {
       Op op = n.op();
-      if (Coupling.producer(n) && Coupling.groups(op) == 1) {
+      if (DependencyGraph.producer(n) && DependencyGraph.groups(op) == 1) {
         readers.add(n);
       } else if (op instanceof Op.BatchNorm
           || op instanceof Op.Activate

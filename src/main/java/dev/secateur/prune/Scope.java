@@ -1,5 +1,7 @@
 package dev.secateur.prune;
 
+import java.util.Locale;
+
 /** Which filters may go. */
 public enum Scope {
   /**
@@ -9,5 +11,11 @@ public enum Scope {
   PAPER,
 
   /** Every filter whose channels can be removed; those that hang together go together. */
-  ALL
+  ALL;
+
+  /** As it is written, in lower case. */
+  @Override
+  public String toString() {
+    return name().toLowerCase(Locale.ROOT);
+  }
 }

@@ -3,6 +3,7 @@ package dev.secateur.prune;
 import dev.secateur.SecateurException;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Node;
+import dev.secateur.prune.criterion.Importance;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -12,76 +13,82 @@ import java.util.function.Predicate;
 import java.util.stream.IntStream;
 
 /**
- * Chooses units by one global threshold over all layers: those of lowest score go first, ties by
- * layer, then by filter. A unit that would leave a layer (or any node) without channels, or break a
- * maximum rate, is passed over and the next lowest goes instead.
+ * Chooses channel groups by one global threshold over all layers: those of least importance go
+ * first, ties by layer, then by filter. A group that would leave a layer (or any node) without
+ * channels, or break a maximum ratio, is passed over and the next lowest goes instead.
  *
  * <p>With a multiple to round to, a layer whose filters left are none gets back the highest of its
- * removed units until they are, or until nothing is removed from it.
+ * removed groups until they are, or until nothing is removed from it.
  */
 public final class Selection {
-  private final Units units;
+  private final ChannelGroups groups;
   private final int roundTo;
 
   /**
-   * Units in the order in which they go; the first {@link #urgent} are asked for by least rates.
+   * Groups in the order in which they go; the first {@link #required} are asked for by minimum
+   * ratios.
    */
   private final int[] order;
 
-  private final int urgent;
+  private final int required;
 
   /** By layer: filters now, what the filters left are a multiple of, how many may go. */
   private final int[] width;
 
   private final int[] multiple;
-  private final int[] most;
+  private final int[] maximum;
 
-  /** By layer: its units in the order in which they go. */
+  /** By layer: its groups in the order in which they go. */
   private final int[][] byLayer;
 
   /**
-   * @param scores of every convolution in the units
-   * @param original the network that rates of layers refer to: the units', or what that was pruned
-   *     from
+   * @param importance of every convolution in the groups
+   * @param original the network that ratios of layers refer to: the groups', or what that was
+   *     pruned from
    */
   public Selection(
-      Units units, Scores scores, GroupScore kind, Constraints constraints, Graph original) {
-    this(units, units.scores(scores, kind), constraints, original);
+      ChannelGroups groups,
+      Importance importance,
+      GroupReduction reduction,
+      Constraints constraints,
+      Graph original) {
+    this(groups, groups.importance(importance, reduction), constraints, original);
   }
 
-  private Selection(Units units, double[] scores, Constraints constraints, Graph original) {
-    this.units = units;
+  private Selection(
+      ChannelGroups groups, double[] importance, Constraints constraints, Graph original) {
+    this.groups = groups;
     this.roundTo = constraints.roundTo();
-    int layers = units.layers().size();
+    int layers = groups.layers().size();
     width = new int[layers];
     multiple = new int[layers];
-    most = new int[layers];
-    int[] least = new int[layers];
+    maximum = new int[layers];
+    int[] minimum = new int[layers];
     for (int l = 0; l < layers; l++) {
-      Node n = units.graph().node(units.layers().get(l));
-      width[l] = units.graph().shape(n.name()).size(1);
-      boolean depthwise = Coupling.depthwise(units.graph(), n);
-      multiple[l] = roundTo * (depthwise ? 1 : Coupling.groups(n.op()));
+      Node n = groups.graph().node(groups.layers().get(l));
+      width[l] = groups.graph().shape(n.name()).size(1);
+      boolean depthwise = DependencyGraph.depthwise(groups.graph(), n);
+      multiple[l] = roundTo * (depthwise ? 1 : DependencyGraph.groups(n.op()));
       int before = original.shape(n.name()).size(1);
-      most[l] = constraints.most(n.name(), before) - (before - width[l]);
-      least[l] = constraints.least(n.name(), before) - (before - width[l]);
+      maximum[l] = constraints.maximum(n.name(), before) - (before - width[l]);
+      minimum[l] = constraints.minimum(n.name(), before) - (before - width[l]);
     }
-    int[] byScore =
-        IntStream.range(0, units.size())
+    int[] byImportance =
+        IntStream.range(0, groups.size())
             .boxed()
-            .sorted(Comparator.comparingDouble(u -> scores[u]))
+            .sorted(Comparator.comparingDouble(g -> importance[g]))
             .mapToInt(u -> u)
             .toArray();
-    order = new int[byScore.length];
-    urgent = shortLayersFirst(byScore, least);
+    order = new int[byImportance.length];
+    required = requiredFirst(byImportance, minimum);
     byLayer = new int[layers][];
     for (int l = 0; l < layers; l++) {
       byLayer[l] = new int[width[l]];
     }
     int[] at = new int[layers];
     for (int u : order) {
-      for (int f = units.from(u); f < units.from(u + 1); f++) {
-        int l = units.layer(f);
+      for (int f = groups.from(u); f < groups.from(u + 1); f++) {
+        int l = groups.layer(f);
         if (at[l] == 0 || byLayer[l][at[l] - 1] != u) {
           byLayer[l][at[l]++] = u;
         }
@@ -92,93 +99,93 @@ public final class Selection {
     }
   }
 
-  /** A selection where all scores are equal, to see how far one can go. */
-  static Selection unscored(Units units, Constraints constraints, Graph original) {
-    return new Selection(units, new double[units.size()], constraints, original);
+  /** A selection where all importance are equal, to see how far one can go. */
+  public static Selection unscored(ChannelGroups groups, Constraints constraints, Graph original) {
+    return new Selection(groups, new double[groups.size()], constraints, original);
   }
 
-  /** Fills {@link #order}; how many units the least rates ask for. */
-  private int shortLayersFirst(int[] byScore, int[] least) {
-    Taken taken = new Taken();
+  /** Fills {@link #order}; how many groups the minimum ratios ask for. */
+  private int requiredFirst(int[] byImportance, int[] minimum) {
+    Mask mask = new Mask();
     int at = 0;
-    for (int u : byScore) {
+    for (int u : byImportance) {
       boolean asked = false;
-      for (int f = units.from(u); f < units.from(u + 1); f++) {
-        asked |= taken.removed[units.layer(f)] < least[units.layer(f)];
+      for (int f = groups.from(u); f < groups.from(u + 1); f++) {
+        asked |= mask.removed[groups.layer(f)] < minimum[groups.layer(f)];
       }
-      if (asked && taken.take(u)) {
+      if (asked && mask.prune(u)) {
         order[at++] = u;
       }
     }
     int first = at;
-    for (int u : byScore) {
-      if (!taken.chosen[u]) {
+    for (int u : byImportance) {
+      if (!mask.pruned[u]) {
         order[at++] = u;
       }
     }
     return first;
   }
 
-  /** Units that go, and what is left. */
-  final class Taken {
-    private final boolean[] chosen = new boolean[units.size()];
-    private final int[] left = units.widths();
+  /** ChannelGroups that go, and what is left. */
+  public final class Mask {
+    private final boolean[] pruned = new boolean[groups.size()];
+    private final int[] remaining = groups.widths();
     private final int[] removed = new int[width.length];
     private int filters;
 
-    boolean take(int unit) {
-      boolean fits = count(unit, 1);
-      if (!fits || !units.take(unit, left)) {
-        count(unit, -1);
+    public boolean prune(int group) {
+      boolean fits = count(group, 1);
+      if (!fits || !groups.prune(group, remaining)) {
+        count(group, -1);
         return false;
       }
-      chosen[unit] = true;
+      pruned[group] = true;
       return true;
     }
 
-    void giveBack(int unit) {
-      chosen[unit] = false;
-      count(unit, -1);
-      units.giveBack(unit, left);
+    public void restore(int group) {
+      pruned[group] = false;
+      count(group, -1);
+      groups.restore(group, remaining);
     }
 
-    boolean goes(int unit) {
-      return chosen[unit];
+    public boolean prunes(int group) {
+      return pruned[group];
     }
 
-    /** Channels left by node; changes with what is taken. */
-    int[] left() {
-      return left;
+    /** Channels left by node; changes with what is mask. */
+    public int[] remaining() {
+      return remaining;
     }
 
     /** Ascending filter indices by convolution. */
-    Map<String, int[]> byLayer() {
-      return units.filters(chosen);
+    public Removal removal() {
+      return groups.filters(pruned);
     }
 
-    /** Counts a unit's filters; whether no layer loses more than it may. */
-    private boolean count(int unit, int sign) {
+    /** Counts a group's filters; whether no layer loses more than it may. */
+    private boolean count(int group, int sign) {
       boolean fits = true;
-      for (int f = units.from(unit); f < units.from(unit + 1); f++) {
-        int l = units.layer(f);
+      for (int f = groups.from(group); f < groups.from(group + 1); f++) {
+        int l = groups.layer(f);
         removed[l] += sign;
         filters += sign;
-        fits &= removed[l] <= most[l];
+        fits &= removed[l] <= maximum[l];
       }
       return fits;
     }
 
     /** Gives back until what is left in layers that lose any are multiples. */
-    void round() {
+    public void round() {
       int[] at = new int[width.length];
       Arrays.setAll(at, l -> byLayer[l].length);
       for (boolean changed = true; changed; ) {
         changed = false;
         for (int l = 0; l < width.length; l++) {
           while (removed[l] > 0 && (width[l] - removed[l]) % multiple[l] != 0) {
-            int unit = byLayer[l][--at[l]];
-            if (chosen[unit]) {
-              giveBack(unit);
+            int group = byLayer[l][--at[l]];
+            if (pruned[group]) {
+              restore(group);
               changed = true;
             }
           }
@@ -187,11 +194,11 @@ public final class Selection {
     }
   }
 
-  /** The first units in order, but for those that cannot go, rounded. */
-  private Taken first(int offered) {
-    Taken t = new Taken();
+  /** The first groups in order, but for those that cannot go, rounded. */
+  private Mask first(int offered) {
+    Mask t = new Mask();
     for (int i = 0; i < offered; i++) {
-      t.take(order[i]);
+      t.prune(order[i]);
     }
     if (roundTo > 1) {
       t.round();
@@ -200,22 +207,22 @@ public final class Selection {
   }
 
   /**
-   * The units of lowest score that make up {@code floor(rate * filters)} filters, exactly where
-   * each is one filter; where the next unit is too heavy for what is missing, lighter ones further
-   * on go. With rounding the threshold is the highest that removes not more than that.
+   * The groups of least importance that make up {@code floor(ratio * filters)} filters, exactly
+   * where each is one filter; where the next group is too heavy for what is missing, lighter ones
+   * further on go. With rounding the threshold is the highest that removes not more than that.
    *
    * @return ascending filter indices by convolution
    * @throws SecateurException when so many cannot be removed
    */
-  public Map<String, int[]> lowest(double rate) {
-    if (!(rate > 0 && rate < 1)) {
-      throw new SecateurException("rate " + rate + ": expected a number between 0 and 1");
+  public Removal lowest(double ratio) {
+    if (!(ratio > 0 && ratio < 1)) {
+      throw new SecateurException("pruning ratio " + ratio + ": expected a number between 0 and 1");
     }
-    int wanted = wanted(rate);
-    if (!allows(rate)) {
+    int wanted = wanted(ratio);
+    if (!allows(ratio)) {
       throw new SecateurException(
-          "rate "
-              + rate
+          "pruning ratio "
+              + ratio
               + " asks for "
               + wanted
               + " filters, but only "
@@ -223,70 +230,71 @@ public final class Selection {
               + " can go when every layer keeps one"
               + (roundTo > 1 ? " and the others a multiple of " + roundTo : ""));
     }
-    Taken taken;
+    Mask mask;
     if (roundTo > 1) {
-      taken = first(bisect(0, order.length, n -> first(n).filters > wanted) - 1);
+      mask = first(bisect(0, order.length, n -> first(n).filters > wanted) - 1);
     } else {
-      taken = new Taken();
+      mask = new Mask();
       for (int u : order) {
-        if (taken.filters + units.weight(u) <= wanted) {
-          taken.take(u);
+        if (mask.filters + groups.weight(u) <= wanted) {
+          mask.prune(u);
         }
       }
     }
-    return units.filters(taken.chosen);
+    return groups.filters(mask.pruned);
   }
 
   /** Whether so many filters can go. */
-  boolean allows(double rate) {
-    return first(order.length).filters >= wanted(rate);
+  public boolean allows(double ratio) {
+    return first(order.length).filters >= wanted(ratio);
   }
 
-  private int wanted(double rate) {
-    return (int) Math.floor(rate * units.filters());
+  private int wanted(double ratio) {
+    return (int) Math.floor(ratio * groups.filters());
   }
 
   /**
-   * As few of the lowest units as make the network small enough, but all that least rates ask for.
+   * As few of the lowest groups as make the network small enough, but all that minimum ratios ask
+   * for.
    *
    * @return empty where even {@link #all} does not
    */
-  public Optional<Map<String, int[]>> until(Predicate<Graph> enough) {
+  public Optional<Removal> until(Predicate<Graph> enough) {
     int n =
         bisect(
-            urgent,
+            required,
             order.length,
-            k -> enough.test(Surgery.shrink(units.graph(), units.filters(first(k).chosen))));
-    return n > order.length ? Optional.empty() : Optional.of(units.filters(first(n).chosen));
+            k -> enough.test(Surgery.shrink(groups.graph(), groups.filters(first(k).pruned))));
+    return n > order.length ? Optional.empty() : Optional.of(groups.filters(first(n).pruned));
   }
 
   /** All that may go. */
-  Map<String, int[]> all() {
-    return units.filters(first(order.length).chosen);
+  public Removal all() {
+    return groups.filters(first(order.length).pruned);
   }
 
-  /** What least rates ask for, not rounded. */
-  Taken least() {
-    Taken t = new Taken();
-    for (int i = 0; i < urgent; i++) {
-      t.take(order[i]);
+  /** What minimum ratios ask for, not rounded. */
+  public Mask requiredMask() {
+    Mask t = new Mask();
+    for (int i = 0; i < required; i++) {
+      t.prune(order[i]);
     }
     return t;
   }
 
-  /** Whether a unit's layers are left with multiples when they lose so many units like it. */
-  boolean leavesMultiples(int unit, int many) {
+  /** Whether a group's layers are left with multiples when they lose so many groups like it. */
+  public boolean leavesMultiples(int group, int many) {
     Map<Integer, Integer> filters = new HashMap<>();
-    for (int f = units.from(unit); f < units.from(unit + 1); f++) {
-      filters.merge(units.layer(f), 1, Integer::sum);
+    for (int f = groups.from(group); f < groups.from(group + 1); f++) {
+      filters.merge(groups.layer(f), 1, Integer::sum);
     }
     return filters.entrySet().stream()
         .allMatch(e -> (width[e.getKey()] - many * e.getValue()) % multiple[e.getKey()] == 0);
   }
 
-  /** Filters that least rates ask for. */
-  int urgent() {
-    return first(urgent).filters;
+  /** Filters that minimum ratios ask for. */
+  public int required() {
+    return first(required).filters;
   }
 
   /**

@@ -1,5 +1,6 @@
 package dev.secateur.prune;
 
+import dev.secateur.SettingException;
 import dev.secateur.nn.Cost;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.ParameterShapes;
@@ -15,32 +16,30 @@ public record Target(Kind kind, double value) {
 
   /** What is counted. */
   public enum Kind {
-    MACS("target-macs", "MACs"),
-    PARAMETERS("target-params", "parameters"),
+    MACS("MACs"),
+    PARAMS("parameters"),
     /** All parameters as F32, running statistics and normalisation included. */
-    BYTES("target-size", "bytes");
+    SIZE("bytes");
 
-    private final String option;
     private final String unit;
 
-    Kind(String option, String unit) {
-      this.option = option;
+    Kind(String unit) {
       this.unit = unit;
     }
 
     long of(Graph graph) {
       return switch (this) {
         case MACS -> Cost.of(graph).macs();
-        case PARAMETERS -> Cost.of(graph).parameters();
-        case BYTES ->
+        case PARAMS -> Cost.of(graph).parameters();
+        case SIZE ->
             ParameterShapes.of(graph).values().stream().mapToLong(s -> 4 * s.elements()).sum();
       };
     }
   }
 
-  /** Name of the option that sets it, without dashes. */
-  public String option() {
-    return kind.option;
+  /** As a recipe's {@code stop} calls it. */
+  public String name() {
+    return kind.name().toLowerCase(Locale.ROOT);
   }
 
   /** At most so many. */
@@ -48,28 +47,29 @@ public record Target(Kind kind, double value) {
     return value < 1 ? value * kind.of(original) : value;
   }
 
-  boolean reached(Graph original, Graph now) {
+  public boolean reached(Graph original, Graph now) {
     return kind.of(now) <= limit(original);
   }
 
   /** Whether all are reached. */
-  static boolean reached(List<Target> targets, Graph original, Graph now) {
+  public static boolean reached(List<Target> targets, Graph original, Graph now) {
     return targets.stream().allMatch(t -> t.reached(original, now));
   }
 
   /** That it is out of reach, with the least that is not. */
-  String unreachable(Graph original, Graph least) {
+  SettingException unreachable(Graph original, Graph least) {
     long before = kind.of(original);
     long after = kind.of(least);
-    return String.format(
-        Locale.ROOT,
-        "--%s %s (%.0f %s) is out of reach: with all removed that may go, %d of %d are left (%.3f)",
-        option(),
-        value < 1 ? Double.toString(value) : String.format(Locale.ROOT, "%.0f", value),
-        Math.floor(limit(original)),
-        kind.unit,
-        after,
-        before,
-        (double) after / before);
+    return new SettingException(
+        "stop." + name(),
+        String.format(
+            Locale.ROOT,
+            "%s (%.0f %s) is out of reach: with all removed that may go, %d of %d are left (%.3f)",
+            value < 1 ? Double.toString(value) : String.format(Locale.ROOT, "%.0f", value),
+            Math.floor(limit(original)),
+            kind.unit,
+            after,
+            before,
+            (double) after / before));
   }
 }

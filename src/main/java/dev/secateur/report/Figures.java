@@ -4,12 +4,13 @@ import dev.secateur.bench.Benchmark;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Node;
 import dev.secateur.nn.Op;
-import dev.secateur.prune.IterationMetrics;
-import dev.secateur.prune.ProjectedImages;
-import dev.secateur.prune.Projections;
-import dev.secateur.prune.SavedRun;
-import dev.secateur.prune.Scores;
+import dev.secateur.prune.criterion.Importance;
+import dev.secateur.prune.criterion.ProjectedImages;
+import dev.secateur.run.IterationMetrics;
+import dev.secateur.run.Projections;
+import dev.secateur.run.SavedRun;
 import dev.secateur.train.EpochMetrics;
+import dev.secateur.util.Numbers;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -205,7 +206,7 @@ final class Figures {
               layers.get(i),
               Numbers.plain(old[i]),
               Numbers.plain(now[i]),
-              Numbers.change(old[i], now[i])));
+              Numbers.typeset(Numbers.change(old[i], now[i]))));
     }
     return Optional.of(
         new Figure(
@@ -217,7 +218,7 @@ final class Figures {
   }
 
   private boolean scored(String layer) {
-    return run.iterations().stream().anyMatch(i -> i.scores().byFilter().containsKey(layer));
+    return run.iterations().stream().anyMatch(i -> i.importance().byFilter().containsKey(layer));
   }
 
   private static boolean hasFilters(Node n) {
@@ -232,7 +233,7 @@ final class Figures {
     return IntStream.range(0, layers.size()).asDoubleStream().toArray();
   }
 
-  /** Scores of the first iteration and of the result's. */
+  /** Importance of the first iteration and of the result's. */
   List<Figure> scores() {
     List<Figure> out = new ArrayList<>();
     int last = run.chosen();
@@ -255,8 +256,8 @@ final class Figures {
    */
   static double threshold(SavedRun.Iteration iteration) {
     double most = Double.NEGATIVE_INFINITY;
-    for (Map.Entry<String, int[]> e : iteration.metrics().removed().entrySet()) {
-      float[] of = iteration.scores().byFilter().getOrDefault(e.getKey(), new float[0]);
+    for (Map.Entry<String, int[]> e : iteration.metrics().removed().filters().entrySet()) {
+      float[] of = iteration.importance().byFilter().getOrDefault(e.getKey(), new float[0]);
       for (int f : e.getValue()) {
         most = f < of.length ? Math.max(most, of[f]) : most;
       }
@@ -266,16 +267,16 @@ final class Figures {
 
   private Figure scores(int iteration) {
     SavedRun.Iteration it = run.iterations().get(iteration);
-    Scores scores = it.scores();
-    String what = scoreName(scores.criterion());
-    List<String> layers = List.copyOf(scores.byFilter().keySet());
+    Importance importance = it.importance();
+    String what = scoreName(importance.criterion());
+    List<String> layers = List.copyOf(importance.byFilter().keySet());
     double[] x = positions(layers);
     double[][] q = new double[5][layers.size()];
     List<double[]> gone = new ArrayList<>();
     List<List<String>> rows = new ArrayList<>();
     for (int i = 0; i < layers.size(); i++) {
-      float[] of = scores.byFilter().get(layers.get(i)).clone();
-      int[] removed = it.metrics().removed().getOrDefault(layers.get(i), new int[0]);
+      float[] of = importance.byFilter().get(layers.get(i)).clone();
+      int[] removed = it.metrics().removed().of(layers.get(i));
       for (int f : removed) {
         gone.add(new double[] {i, f < of.length ? of[f] : Double.NaN});
       }
@@ -311,7 +312,7 @@ final class Figures {
     return new Figure(
         "scores-iteration-" + iteration,
         plot.build(),
-        "Scores of the filters in iteration "
+        "Importance of the filters in iteration "
             + iteration
             + ", layer by layer; the threshold is the highest score that was removed, over all"
             + " layers.",

@@ -2,11 +2,14 @@ package dev.secateur.report;
 
 import static j2html.TagCreator.*;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import dev.secateur.bench.Benchmark;
-import dev.secateur.prune.IterationMetrics;
-import dev.secateur.prune.RunTime;
-import dev.secateur.prune.SavedRun;
+import dev.secateur.prune.Recipe;
+import dev.secateur.run.IterationMetrics;
+import dev.secateur.run.RunInputs;
+import dev.secateur.run.RunRecord;
+import dev.secateur.run.RunTime;
+import dev.secateur.run.SavedRun;
+import dev.secateur.util.Numbers;
 import j2html.tags.DomContent;
 import java.io.IOException;
 import java.io.InputStream;
@@ -68,7 +71,7 @@ final class Page {
   }
 
   private String name() {
-    Path file = Path.of(run.config().path("model").asText("model"));
+    Path file = Path.of(run.record().inputs().model());
     return file.getFileName() == null ? file.toString() : file.getFileName().toString();
   }
 
@@ -130,7 +133,7 @@ final class Page {
   }
 
   private String sentence() {
-    String criterion = run.iterations().get(run.iterations().size() - 1).scores().criterion();
+    String criterion = run.iterations().get(run.iterations().size() - 1).importance().criterion();
     long gone = first.filters() - result.filters();
     String begin =
         run.chosen() == 0
@@ -147,13 +150,13 @@ final class Page {
                 + " points).",
             Numbers.count(first.macs()),
             Numbers.count(result.macs()),
-            Numbers.change(first.macs(), result.macs()),
+            Numbers.typeset(Numbers.change(first.macs(), result.macs())),
             Numbers.count(first.parameters()),
             Numbers.count(result.parameters()),
-            Numbers.change(first.parameters(), result.parameters()),
+            Numbers.typeset(Numbers.change(first.parameters(), result.parameters())),
             first.accuracy(),
             result.accuracy(),
-            Numbers.signed("%+.2f", result.accuracy() - first.accuracy()));
+            Numbers.typeset(Numbers.format("%+.2f", result.accuracy() - first.accuracy())));
     String time =
         resultRow()
             .map(
@@ -184,19 +187,20 @@ final class Page {
             "MACs an image",
             Numbers.count(first.macs()),
             Numbers.count(result.macs()),
-            Numbers.change(first.macs(), result.macs())));
+            Numbers.typeset(Numbers.change(first.macs(), result.macs()))));
     all.add(
         card(
             "Parameters",
             Numbers.count(first.parameters()),
             Numbers.count(result.parameters()),
-            Numbers.change(first.parameters(), result.parameters())));
+            Numbers.typeset(Numbers.change(first.parameters(), result.parameters()))));
     all.add(
         card(
             "Held-out top-1",
             Numbers.format("%.2f %%", first.accuracy()),
             Numbers.format("%.2f %%", result.accuracy()),
-            Numbers.signed("%+.2f", result.accuracy() - first.accuracy()) + " points"));
+            Numbers.typeset(Numbers.format("%+.2f", result.accuracy() - first.accuracy()))
+                + " points"));
     resultRow()
         .ifPresent(
             r ->
@@ -242,9 +246,11 @@ final class Page {
                   m.iteration() + (m == result ? " (result)" : m == first ? " (original)" : ""),
                   Long.toString(m.filters()),
                   Numbers.count(m.parameters()),
-                  m == first ? "" : Numbers.change(first.parameters(), m.parameters()),
+                  m == first
+                      ? ""
+                      : Numbers.typeset(Numbers.change(first.parameters(), m.parameters())),
                   Numbers.count(m.macs()),
-                  m == first ? "" : Numbers.change(first.macs(), m.macs()),
+                  m == first ? "" : Numbers.typeset(Numbers.change(first.macs(), m.macs())),
                   Numbers.format("%.2f", m.afterPruning()),
                   Numbers.format("%.2f", m.accuracy())));
       timing.ifPresent(
@@ -305,32 +311,29 @@ final class Page {
 
   private DomContent environment() {
     Map<String, String> all = new LinkedHashMap<>();
-    JsonNode config = run.config();
-    JsonNode json = run.json();
-    all.put("Model", config.path("model").asText());
-    all.put("Data", config.path("data").asText());
-    all.put("Criterion", config.path("criterion").asText("pls-vip"));
-    all.put("Seed", config.path("seed").asText());
-    all.put(
-        "Stopped by", run.stoppedBy().map(s -> "--" + s.replace(",", ", --")).orElse("not yet"));
-    all.put("Device", json.path("device").asText(config.path("device").asText()));
-    all.put("Computed in", config.path("math").asText("fp32"));
-    json.path("libraries")
-        .fields()
-        .forEachRemaining(e -> all.put(e.getKey(), e.getValue().asText()));
-    JsonNode env = json.path("environment");
-    if (env.isObject()) {
-      all.put("Java", env.path("java").asText() + ", " + env.path("javaVendor").asText());
-      all.put(
-          "System",
-          env.path("os").asText()
-              + ", "
-              + env.path("architecture").asText()
-              + ", "
-              + env.path("processors").asText()
-              + " processors");
-    }
-    all.put("Secateur, of the run", config.path("secateur").asText("unknown"));
+    RunInputs inputs = run.record().inputs();
+    Recipe recipe = run.record().recipe();
+    Optional<RunRecord.Outcome> outcome = run.record().outcome();
+    all.put("Model", inputs.model());
+    all.put("Data", inputs.data());
+    all.put("Criterion", recipe.scoring().criterion());
+    all.put("Seed", Long.toString(recipe.seed()));
+    all.put("Stopped by", run.stoppedBy().map(s -> s.replace(",", ", ")).orElse("not yet"));
+    all.put("Device", outcome.map(RunRecord.Outcome::device).orElse(inputs.device()));
+    all.put("Computed in", inputs.math());
+    outcome.ifPresent(
+        o -> {
+          all.putAll(o.libraries());
+          Map<String, String> env = o.environment();
+          if (!env.isEmpty()) {
+            all.put("Java", env.get("java") + ", " + env.get("java-vendor"));
+            all.put(
+                "System",
+                "%s, %s, %s processors"
+                    .formatted(env.get("os"), env.get("architecture"), env.get("processors")));
+          }
+        });
+    all.put("Secateur, of the run", inputs.secateur());
     all.put("Secateur, of this report", version);
     times().ifPresent(t -> all.put("Computed", t));
     timing.ifPresent(
@@ -352,9 +355,7 @@ final class Page {
         "Environment",
         List.of(
             numbers(new Figure.Table("Environment", List.of("What", "Value"), rows)),
-            details(
-                summary("All settings of the run"),
-                pre(code(config.toPrettyString())).withTabindex(0))));
+            details(summary("The recipe of the run"), pre(code(recipe.yaml())).withTabindex(0))));
   }
 
   private static String joined(Map<String, String> versions) {
@@ -377,8 +378,8 @@ final class Page {
   private DomContent commands() {
     String folder = quote(run.directory().toString());
     String model = quote(run.directory().resolve("model.sct").toString());
-    String original = quote(run.config().path("model").asText());
-    String data = quote(run.config().path("data").asText());
+    String original = quote(run.record().inputs().model());
+    String data = quote(run.record().inputs().data());
     List<DomContent> out = new ArrayList<>();
     out.add(
         run.command().isPresent()

@@ -6,8 +6,8 @@ import dev.secateur.io.AtomicFile;
 import dev.secateur.io.Json;
 import dev.secateur.io.Models;
 import dev.secateur.nn.Graph;
-import dev.secateur.prune.Projections;
-import dev.secateur.prune.SavedRun;
+import dev.secateur.run.Projections;
+import dev.secateur.run.SavedRun;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -70,7 +70,7 @@ public final class Report {
           accuracy.add(figures.speedup(t));
         });
     Optional<Projections> projections = run.projections();
-    String criterion = run.iterations().get(run.iterations().size() - 1).scores().criterion();
+    String criterion = run.iterations().get(run.iterations().size() - 1).importance().criterion();
     return List.of(
         new Section(
             "accuracy",
@@ -111,7 +111,7 @@ public final class Report {
     json.put("secateur", version);
     json.put("run", run.directory().toString());
     run.command().ifPresent(c -> json.put("command", c));
-    json.set("runJson", run.json());
+    json.set("run.json", run.record().tree());
     json.put("finished", run.stoppedBy().isPresent());
     json.put("chosenIteration", run.chosen());
     ArrayNode iterations = json.putArray("iterations");

@@ -4,7 +4,7 @@ import dev.secateur.bench.Benchmark;
 import dev.secateur.bench.Setting;
 import dev.secateur.device.Device;
 import dev.secateur.io.Models;
-import dev.secateur.prune.SavedRun;
+import dev.secateur.run.SavedRun;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;

@@ -29,7 +29,8 @@ public final class Evaluator {
         Arena arena = device.newArena()) {
       Tensor labels = arena.allocate(Shape.of(batch), DType.I32, Layout.PLAIN);
       Tensor metrics = arena.doubles(4);
-      Kernel loss = device.crossEntropy(program.output(), labels, 0, metrics, Optional.empty());
+      Kernel loss =
+          device.training().crossEntropy(program.output(), labels, 0, metrics, Optional.empty());
       try (BatchFeed feed = new BatchFeed(device, data, program.pixels(), labels, data.size())) {
         progress.start("eval", data.size());
         long start = System.nanoTime();

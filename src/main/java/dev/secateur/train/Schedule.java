@@ -1,5 +1,7 @@
 package dev.secateur.train;
 
+import java.util.Locale;
+
 /**
  * The learning rate over time, as PyTorch's schedulers define it, at every step rather than every
  * epoch.
@@ -17,7 +19,13 @@ public record Schedule(
   public enum Kind {
     CONSTANT,
     STEP,
-    COSINE
+    COSINE;
+
+    /** As it is written, in lower case. */
+    @Override
+    public String toString() {
+      return name().toLowerCase(Locale.ROOT);
+    }
   }
 
   /** Steps at 1/2 and 3/4 of the epochs by 0.1, as He et al. train on CIFAR-10. */

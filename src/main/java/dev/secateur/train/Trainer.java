@@ -9,7 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
-/** Trains a network in place. */
+/** Trains a network in place, from momentum zero. */
 public final class Trainer {
   private static final int STEPS_BETWEEN_REPORTS = 20;
 
@@ -28,6 +28,7 @@ public final class Trainer {
           "--batch-size " + options.batch() + ": the data has only " + data.size() + " images");
     }
     Device device = net.device();
+    net.clearMomentum();
     List<EpochMetrics> out = new ArrayList<>();
     try (TrainingProgram program =
             TrainingProgram.compile(

@@ -19,8 +19,8 @@ import dev.secateur.nn.FeatureTap;
 import dev.secateur.nn.InferenceProgram;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Network;
+import dev.secateur.prune.ChannelGroups;
 import dev.secateur.prune.Scope;
-import dev.secateur.prune.Units;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -252,7 +252,8 @@ class CudaCommandsTest {
   private long[] compilingAlone() throws IOException {
     EmulatedCuda.reset();
     Model m = Models.load(model);
-    FeatureTap tap = new FeatureTap(Units.of(m.graph(), Scope.PAPER).layers(), PoolSpec.Kind.MAX);
+    FeatureTap tap =
+        new FeatureTap(ChannelGroups.of(m.graph(), Scope.PAPER).layers(), PoolSpec.Kind.MAX);
     try (Device d = TestCuda.open();
         Network net = new Network(d, m);
         InferenceProgram p = InferenceProgram.compile(net, BATCH, Optional.of(tap))) {

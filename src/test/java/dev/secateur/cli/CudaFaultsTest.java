@@ -20,11 +20,11 @@ import dev.secateur.nn.Model;
 import dev.secateur.nn.Network;
 import dev.secateur.nn.Pooling;
 import dev.secateur.nn.Sgd;
+import dev.secateur.prune.ChannelGroups;
 import dev.secateur.prune.Scope;
-import dev.secateur.prune.Scorer;
-import dev.secateur.prune.ScoringData;
-import dev.secateur.prune.Units;
 import dev.secateur.prune.criterion.Criteria;
+import dev.secateur.prune.criterion.Importance;
+import dev.secateur.prune.criterion.ScoringData;
 import dev.secateur.train.Augmentation;
 import dev.secateur.train.ProgressListener;
 import dev.secateur.train.Schedule;
@@ -216,10 +216,10 @@ class CudaFaultsTest {
       Runnable task =
           () -> {
             try (Network net = new Network(device, model)) {
-              Scorer.score(
+              Importance.of(
                   Criteria.named("pls-vip", new Criteria.Settings(1, 1)),
                   net,
-                  Units.of(net.graph(), Scope.PAPER).layers(),
+                  ChannelGroups.of(net.graph(), Scope.PAPER).layers(),
                   new ScoringData(data, 20, 8, Pooling.MAX, ProgressListener.none()));
               Trainer.train(
                   net,

@@ -26,11 +26,10 @@ class ExperimentCommandTest {
   private static final String TUNED =
       """
       criteria: [pls-vip, l1, random]
-      rates: [0.1, 0.3]
+      pruning-ratios: [0.1, 0.3]
       seeds: [1, 2]
-      samples: 100
-      batch-size: 50
-      finetune: {epochs: 1, samples: 64, lr: 0.02, batch-size: 32}
+      scoring: {samples: 100, batch-size: 50}
+      fine-tuning: {epochs: 1, samples: 64, lr: 0.02, batch-size: 32}
       """;
 
   @TempDir Path dir;
@@ -68,7 +67,7 @@ class ExperimentCommandTest {
     assertEquals(6, json.get("rows").size());
     for (JsonNode row : json.get("rows")) {
       assertEquals(2, row.get("after").get("seeds").asInt());
-      double asked = 100 * row.get("rate").asDouble();
+      double asked = 100 * row.get("ratio").asDouble();
       double gone = row.get("filters").get("mean").asDouble();
       assertTrue(gone <= asked && gone > asked - 100.0 / 112, "of 112 filters " + gone + " %");
     }
@@ -79,15 +78,15 @@ class ExperimentCommandTest {
     assertTrue(md.contains("| random | 0.3 | 2 |"), md);
     // the mean of a row is the mean of its cells
     double mean =
-        (cell("out", "l1-rate0.3-seed1").at("/steps/0/after").asDouble()
-                + cell("out", "l1-rate0.3-seed2").at("/steps/0/after").asDouble())
+        (cell("out", "l1-ratio0.3-seed1").at("/steps/0/after").asDouble()
+                + cell("out", "l1-ratio0.3-seed2").at("/steps/0/after").asDouble())
             / 2;
     JsonNode row =
         Stream.iterate(0, i -> i + 1)
             .limit(6)
             .map(i -> json.get("rows").get(i))
             .filter(n -> n.get("criterion").asText().equals("l1"))
-            .filter(n -> n.get("rate").asDouble() == 0.3)
+            .filter(n -> n.get("ratio").asDouble() == 0.3)
             .findFirst()
             .orElseThrow();
     assertEquals(mean, row.at("/after/mean").asDouble(), 1e-9);
@@ -98,18 +97,20 @@ class ExperimentCommandTest {
     run(TUNED, "one");
     run(TUNED, "two");
     for (String c : List.of("pls-vip", "l1", "random")) {
-      assertEquals(cell("one", c + "-rate0.1-seed1"), cell("two", c + "-rate0.1-seed1"), c);
+      assertEquals(cell("one", c + "-ratio0.1-seed1"), cell("two", c + "-ratio0.1-seed1"), c);
     }
     assertFalse(
-        cell("one", "random-rate0.3-seed1")
+        cell("one", "random-ratio0.3-seed1")
             .at("/steps/0/removed")
-            .equals(cell("one", "random-rate0.3-seed2").at("/steps/0/removed")));
+            .equals(cell("one", "random-ratio0.3-seed2").at("/steps/0/removed")));
   }
 
   @Test
   void aCellIsWhatPruneDoes() throws IOException {
     // all images both times, so that scores do not depend on which are drawn
-    run("criteria: [fisher]\nrates: [0.2]\nbatch-size: 50\nsamples: 200\n", "out");
+    run(
+        "criteria: [fisher]\npruning-ratios: [0.2]\nscoring: {batch-size: 50, samples: 200}\n",
+        "out");
     Cli.Result s =
         Cli.run(
             "score",
@@ -124,7 +125,7 @@ class ExperimentCommandTest {
             "cpu",
             "--json");
     JsonNode scores = Json.MAPPER.readTree(s.out()).get("byFilter");
-    JsonNode removed = cell("out", "fisher-rate0.2-seed1").at("/steps/0/removed");
+    JsonNode removed = cell("out", "fisher-ratio0.2-seed1").at("/steps/0/removed");
     List<double[]> all = new ArrayList<>();
     scores
         .fields()
@@ -154,7 +155,7 @@ class ExperimentCommandTest {
     assertEquals(6, Json.MAPPER.readTree(first.out()).get("missing").asInt());
     assertFalse(Files.exists(dir.resolve("parts/results.md")));
     assertEquals(0, run(TUNED, "parts", "--shard", "2/2").code());
-    Files.delete(dir.resolve("parts/cells/l1-rate0.3-seed2.json"));
+    Files.delete(dir.resolve("parts/cells/l1-ratio0.3-seed2.json"));
     assertEquals(0, run(TUNED, "parts").code());
     for (String f : List.of("results.md", "results.csv", "results.json", "experiment.json")) {
       assertArrayEquals(
@@ -166,25 +167,25 @@ class ExperimentCommandTest {
 
   @Test
   void theGridMayGrowButTheRestMustStay() throws IOException {
-    assertEquals(0, run("criteria: [l1]\nrates: [0.1]\n", "out").code());
-    Path cell = dir.resolve("out/cells/l1-rate0.1-seed1.json");
+    assertEquals(0, run("criteria: [l1]\npruning-ratios: [0.1]\n", "out").code());
+    Path cell = dir.resolve("out/cells/l1-ratio0.1-seed1.json");
     Object made = Files.getLastModifiedTime(cell);
-    Cli.Result r = run("criteria: [l1, l2]\nrates: [0.1, 0.2]\n", "out", "--json");
+    Cli.Result r = run("criteria: [l1, l2]\npruning-ratios: [0.1, 0.2]\n", "out", "--json");
     assertEquals(4, Json.MAPPER.readTree(r.out()).get("cells").asInt());
     assertEquals(made, Files.getLastModifiedTime(cell));
     Cli.fails(
         1,
-        "samples was 10000, now it is 50; an experiment goes on with the same settings only",
-        run("criteria: [l1]\nrates: [0.1]\nsamples: 50\n", "out"));
+        "recipe.scoring.samples was 10000, now it is 50; an experiment goes on with the same settings only",
+        run("criteria: [l1]\npruning-ratios: [0.1]\nscoring: {samples: 50}\n", "out"));
     Models.save(Architectures.create("resnet8", 4, 1, 16, 2), dir.resolve("m.sct"));
-    Cli.fails(1, "modelCrc32", run("criteria: [l1]\nrates: [0.1]\n", "out"));
+    Cli.fails(1, "modelCrc32", run("criteria: [l1]\npruning-ratios: [0.1]\n", "out"));
   }
 
   @Test
   void iterationsAreKeptAndTimed() throws IOException {
     Cli.Result r =
         run(
-            "criteria: [l1]\nrates: [0.2]\niterations: 3\nlatency: {batch: 2, runs: 5}\n",
+            "criteria: [l1]\npruning-ratios: [0.2]\nstop: {iterations: 3}\nlatency: {batch: 2, runs: 5}\n",
             "out",
             "--json");
     assertEquals(0, r.code(), r.err());
@@ -204,37 +205,39 @@ class ExperimentCommandTest {
   @Test
   void aCellThatFailsIsToldAndTheOthersRun() throws IOException {
     // of 112 filters in three layers, 0.99 would leave one layer without any
-    Cli.Result r = run("criteria: [l1]\nrates: [0.99, 0.1]\n", "out");
+    Cli.Result r = run("criteria: [l1]\npruning-ratios: [0.99, 0.1]\n", "out");
     assertEquals(1, r.code());
-    assertTrue(r.err().contains("l1-rate0.99-seed1: rate 0.99 asks for"), r.err());
+    assertTrue(r.err().contains("l1-ratio0.99-seed1: pruning ratio 0.99 asks for"), r.err());
     assertEquals(1, r.err().strip().lines().count(), r.err());
     assertTrue(r.out().contains("| l1 | 0.1 |"), r.out());
   }
 
   @Test
   void aDamagedCellIsNamed() throws IOException {
-    run("criteria: [l1]\nrates: [0.1]\n", "out");
-    Path cell = dir.resolve("out/cells/l1-rate0.1-seed1.json");
+    run("criteria: [l1]\npruning-ratios: [0.1]\n", "out");
+    Path cell = dir.resolve("out/cells/l1-ratio0.1-seed1.json");
     Files.writeString(cell, "{\"criterion\": ");
-    Cli.fails(1, cell + ": is damaged", run("criteria: [l1]\nrates: [0.1]\n", "out"));
+    Cli.fails(1, cell + ": is damaged", run("criteria: [l1]\npruning-ratios: [0.1]\n", "out"));
   }
 
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',
       value = {
-        "rates: [0.1, 1.5] | rates 1.5: expected numbers between 0 and 1",
-        "criteria: [l1] | rates is missing; expected a list such as [0.1, 0.2]",
-        "rates: [0.1]\\ncriteria: [l7] | criteria l7: expected one of pls-vip, l1",
-        "rates: [0.1]\\nseeds: [] | seeds []: expected at least one",
-        "rates: [0.1, 0.1] | rates [0.1, 0.1]: expected each once",
-        "rates: [0.1, ~] | rates [0.1, null]: expected no empty entry",
-        "rates: [0.1]\\nfinetune: {lr: -1} | finetune.lr -1.0: expected a number greater than 0",
-        "rates: [0.1]\\nfinetune: {epoch: 1} | finetune.epoch: Unrecognized field",
-        "rates: [0.1]\\npool: min | pool min: expected max or avg",
-        "rates: [0.1]\\niterations: 0 | iterations 0: expected a whole number of at least 1",
-        "rates: abc | rates",
-        "rates: [0.1 | line 3",
+        "pruning-ratios: [0.1, 1.5] | pruning-ratios 1.5: expected numbers between 0 and 1",
+        "criteria: [l1] | pruning-ratios is missing; expected a list such as [0.1, 0.2]",
+        "pruning-ratios: [0.1]\\ncriteria: [l7] | criteria l7: expected one of pls-vip, l1",
+        "pruning-ratios: [0.1]\\nseeds: [] | seeds []: expected at least one",
+        "pruning-ratios: [0.1, 0.1] | pruning-ratios [0.1, 0.1]: expected each once",
+        "pruning-ratios: [0.1, ~] | pruning-ratios [0.1, null]: expected no empty entry",
+        "rates: [0.1]\\nfinetune: {lr: -1} | fine-tuning.lr '-1.0': expected a number greater",
+        "rates: [0.1]\\nfine-tuning: {epoch: 1} | fine-tuning.epoch is no setting; expected one of",
+        "rates: [0.1]\\npool: min | scoring.pool 'min': expected max or avg",
+        "rates: [0.1]\\nstop: {iterations: 0} | stop.iterations '0': expected a whole number of at",
+        "rates: [0.1]\\nrecipe: mine | recipe 'mine': expected one of default, paper",
+        "rates: [0.1]\\nlatency: {batch: no} | latency.batch",
+        "rates: abc | pruning-ratios",
+        "pruning-ratios: [0.1 | line 3",
       })
   void mistakesInThePlanNameFileAndKey(String plan, String message) throws IOException {
     Cli.Result r = run(plan.replace("\\n", "\n"), "out");
@@ -245,9 +248,9 @@ class ExperimentCommandTest {
 
   @Test
   void otherMistakes() throws IOException {
-    Cli.fails(2, "'3/2': expected I/N", run("rates: [0.1]", "out", "--shard", "3/2"));
-    Cli.fails(1, "no such file", run("rates: [0.1]", "out", "--model", "none.sct"));
-    Cli.fails(1, "expected one of cifar10", run("rates: [0.1]", "out", "--data", "abc"));
+    Cli.fails(2, "'3/2': expected I/N", run("pruning-ratios: [0.1]", "out", "--shard", "3/2"));
+    Cli.fails(1, "no such file", run("pruning-ratios: [0.1]", "out", "--model", "none.sct"));
+    Cli.fails(1, "expected one of cifar10", run("pruning-ratios: [0.1]", "out", "--data", "abc"));
     Files.writeString(dir.resolve("empty.yaml"), "");
     Cli.fails(
         1,

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.secateur.device.Arena;
+import dev.secateur.device.Contract;
 import dev.secateur.device.Device;
 import dev.secateur.device.HostBuffer;
 import dev.secateur.device.Kernel;
@@ -150,7 +151,7 @@ interface Conformance {
   default double[] result(Kernel kernel, Tensor out) {
     kernel.launch();
     double[] first = read(out);
-    device().fill(out, GARBAGE).launch();
+    device().moves().fill(out, GARBAGE).launch();
     kernel.launch();
     assertArrayEquals(first, read(out), "a second launch gives the same");
     return first;
@@ -176,8 +177,11 @@ interface Conformance {
             what, Math.sqrt(error), Math.sqrt(norm), worst, got[worst], expected[worst]));
   }
 
+  /** Refused in one line by what all devices share, so that the words are the same on each. */
   static void assertRefused(String what, Executable factory) {
-    assertThrows(IllegalArgumentException.class, factory, what);
+    Exception e = assertThrows(IllegalArgumentException.class, factory, what);
+    assertEquals(Contract.class.getName(), e.getStackTrace()[0].getClassName(), what);
+    assertEquals(1, e.getMessage().lines().count(), e.getMessage());
   }
 
   private static float[] floats(double[] values) {

@@ -33,7 +33,7 @@ interface ConvolutionConformance extends Conformance {
     Tensor dw = filters(w, c.w());
     Tensor y = activation(c.y());
     for (boolean frozen : new boolean[] {false, true}) {
-      Kernel k = device().convolution(c.spec(), dx, dw, Epilogue.NONE, y, frozen);
+      Kernel k = device().convolutions().forward(c.spec(), dx, dw, Epilogue.NONE, y, frozen);
       assertNear(expected, result(k, y), product(), "y, frozen " + frozen);
     }
   }
@@ -48,8 +48,9 @@ interface ConvolutionConformance extends Conformance {
     Tensor dy = activation(c.y(), g);
     Tensor dx = activation(c.x());
     Tensor dw = filters(c.w());
-    Kernel data = device().convolutionBackwardData(c.spec(), dy, filters(w, c.w()), dx);
-    Kernel weights = device().convolutionBackwardWeights(c.spec(), activation(c.x(), x), dy, dw);
+    Kernel data = device().convolutions().backwardData(c.spec(), dy, filters(w, c.w()), dx);
+    Kernel weights =
+        device().convolutions().backwardWeights(c.spec(), activation(c.x(), x), dy, dw);
     assertNear(
         Differences.gradient(v -> ReferenceLayers.convolution(c.spec(), v, c.x(), w, c.w()), x, g),
         result(data, dx),
@@ -76,9 +77,9 @@ interface ConvolutionConformance extends Conformance {
     Tensor dx = activation(c.x());
     Tensor dw = filters(c.w());
     double[] byX =
-        result(device().convolutionBackwardData(c.spec(), dy, filters(w, c.w()), dx), dx);
+        result(device().convolutions().backwardData(c.spec(), dy, filters(w, c.w()), dx), dx);
     double[] byW =
-        result(device().convolutionBackwardWeights(c.spec(), activation(c.x(), x), dy, dw), dw);
+        result(device().convolutions().backwardWeights(c.spec(), activation(c.x(), x), dy, dw), dw);
     for (int i = 0; i < 3; i++) {
       double[] u = draw.uniform(x.length);
       double[] v = draw.uniform(w.length);
@@ -127,7 +128,8 @@ interface ConvolutionConformance extends Conformance {
               b.map(v -> typed(v, v.length)), r.map(v -> activation(c.y(), v)), activation);
       Kernel k =
           device()
-              .convolution(c.spec(), activation(c.x(), x), filters(w, c.w()), epilogue, y, i == 4);
+              .convolutions()
+              .forward(c.spec(), activation(c.x(), x), filters(w, c.w()), epilogue, y, i == 4);
       assertNear(expected, result(k, y), product(), c.toString());
     }
   }
@@ -141,11 +143,14 @@ interface ConvolutionConformance extends Conformance {
     for (boolean frozen : new boolean[] {false, true}) {
       Tensor w = filters(c.w());
       Tensor y = activation(c.y());
-      Kernel k = device().convolution(c.spec(), activation(c.x(), x), w, Epilogue.NONE, y, frozen);
+      Kernel k =
+          device()
+              .convolutions()
+              .forward(c.spec(), activation(c.x(), x), w, Epilogue.NONE, y, frozen);
       for (int i = 0; i < (frozen ? 1 : 2); i++) {
         double[] now = draw.uniform(c.w().elements());
-        device().fill(w, 0).launch();
-        device().copy(plain(now, c.w().toArray()), w).launch();
+        device().moves().fill(w, 0).launch();
+        device().moves().copy(plain(now, c.w().toArray()), w).launch();
         k.launch();
         double[] expected = ReferenceLayers.convolution(c.spec(), x, c.x(), now, c.w());
         assertNear(expected, read(y), product(), "frozen " + frozen);
@@ -154,10 +159,10 @@ interface ConvolutionConformance extends Conformance {
     double[] g = draw.uniform(c.y().elements());
     Tensor w = filters(c.w());
     Tensor dx = activation(c.x());
-    Kernel back = device().convolutionBackwardData(c.spec(), activation(c.y(), g), w, dx);
+    Kernel back = device().convolutions().backwardData(c.spec(), activation(c.y(), g), w, dx);
     for (int i = 0; i < 2; i++) {
       double[] now = draw.uniform(c.w().elements());
-      device().copy(plain(now, c.w().toArray()), w).launch();
+      device().moves().copy(plain(now, c.w().toArray()), w).launch();
       back.launch();
       double[] expected =
           Differences.gradient(
@@ -181,7 +186,7 @@ interface ConvolutionConformance extends Conformance {
                       new double[g.length], s, Optional.of(b), Optional.empty(), Activation.NONE),
               new double[s.size(1)],
               g);
-      Kernel k = device().biasBackward(activation(s, g), db);
+      Kernel k = device().reductions().biasBackward(activation(s, g), db);
       assertNear(expected, result(k, db), GRADIENT, s.toString());
     }
     double[] g = values(2).uniform(13 * 10);
@@ -190,7 +195,11 @@ interface ConvolutionConformance extends Conformance {
     for (int i = 0; i < g.length; i++) {
       expected[i % 10] += g[i];
     }
-    assertNear(expected, result(device().biasBackward(plain(g, 13, 10), db), db), FLOAT, "matrix");
+    assertNear(
+        expected,
+        result(device().reductions().biasBackward(plain(g, 13, 10), db), db),
+        FLOAT,
+        "matrix");
   }
 
   @ParameterizedTest
@@ -211,7 +220,7 @@ interface ConvolutionConformance extends Conformance {
           Optional<Tensor> biases = logits ? bias32 : b.map(v -> typed(v, v.length));
           Epilogue epilogue = new Epilogue(biases, Optional.empty(), activation);
           Tensor tx = typed(x, nck[0], nck[1]);
-          Kernel k = device().linear(tx, typed(w, nck[2], nck[1]), epilogue, y);
+          Kernel k = device().linear().forward(tx, typed(w, nck[2], nck[1]), epilogue, y);
           assertNear(expected, result(k, y), product(), y + " of " + nck[1]);
         }
       }
@@ -235,8 +244,8 @@ interface ConvolutionConformance extends Conformance {
       double[] byX = Differences.gradient(v -> ReferenceLayers.linear(v, w, c), x, g);
       double[] byW = Differences.gradient(v -> ReferenceLayers.linear(x, v, c), w, g);
       String what = n + "x" + c + " to " + k;
-      Kernel data = device.linearBackwardData(dy, typed(w, k, c), dx);
-      Kernel weights = device.linearBackwardWeights(typed(x, n, c), dy, dw);
+      Kernel data = device.linear().backwardData(dy, typed(w, k, c), dx);
+      Kernel weights = device.linear().backwardWeights(typed(x, n, c), dy, dw);
       assertNear(byX, result(data, dx), GRADIENT + product(), "dx " + what);
       assertNear(byW, result(weights, dw), GRADIENT + product(), "dw " + what);
     }

@@ -4,6 +4,7 @@ import static dev.secateur.conformance.Conformance.assertNear;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 
 import dev.secateur.device.Kernel;
+import dev.secateur.device.SgdSpec;
 import dev.secateur.tensor.Shape;
 import dev.secateur.tensor.Tensor;
 import java.util.Arrays;
@@ -43,13 +44,16 @@ interface LossConformance extends Conformance {
       Tensor ts = plain(scale, dims);
       Tensor tb = plain(shift, dims);
       Kernel moved =
-          device().imageInput(bytes(pixels, s), Optional.of(ints(crops, n, 3)), padding, ts, tb, y);
+          device()
+              .moves()
+              .imageInput(bytes(pixels, s), Optional.of(ints(crops, n, 3)), padding, ts, tb, y);
       assertNear(
           ReferenceMath.imageInput(pixels, s, crops, padding, scale, shift),
           result(moved, y),
           layer(),
           "crops, scale of rank " + dims.length);
-      Kernel still = device().imageInput(bytes(pixels, s), Optional.empty(), padding, ts, tb, y);
+      Kernel still =
+          device().moves().imageInput(bytes(pixels, s), Optional.empty(), padding, ts, tb, y);
       assertNear(
           ReferenceMath.imageInput(pixels, s, centre, padding, scale, shift),
           result(still, y),
@@ -65,7 +69,7 @@ interface LossConformance extends Conformance {
       double[] x = values(k).uniform(n * k, -scale, scale);
       Tensor y = plain(n, k);
       double[] expected = ReferenceLoss.softmax(x, k);
-      assertNear(expected, result(device().vision().softmax(plain(x, n, k), y), y), FLOAT, "y");
+      assertNear(expected, result(device().norms().softmax(plain(x, n, k), y), y), FLOAT, "y");
     }
   }
 
@@ -95,9 +99,10 @@ interface LossConformance extends Conformance {
     Tensor logits = plain(x, n, k);
     Tensor tl = ints(labels, n);
     Tensor dlogits = plain(n, k);
-    device().crossEntropy(logits, tl, smoothing, metrics, Optional.empty()).launch();
+    device().training().crossEntropy(logits, tl, smoothing, metrics, Optional.empty()).launch();
     assertMetrics(once, 1, read(metrics));
-    Kernel kernel = device().crossEntropy(logits, tl, smoothing, metrics, Optional.of(dlogits));
+    Kernel kernel =
+        device().training().crossEntropy(logits, tl, smoothing, metrics, Optional.of(dlogits));
     double[] got = result(kernel, dlogits);
     assertMetrics(once, 3, read(metrics));
     assertArrayEquals(x, read(logits), "the logits stay");
@@ -128,6 +133,7 @@ interface LossConformance extends Conformance {
     Tensor metrics = doubles(new double[] {1, 2, 3, 4}, 4);
     Tensor dlogits = plain(2, 3);
     device()
+        .training()
         .crossEntropy(
             plain(new double[6], 2, 3),
             ints(new int[] {-1, -1}, 2),
@@ -145,7 +151,10 @@ interface LossConformance extends Conformance {
     Shape s = Shape.of(2, 3);
     int[] labels = {0, 0};
     Tensor metrics = arena().doubles(4);
-    device().crossEntropy(plain(x, 2, 3), ints(labels, 2), 0, metrics, Optional.empty()).launch();
+    device()
+        .training()
+        .crossEntropy(plain(x, 2, 3), ints(labels, 2), 0, metrics, Optional.empty())
+        .launch();
     assertNear(ReferenceLoss.metrics(x, s, labels, 0), read(metrics), FLOAT, "metrics");
   }
 
@@ -165,10 +174,10 @@ interface LossConformance extends Conformance {
     Tensor tv = plain(v, n);
     Tensor tg = plain(n);
     Tensor lr = plain(1);
-    Kernel k = device().sgd(tp, tg, tv, lr, momentum, nesterov, decay);
+    Kernel k = device().training().sgd(tp, tg, tv, lr, new SgdSpec(momentum, nesterov, decay));
     for (float rate : new float[] {0.1f, 0.025f, 1}) {
       double[] g = draw.uniform(n);
-      device().copy(plain(g, n), tg).launch();
+      device().moves().copy(plain(g, n), tg).launch();
       device().upload(new float[] {rate}, lr);
       k.launch();
       ReferenceLoss.sgd(p, g, v, rate, momentum, nesterov, decay);

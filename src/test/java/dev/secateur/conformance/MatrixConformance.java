@@ -28,7 +28,7 @@ interface MatrixConformance extends Conformance {
           Tensor in = plain(x, s.toArray());
           assertNear(
               ReferenceMath.gather(x, s, axis, indices),
-              result(device().gather(in, axis, ints(indices, indices.length), y), y),
+              result(device().moves().gather(in, axis, ints(indices, indices.length), y), y),
               0,
               s + " along " + axis);
         }
@@ -51,7 +51,7 @@ interface MatrixConformance extends Conformance {
     int columns = c + 5;
     for (PoolSpec.Kind kind : new PoolSpec.Kind[] {PoolSpec.Kind.MAX, PoolSpec.Kind.AVERAGE}) {
       Tensor features = plain(n, columns);
-      device().poolFeatures(kind, activation(s, x), features, 3).launch();
+      device().reductions().poolFeatures(kind, activation(s, x), features, 3).launch();
       double[] all = read(features);
       double[] got = new double[n * c];
       for (int i = 0; i < all.length; i++) {
@@ -94,11 +94,13 @@ interface MatrixConformance extends Conformance {
             "transposed " + ta + ", " + tb + ", factors " + factors[0] + ", " + factors[1];
         Tensor f = plain(c, m, n);
         device()
+            .matrices()
             .gemm(ta, tb, factors[0], plain(storedA, da), plain(storedB, db), factors[1], f)
             .launch();
         assertNear(expected, read(f), FLOAT, "F32 " + what);
         Tensor d = doubles(c, m, n);
         device()
+            .matrices()
             .gemm(ta, tb, factors[0], doubles(storedA, da), doubles(storedB, db), factors[1], d)
             .launch();
         assertNear(expected, read(d), DOUBLE, "F64 " + what);
@@ -117,12 +119,12 @@ interface MatrixConformance extends Conformance {
     for (double[] factors : new double[][] {{1, 0}, {0.5, 1}, {-1, 0.25}}) {
       double[] expected = ReferenceMath.gemm(p, factors[0], at, a, factors[1], c);
       Tensor f = plain(c, p, p);
-      device().syrk(factors[0], plain(a, n, p), factors[1], f).launch();
+      device().matrices().syrk(factors[0], plain(a, n, p), factors[1], f).launch();
       double[] got = read(f);
       assertNear(expected, got, FLOAT, "F32");
       assertArrayEquals(ReferenceMath.transpose(got, p), got, "both triangles");
       Tensor d = doubles(c, p, p);
-      device().syrk(factors[0], doubles(a, n, p), factors[1], d).launch();
+      device().matrices().syrk(factors[0], doubles(a, n, p), factors[1], d).launch();
       assertNear(expected, read(d), DOUBLE, "F64");
     }
   }
@@ -132,27 +134,27 @@ interface MatrixConformance extends Conformance {
     Tensor a = plain(3, 4);
     Tensor b = plain(4, 5);
     Tensor c = plain(3, 5);
-    assertRefused("inner", () -> device().gemm(false, true, 1, a, b, 0, c));
-    assertRefused("outer", () -> device().gemm(false, false, 1, a, b, 0, plain(5, 3)));
-    assertRefused("rank", () -> device().gemm(false, false, 1, plain(12), b, 0, c));
-    assertRefused("types", () -> device().gemm(false, false, 1, a, b, 0, doubles(3, 5)));
-    assertRefused("syrk", () -> device().syrk(1, a, 0, plain(3, 3)));
-    assertRefused("syrk types", () -> device().syrk(1, a, 0, doubles(4, 4)));
+    assertRefused("inner", () -> device().matrices().gemm(false, true, 1, a, b, 0, c));
+    assertRefused("outer", () -> device().matrices().gemm(false, false, 1, a, b, 0, plain(5, 3)));
+    assertRefused("rank", () -> device().matrices().gemm(false, false, 1, plain(12), b, 0, c));
+    assertRefused("types", () -> device().matrices().gemm(false, false, 1, a, b, 0, doubles(3, 5)));
+    assertRefused("syrk", () -> device().matrices().syrk(1, a, 0, plain(3, 3)));
+    assertRefused("syrk types", () -> device().matrices().syrk(1, a, 0, doubles(4, 4)));
     Tensor two = ints(new int[] {0, 1}, 2);
-    assertRefused("axis", () -> device().gather(a, 2, two, plain(3, 2)));
-    assertRefused("count", () -> device().gather(a, 1, two, plain(3, 3)));
-    assertRefused("indices", () -> device().gather(a, 1, plain(2), plain(3, 2)));
-    assertRefused("gather", () -> device().gather(a, 0, two, plain(3, 2)));
+    assertRefused("axis", () -> device().moves().gather(a, 2, two, plain(3, 2)));
+    assertRefused("count", () -> device().moves().gather(a, 1, two, plain(3, 3)));
+    assertRefused("indices", () -> device().moves().gather(a, 1, plain(2), plain(3, 2)));
+    assertRefused("gather", () -> device().moves().gather(a, 0, two, plain(3, 2)));
     Tensor x = activation(Shape.of(2, 7, 3, 3));
     PoolSpec.Kind max = PoolSpec.Kind.MAX;
-    assertRefused("columns", () -> device().poolFeatures(max, x, plain(2, 8), 2));
-    assertRefused("column", () -> device().poolFeatures(max, x, plain(2, 8), -1));
-    assertRefused("rows", () -> device().poolFeatures(max, x, plain(3, 8), 0));
+    assertRefused("columns", () -> device().reductions().poolFeatures(max, x, plain(2, 8), 2));
+    assertRefused("column", () -> device().reductions().poolFeatures(max, x, plain(2, 8), -1));
+    assertRefused("rows", () -> device().reductions().poolFeatures(max, x, plain(3, 8), 0));
     PoolSpec.Kind padded = PoolSpec.Kind.AVERAGE_INCLUDE_PADDING;
-    assertRefused("kind", () -> device().poolFeatures(padded, x, plain(2, 8), 0));
+    assertRefused("kind", () -> device().reductions().poolFeatures(padded, x, plain(2, 8), 0));
     Tensor last = activation(Shape.of(3, 4, 2, 2));
     if (last.layout() != Layout.PLAIN) {
-      assertRefused("layout", () -> device().gather(last, 0, two, plain(2, 4, 2, 2)));
+      assertRefused("layout", () -> device().moves().gather(last, 0, two, plain(2, 4, 2, 2)));
     }
   }
 

@@ -43,7 +43,7 @@ interface MemoryConformance extends Conformance {
   @Test
   default void theTimeOfWorkGrowsWithIt() {
     Tensor x = arena().floats(1 << 20);
-    Kernel k = device().fill(x, 1);
+    Kernel k = device().moves().fill(x, 1);
     double none = device().time(() -> {});
     double many =
         device()
@@ -61,11 +61,11 @@ interface MemoryConformance extends Conformance {
     Tensor x = arena().floats(1 << 20);
     Tensor y = arena().floats(1 << 20);
     List<Kernel> kernels = new ArrayList<>();
-    kernels.add(device().copy(x, y)); // 7
+    kernels.add(device().moves().copy(x, y)); // 7
     kernels.add(() -> {});
-    kernels.add(device().fill(x, 1));
-    kernels.add(device().add(x, y, Activation.NONE, y)); // 8
-    Kernel seven = device().fill(x, 7);
+    kernels.add(device().moves().fill(x, 1));
+    kernels.add(device().pointwise().add(x, y, Activation.NONE, y)); // 8
+    Kernel seven = device().moves().fill(x, 7);
     for (int round = 0; round < 2; round++) { // with more stamps than the first time
       KernelTimes t = device().timeEach(seven, kernels);
       assertEquals(kernels.size(), t.milliseconds().length);
@@ -74,7 +74,7 @@ interface MemoryConformance extends Conformance {
       assertTrue(t.gapless(), "nothing in between waits");
       double[] got = read(y);
       assertTrue(Arrays.stream(got).allMatch(v -> v == 8), "ahead, then each once in order");
-      kernels.add(device().fill(x, 1));
+      kernels.add(device().moves().fill(x, 1));
     }
   }
 
@@ -87,7 +87,7 @@ interface MemoryConformance extends Conformance {
         Tensor x = a.allocate(Shape.of(2, 3, 50, 70), DType.F32, device().activationLayout());
         for (Tensor t : new Tensor[] {f, d, x}) {
           assertArrayEquals(new double[(int) t.elements()], read(t), t.toString());
-          device().fill(t, GARBAGE).launch();
+          device().moves().fill(t, GARBAGE).launch();
         }
         device().synchronize();
       }
@@ -115,7 +115,7 @@ interface MemoryConformance extends Conformance {
   default void arenasAreIndependent() {
     Tensor kept = plain(new double[] {1, 2, 3}, 3);
     try (Arena a = device().newArena()) {
-      device().fill(a.floats(3), GARBAGE).launch();
+      device().moves().fill(a.floats(3), GARBAGE).launch();
     }
     assertArrayEquals(new double[] {1, 2, 3}, read(kept));
   }
@@ -133,11 +133,11 @@ interface MemoryConformance extends Conformance {
       device().upload(values, t);
       assertArrayEquals(values, device().downloadFloats(t));
       Tensor plain = plain(s.toArray());
-      device().copy(t, plain).launch();
+      device().moves().copy(t, plain).launch();
       assertArrayEquals(values, device().downloadFloats(plain));
       // channel 1 as the device sees it
       Tensor channel = activation(s.with(1, 1));
-      device().sliceChannels(activation(s, read(t)), 1, channel).launch();
+      device().moves().sliceChannels(activation(s, read(t)), 1, channel).launch();
       assertArrayEquals(Arrays.copyOfRange(values, 20, 40), first(channel, 20));
     }
   }
@@ -154,7 +154,7 @@ interface MemoryConformance extends Conformance {
     Arrays.fill(i, 9);
     assertArrayEquals(new float[] {1, 2, 3}, device().downloadFloats(tf));
     Tensor chosen = plain(2);
-    device().gather(tf, 0, ti, chosen).launch();
+    device().moves().gather(tf, 0, ti, chosen).launch();
     assertArrayEquals(new double[] {1, 3}, read(chosen));
   }
 
@@ -195,15 +195,15 @@ interface MemoryConformance extends Conformance {
     Tensor x = plain(n);
     Tensor first = plain(n);
     Tensor second = plain(n);
-    Kernel keepFirst = device().copy(x, first);
-    Kernel keepSecond = device().add(x, first, Activation.NONE, second);
+    Kernel keepFirst = device().moves().copy(x, first);
+    Kernel keepSecond = device().pointwise().add(x, first, Activation.NONE, second);
     Arrays.fill(values, 1);
     device().upload(values, x);
     keepFirst.launch();
     Arrays.fill(values, 2);
     device().upload(values, x);
     keepSecond.launch();
-    device().fill(x, 0).launch();
+    device().moves().fill(x, 0).launch();
     device().synchronize();
     double[] one = read(first);
     double[] three = read(second);
@@ -217,7 +217,7 @@ interface MemoryConformance extends Conformance {
   @Test
   default void viewsArePartsOfTheirTensor() {
     Tensor whole = plain(40);
-    device().fill(whole, -1).launch();
+    device().moves().fill(whole, -1).launch();
     Tensor a = whole.view(3, Shape.of(2, 5));
     Tensor b = whole.view(15, Shape.of(5, 3));
     Tensor c = whole.view(31, Shape.of(2, 3));
@@ -227,17 +227,17 @@ interface MemoryConformance extends Conformance {
     double[] expected = read(whole);
     System.arraycopy(va, 0, expected, 3, 10);
     System.arraycopy(vb, 0, expected, 15, 15);
-    device().copy(plain(va, 2, 5), a).launch();
-    device().copy(plain(vb, 5, 3), b).launch();
+    device().moves().copy(plain(va, 2, 5), a).launch();
+    device().moves().copy(plain(vb, 5, 3), b).launch();
     assertArrayEquals(va, read(a));
     assertArrayEquals(vb, read(b));
     double[] product = ReferenceMath.gemm(2, 1, va, vb, 0, new double[6]);
     System.arraycopy(product, 0, expected, 31, 6);
-    device().gemm(false, false, 1, a, b, 0, c).launch();
+    device().matrices().gemm(false, false, 1, a, b, 0, c).launch();
     Conformance.assertNear(expected, read(whole), FLOAT, "the whole");
-    device().fill(b, 4).launch();
+    device().moves().fill(b, 4).launch();
     Arrays.fill(expected, 15, 30, 4);
-    device().activation(Activation.RELU, a, a).launch();
+    device().pointwise().activation(Activation.RELU, a, a).launch();
     System.arraycopy(ReferenceLayers.activation(Activation.RELU, va), 0, expected, 3, 10);
     Conformance.assertNear(expected, read(whole), FLOAT, "the whole");
   }
@@ -253,8 +253,8 @@ interface MemoryConformance extends Conformance {
     try (HostBuffer host = device().hostBuffer(11)) {
       assertRefused("staging", () -> device().upload(host, t));
     }
-    assertRefused("copy", () -> device().copy(t, plain(4)));
-    assertRefused("copy to I32", () -> device().copy(t, ints(new int[3], 3)));
+    assertRefused("copy", () -> device().moves().copy(t, plain(4)));
+    assertRefused("copy to I32", () -> device().moves().copy(t, ints(new int[3], 3)));
   }
 
   private float[] first(Tensor t, int n) {

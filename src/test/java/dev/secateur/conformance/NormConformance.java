@@ -4,6 +4,7 @@ import static dev.secateur.conformance.Conformance.assertNear;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 
 import dev.secateur.device.Activation;
+import dev.secateur.device.BatchNormTraining;
 import dev.secateur.device.TrainingKernels;
 import dev.secateur.tensor.Shape;
 import dev.secateur.tensor.Tensor;
@@ -37,7 +38,8 @@ interface NormConformance extends Conformance {
           expected,
           result(
               device()
-                  .batchNormInference(
+                  .norms()
+                  .batchNorm(
                       activation(s, x),
                       plain(gamma, c),
                       plain(beta, c),
@@ -91,20 +93,22 @@ interface NormConformance extends Conformance {
     Tensor dbeta = plain(c);
     TrainingKernels k =
         device()
+            .norms()
             .batchNormTraining(
-                activation(s, x),
-                plain(gamma, c),
-                plain(beta, c),
-                mean,
-                variance,
-                momentum,
-                eps,
-                relu,
-                y,
-                activation(s, g),
-                dx,
-                dgamma,
-                dbeta,
+                new BatchNormTraining(
+                    activation(s, x),
+                    plain(gamma, c),
+                    plain(beta, c),
+                    mean,
+                    variance,
+                    momentum,
+                    eps,
+                    relu,
+                    y,
+                    activation(s, g),
+                    dx,
+                    dgamma,
+                    dbeta),
                 arena());
     double[] batchMean = ReferenceLayers.mean(x, s);
     double[] unbiased = ReferenceLayers.variance(x, s);

@@ -21,11 +21,11 @@ interface PlsConformance extends Conformance {
     double[] f = draw.uniform(n * p);
     double[] d = draw.uniform(n * p);
     Tensor dst = doubles(sum, n, p);
-    device().accumulate(plain(f, n, p), dst).launch();
+    device().pls().accumulate(plain(f, n, p), dst).launch();
     sum = ReferenceLayers.add(sum, f);
     assertNear(sum, read(dst), DOUBLE, "F32");
-    device().accumulate(doubles(d, n, p), dst).launch();
-    device().accumulate(doubles(d, n, p), dst).launch();
+    device().pls().accumulate(doubles(d, n, p), dst).launch();
+    device().pls().accumulate(doubles(d, n, p), dst).launch();
     sum = ReferenceLayers.add(ReferenceLayers.add(sum, d), d);
     assertNear(sum, read(dst), DOUBLE, "F64");
   }
@@ -51,6 +51,7 @@ interface PlsConformance extends Conformance {
       Tensor out = plain(draw.uniform(n * p), n, p);
       double[] expected = ReferencePls.accumulateFeatures(x, labels, shift, sums, counts, squares);
       device()
+          .pls()
           .accumulateFeatures(plain(x, n, p), ints(labels, n), plain(shift, p), out, ts, tc, tq)
           .launch();
       assertNear(expected, read(out), FLOAT, "out");
@@ -71,8 +72,8 @@ interface PlsConformance extends Conformance {
     Tensor ta = doubles(a, a.length);
     Tensor tb = doubles(b, b.length);
     Tensor out = doubles(a.length);
-    assertNear(expected, result(device().multiply(ta, tb, out), out), DOUBLE, "out");
-    device().multiply(ta, tb, ta).launch();
+    assertNear(expected, result(device().pls().multiply(ta, tb, out), out), DOUBLE, "out");
+    device().pls().multiply(ta, tb, ta).launch();
     assertNear(expected, read(ta), DOUBLE, "in place");
   }
 
@@ -86,7 +87,7 @@ interface PlsConformance extends Conformance {
     double norm = Math.sqrt(Differences.dot(a, a));
     Tensor vectors = doubles(a, n, n);
     Tensor values = doubles(n);
-    device().eigenSymmetric(vectors, values).launch();
+    device().matrices().eigenSymmetric(vectors, values).launch();
     double[] v = read(vectors);
     double[] e = read(values);
     double[] vt = ReferenceMath.transpose(v, n);
@@ -118,6 +119,7 @@ interface PlsConformance extends Conformance {
     Tensor out = doubles(rows, columns);
     for (Tensor to : new Tensor[] {out, in}) {
       device()
+          .pls()
           .standardize(
               in,
               doubles(sumI, rows),
@@ -146,6 +148,7 @@ interface PlsConformance extends Conformance {
     }
     Tensor factor = doubles(columns);
     device()
+        .pls()
         .inverseDeviation(
             doubles(squares, columns),
             doubles(sum, columns),
@@ -164,7 +167,7 @@ interface PlsConformance extends Conformance {
         expected[i] *= Math.pow(0.7, exponent);
       }
       Tensor t = doubles(x, x.length);
-      device().scaleByPower(t, doubles(new double[] {0.7}, 1), exponent).launch();
+      device().pls().scaleByPower(t, doubles(new double[] {0.7}, 1), exponent).launch();
       assertNear(expected, read(t), DOUBLE, "exponent " + exponent);
     }
   }
@@ -178,7 +181,7 @@ interface PlsConformance extends Conformance {
     Tensor vip = plain(p);
     assertNear(
         ReferencePls.vip(w, s),
-        result(device().vip(doubles(w, components, p), doubles(s, components), vip), vip),
+        result(device().pls().vip(doubles(w, components, p), doubles(s, components), vip), vip),
         FLOAT,
         "vip");
   }
@@ -190,35 +193,38 @@ interface PlsConformance extends Conformance {
     Tensor one = doubles(1);
     Tensor three = doubles(3);
     Tensor four = doubles(4);
-    assertRefused("accumulate", () -> device().accumulate(f, doubles(4, 3)));
-    assertRefused("accumulate into F32", () -> device().accumulate(f, plain(3, 4)));
+    assertRefused("accumulate", () -> device().pls().accumulate(f, doubles(4, 3)));
+    assertRefused("accumulate into F32", () -> device().pls().accumulate(f, plain(3, 4)));
     Tensor l = ints(new int[3], 3);
     Tensor by = plain(4);
     Device v = device();
     Tensor two = ints(new int[2], 2);
-    assertRefused("labels", () -> v.accumulateFeatures(f, two, by, f, d, three, four));
-    assertRefused("label type", () -> v.accumulateFeatures(f, plain(3), by, f, d, three, four));
-    assertRefused("shift", () -> v.accumulateFeatures(f, l, plain(3), f, d, three, four));
-    assertRefused("out", () -> v.accumulateFeatures(f, l, by, plain(4, 3), d, three, four));
-    assertRefused("sums", () -> v.accumulateFeatures(f, l, by, f, doubles(3, 3), three, four));
-    assertRefused("counts", () -> v.accumulateFeatures(f, l, by, f, d, four, four));
-    assertRefused("squares", () -> v.accumulateFeatures(f, l, by, f, d, three, three));
-    assertRefused("factors", () -> v.multiply(four, three, four));
-    assertRefused("product", () -> v.multiply(four, four, three));
-    assertRefused("not square", () -> device().eigenSymmetric(d, three));
-    assertRefused("values", () -> device().eigenSymmetric(doubles(3, 3), four));
-    assertRefused("eigen of F32", () -> device().eigenSymmetric(plain(3, 3), three));
-    assertRefused("sums", () -> device().standardize(d, four, four, one, three, four, d));
-    assertRefused("factors", () -> device().standardize(d, three, four, one, three, three, d));
-    assertRefused("n", () -> device().standardize(d, three, four, three, three, four, d));
+    assertRefused("labels", () -> v.pls().accumulateFeatures(f, two, by, f, d, three, four));
     assertRefused(
-        "out", () -> device().standardize(d, three, four, one, three, four, doubles(4, 3)));
-    assertRefused("sum", () -> device().inverseDeviation(three, four, one, three));
-    assertRefused("factor", () -> device().inverseDeviation(three, three, one, four));
-    assertRefused("scalar", () -> device().scaleByPower(d, three, 1));
-    assertRefused("scaled F32", () -> device().scaleByPower(f, one, 1));
-    assertRefused("s", () -> device().vip(d, four, plain(4)));
-    assertRefused("vip", () -> device().vip(d, three, plain(3)));
-    assertRefused("vip of F64", () -> device().vip(d, three, four));
+        "label type", () -> v.pls().accumulateFeatures(f, plain(3), by, f, d, three, four));
+    assertRefused("shift", () -> v.pls().accumulateFeatures(f, l, plain(3), f, d, three, four));
+    assertRefused("out", () -> v.pls().accumulateFeatures(f, l, by, plain(4, 3), d, three, four));
+    assertRefused(
+        "sums", () -> v.pls().accumulateFeatures(f, l, by, f, doubles(3, 3), three, four));
+    assertRefused("counts", () -> v.pls().accumulateFeatures(f, l, by, f, d, four, four));
+    assertRefused("squares", () -> v.pls().accumulateFeatures(f, l, by, f, d, three, three));
+    assertRefused("factors", () -> v.pls().multiply(four, three, four));
+    assertRefused("product", () -> v.pls().multiply(four, four, three));
+    assertRefused("not square", () -> device().matrices().eigenSymmetric(d, three));
+    assertRefused("values", () -> device().matrices().eigenSymmetric(doubles(3, 3), four));
+    assertRefused("eigen of F32", () -> device().matrices().eigenSymmetric(plain(3, 3), three));
+    assertRefused("sums", () -> device().pls().standardize(d, four, four, one, three, four, d));
+    assertRefused(
+        "factors", () -> device().pls().standardize(d, three, four, one, three, three, d));
+    assertRefused("n", () -> device().pls().standardize(d, three, four, three, three, four, d));
+    assertRefused(
+        "out", () -> device().pls().standardize(d, three, four, one, three, four, doubles(4, 3)));
+    assertRefused("sum", () -> device().pls().inverseDeviation(three, four, one, three));
+    assertRefused("factor", () -> device().pls().inverseDeviation(three, three, one, four));
+    assertRefused("scalar", () -> device().pls().scaleByPower(d, three, 1));
+    assertRefused("scaled F32", () -> device().pls().scaleByPower(f, one, 1));
+    assertRefused("s", () -> device().pls().vip(d, four, plain(4)));
+    assertRefused("vip", () -> device().pls().vip(d, three, plain(3)));
+    assertRefused("vip of F64", () -> device().pls().vip(d, three, four));
   }
 }

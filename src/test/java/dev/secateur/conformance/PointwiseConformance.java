@@ -32,17 +32,18 @@ interface PointwiseConformance extends Conformance {
       for (Layout layout : layouts(s)) {
         Tensor in = tensor(s, layout, x);
         Tensor y = tensor(s, layout, g);
-        assertNear(expected, result(device().activation(activation, in, y), y), 0, "y " + s);
-        device().activation(activation, in, in).launch();
+        assertNear(
+            expected, result(device().pointwise().activation(activation, in, y), y), 0, "y " + s);
+        device().pointwise().activation(activation, in, in).launch();
         assertNear(expected, read(in), 0, "in place " + s);
         Tensor dy = tensor(s, layout, g);
         Tensor dx = tensor(s, layout, x);
         assertNear(
             gradient,
-            result(device().activationBackward(activation, y(y, expected), dy, dx), dx),
+            result(device().pointwise().activationBackward(activation, y(y, expected), dy, dx), dx),
             GRADIENT,
             "dx " + s);
-        device().activationBackward(activation, y, dy, dy).launch();
+        device().pointwise().activationBackward(activation, y, dy, dy).launch();
         assertNear(gradient, read(dy), GRADIENT, "dx in place " + s);
       }
     }
@@ -54,10 +55,10 @@ interface PointwiseConformance extends Conformance {
     Tensor y = plain(new double[] {0, 6, 3, 7}, 4);
     Tensor dy = plain(new double[] {1, 2, 3, 4}, 4);
     Tensor dx = plain(4);
-    device().activationBackward(Activation.RELU, y, dy, dx).launch();
+    device().pointwise().activationBackward(Activation.RELU, y, dy, dx).launch();
     assertArrayEquals(new double[] {0, 2, 3, 4}, read(dx));
     device().upload(new float[] {0, 6, 3, 0}, y);
-    device().activationBackward(Activation.RELU6, y, dy, dx).launch();
+    device().pointwise().activationBackward(Activation.RELU6, y, dy, dx).launch();
     assertArrayEquals(new double[] {0, 0, 3, 0}, read(dx));
   }
 
@@ -74,14 +75,19 @@ interface PointwiseConformance extends Conformance {
         Tensor ta = tensor(s, layout, a);
         Tensor tb = tensor(s, layout, b);
         Tensor y = tensor(s, layout, a);
-        assertNear(sum, result(device().add(ta, tb, activation, y), y), layer(), "y " + s);
-        assertNear(twice, result(device().add(ta, ta, activation, y), y), layer(), "a + a " + s);
-        device().add(ta, tb, activation, ta).launch();
+        assertNear(
+            sum, result(device().pointwise().add(ta, tb, activation, y), y), layer(), "y " + s);
+        assertNear(
+            twice,
+            result(device().pointwise().add(ta, ta, activation, y), y),
+            layer(),
+            "a + a " + s);
+        device().pointwise().add(ta, tb, activation, ta).launch();
         assertNear(sum, read(ta), layer(), "y is a " + s);
         device().upload(device().downloadFloats(tensor(s, layout, a)), ta);
-        device().add(ta, tb, activation, tb).launch();
+        device().pointwise().add(ta, tb, activation, tb).launch();
         assertNear(sum, read(tb), layer(), "y is b " + s);
-        device().add(ta, ta, activation, ta).launch();
+        device().pointwise().add(ta, ta, activation, ta).launch();
         assertNear(twice, read(ta), layer(), "y is a and b " + s);
       }
     }
@@ -109,7 +115,7 @@ interface PointwiseConformance extends Conformance {
     Shape ys = Shape.of(n, total, h, w);
     Tensor y = activation(ys);
     double[] expected = ReferenceLayers.concat(values, ys);
-    assertNear(expected, result(device().concat(inputs, y), y), 0, "y");
+    assertNear(expected, result(device().moves().concat(inputs, y), y), 0, "y");
     int from = 0;
     for (int i = 0; i < inputs.size(); i++) {
       Shape s = inputs.get(i).shape();
@@ -117,7 +123,10 @@ interface PointwiseConformance extends Conformance {
           values.get(i), ReferenceLayers.slice(expected, ys, from, s.size(1)), 0, "references");
       Tensor part = activation(s);
       assertNear(
-          values.get(i), result(device().sliceChannels(y, from, part), part), 0, "slice " + i);
+          values.get(i),
+          result(device().moves().sliceChannels(y, from, part), part),
+          0,
+          "slice " + i);
       // the slice is the backward of the concatenation
       int which = i;
       double[] g = draw.uniform(ys.elements());
@@ -131,7 +140,7 @@ interface PointwiseConformance extends Conformance {
               },
               values.get(i),
               g),
-          result(device().sliceChannels(activation(ys, g), from, dx), dx),
+          result(device().moves().sliceChannels(activation(ys, g), from, dx), dx),
           GRADIENT,
           "dx " + i);
       from += s.size(1);
@@ -146,7 +155,7 @@ interface PointwiseConformance extends Conformance {
     Tensor y = activation(s.with(1, 7));
     assertNear(
         ReferenceLayers.slice(x, s, 3, 7),
-        result(device().sliceChannels(activation(s, x), 3, y), y),
+        result(device().moves().sliceChannels(activation(s, x), 3, y), y),
         0,
         "y");
   }
@@ -174,12 +183,12 @@ interface PointwiseConformance extends Conformance {
     Tensor dx = activation(xs);
     assertNear(
         ReferenceLayers.shortcut(x, xs, stride, before, ys),
-        result(device().shortcut(activation(xs, x), stride, before, y), y),
+        result(device().moves().shortcut(activation(xs, x), stride, before, y), y),
         0,
         "y");
     assertNear(
         Differences.gradient(v -> ReferenceLayers.shortcut(v, xs, stride, before, ys), x, g),
-        result(device().shortcutBackward(activation(ys, g), stride, before, dx), dx),
+        result(device().moves().shortcutBackward(activation(ys, g), stride, before, dx), dx),
         GRADIENT,
         "dx");
   }
@@ -201,23 +210,23 @@ interface PointwiseConformance extends Conformance {
           Tensor f32 = tensor(s, from, x);
           Tensor f64 = arena().allocate(s, DType.F64, to);
           String what = s + ", " + from + " to " + to;
-          assertNear(x, result(device().copy(f32, f64), f64), 0, "F32 to F64 " + what);
+          assertNear(x, result(device().moves().copy(f32, f64), f64), 0, "F32 to F64 " + what);
           Tensor back = arena().allocate(s, DType.F32, from);
-          assertNear(x, result(device().copy(f64, back), back), 0, "F64 to F32 " + what);
+          assertNear(x, result(device().moves().copy(f64, back), back), 0, "F64 to F32 " + what);
           Tensor same = arena().allocate(s, DType.F32, to);
-          assertNear(x, result(device().copy(f32, same), same), 0, "F32 " + what);
+          assertNear(x, result(device().moves().copy(f32, same), same), 0, "F32 " + what);
           Tensor f64Again = arena().allocate(s, DType.F64, from);
-          assertNear(x, result(device().copy(f64, f64Again), f64Again), 0, "F64 " + what);
+          assertNear(x, result(device().moves().copy(f64, f64Again), f64Again), 0, "F64 " + what);
         }
         Tensor f32 = arena().allocate(s, DType.F32, from);
-        assertNear(fromPixels, result(device().copy(u8, f32), f32), 0, "U8 to F32 " + from);
+        assertNear(fromPixels, result(device().moves().copy(u8, f32), f32), 0, "U8 to F32 " + from);
         Tensor f64 = arena().allocate(s, DType.F64, from);
-        assertNear(fromPixels, result(device().copy(u8, f64), f64), 0, "U8 to F64 " + from);
+        assertNear(fromPixels, result(device().moves().copy(u8, f64), f64), 0, "U8 to F64 " + from);
       }
     }
     double[] fine = {1.0 / 3, 1e-50, -2.0 / 7};
     Tensor rounded = plain(3);
-    device().copy(doubles(fine, 3), rounded).launch();
+    device().moves().copy(doubles(fine, 3), rounded).launch();
     assertArrayEquals(new double[] {(float) fine[0], 0, (float) fine[2]}, read(rounded));
     float[] down = device().downloadFloats(doubles(fine, 3));
     assertArrayEquals(new float[] {(float) fine[0], 0, (float) fine[2]}, down);
@@ -234,7 +243,7 @@ interface PointwiseConformance extends Conformance {
             doubles(1),
             doubles(5, 2003))) {
       for (double value : new double[] {0, -1.5}) {
-        device().fill(t, value).launch();
+        device().moves().fill(t, value).launch();
         double[] expected = new double[(int) t.elements()];
         Arrays.fill(expected, value);
         assertArrayEquals(expected, read(t), t.toString());
@@ -266,7 +275,7 @@ interface PointwiseConformance extends Conformance {
 
   /** Fills y anew. */
   private Tensor y(Tensor y, double[] values) {
-    device().copy(tensor(y.shape(), y.layout(), values), y).launch();
+    device().moves().copy(tensor(y.shape(), y.layout(), values), y).launch();
     return y;
   }
 }

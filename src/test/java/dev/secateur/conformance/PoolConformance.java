@@ -25,8 +25,10 @@ interface PoolConformance extends Conformance {
       Tensor in = activation(c.x(), x);
       Tensor y = activation(ys);
       Tensor dx = activation(c.x());
-      assertNear(expected, result(device().pool(c.spec(), in, y), y), layer(), c.toString());
-      TrainingKernels k = device().poolTraining(c.spec(), in, y, activation(ys, g), dx, arena());
+      assertNear(
+          expected, result(device().pools().forward(c.spec(), in, y), y), layer(), c.toString());
+      TrainingKernels k =
+          device().pools().training(c.spec(), in, y, activation(ys, g), dx, arena());
       assertNear(expected, result(k.forward(), y), layer(), "training " + c);
       assertNear(
           Differences.gradient(v -> ReferenceLayers.pool(c.spec(), v, c.x()), x, g),

@@ -7,8 +7,8 @@ import dev.secateur.tensor.Shape;
 import java.util.List;
 
 /**
- * The layers of {@link dev.secateur.device.VisionKernels} forward in double precision, as {@link
- * ReferenceLayers} has the others.
+ * Functions, gates, choices of channels, resampling, softmax and layer norm forward in double
+ * precision, as {@link ReferenceLayers} has the others.
  */
 public final class ReferenceVision {
   private ReferenceVision() {}

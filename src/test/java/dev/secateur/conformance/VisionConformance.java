@@ -6,12 +6,13 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 
 import dev.secateur.device.Activation;
 import dev.secateur.device.ConvolutionSpec;
+import dev.secateur.device.Device;
 import dev.secateur.device.ElementwiseSpec;
 import dev.secateur.device.Epilogue;
 import dev.secateur.device.Kernel;
+import dev.secateur.device.LayerNormTraining;
 import dev.secateur.device.ResizeSpec;
 import dev.secateur.device.TrainingKernels;
-import dev.secateur.device.VisionKernels;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Shape;
@@ -28,10 +29,6 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** Layers beyond plain chains of convolutions, and their gradients. */
 interface VisionConformance extends Conformance {
-
-  private VisionKernels vision() {
-    return device().vision();
-  }
 
   /** A matrix, or an activation in the device's layout. */
   private Tensor tensor(Shape s, double[] values) {
@@ -63,15 +60,16 @@ interface VisionConformance extends Conformance {
       Tensor y = tensor(s);
       Tensor dy = tensor(s, g);
       Tensor dx = tensor(s);
-      assertNear(expected, result(vision().elementwise(spec, in, y), y), layer(), "y " + s);
+      assertNear(
+          expected, result(device().pointwise().elementwise(spec, in, y), y), layer(), "y " + s);
       assertNear(
           gradient,
-          result(vision().elementwiseBackward(spec, in, dy, dx), dx),
+          result(device().pointwise().elementwiseBackward(spec, in, dy, dx), dx),
           GRADIENT + layer(),
           "dx " + s);
-      vision().elementwiseBackward(spec, in, dy, dy).launch();
+      device().pointwise().elementwiseBackward(spec, in, dy, dy).launch();
       assertNear(gradient, read(dy), GRADIENT + layer(), "dx in place " + s);
-      vision().elementwise(spec, in, in).launch();
+      device().pointwise().elementwise(spec, in, in).launch();
       assertNear(expected, read(in), layer(), "in place " + s);
     }
   }
@@ -82,11 +80,14 @@ interface VisionConformance extends Conformance {
   default void elementwiseFarOut(ElementwiseSpec spec) {
     double[] x = {-200, -90, -30, -10, 10, 30, 90, 200};
     Tensor y = typed(x.length);
-    vision().elementwise(spec, typed(x, x.length), y).launch();
+    device().pointwise().elementwise(spec, typed(x, x.length), y).launch();
     assertNear(ReferenceVision.elementwise(spec, x), read(y), layer(), "y");
     double[] ones = new double[x.length];
     Arrays.fill(ones, 1);
-    vision().elementwiseBackward(spec, typed(x, x.length), typed(ones, x.length), y).launch();
+    device()
+        .pointwise()
+        .elementwiseBackward(spec, typed(x, x.length), typed(ones, x.length), y)
+        .launch();
     double[] slopes = Differences.gradient(v -> ReferenceVision.elementwise(spec, v), x, ones);
     double[] got = read(y);
     for (int i = 0; i < x.length; i++) {
@@ -155,9 +156,9 @@ interface VisionConformance extends Conformance {
     double[] expected = ReferenceVision.softmax(x, s);
     Tensor y = tensor(s);
     Tensor dx = tensor(s);
-    assertNear(expected, result(vision().softmax(tensor(s, x), y), y), layer(), "y");
+    assertNear(expected, result(device().norms().softmax(tensor(s, x), y), y), layer(), "y");
     Tensor rounded = tensor(s, expected);
-    double[] got = result(vision().softmaxBackward(rounded, tensor(s, g), dx), dx);
+    double[] got = result(device().norms().softmaxBackward(rounded, tensor(s, g), dx), dx);
     if (s.dim(1) > 1) { // else 0, which has no relative error
       double[] gradient = ReferenceVision.softmaxBackward(read(rounded), g, s);
       assertNear(gradient, got, layer(), "dx");
@@ -183,13 +184,17 @@ interface VisionConformance extends Conformance {
     Tensor scale = plain(gamma, c);
     Tensor shift = plain(beta, c);
     Tensor y = tensor(s);
-    assertNear(expected, result(vision().layerNorm(in, scale, shift, eps, y), y), layer(), "y");
+    assertNear(
+        expected, result(device().norms().layerNorm(in, scale, shift, eps, y), y), layer(), "y");
     Tensor dx = tensor(s);
     Tensor dgamma = plain(c);
     Tensor dbeta = plain(c);
     TrainingKernels k =
-        vision()
-            .layerNormTraining(in, scale, shift, eps, y, tensor(s, g), dx, dgamma, dbeta, arena());
+        device()
+            .norms()
+            .layerNormTraining(
+                new LayerNormTraining(in, scale, shift, eps, y, tensor(s, g), dx, dgamma, dbeta),
+                arena());
     assertNear(expected, result(k.forward(), y), layer(), "training");
     double[] byX = result(k.backward(), dx);
     double[] byGamma = read(dgamma);
@@ -243,10 +248,10 @@ interface VisionConformance extends Conformance {
       Tensor tb = tensor(s, b);
       Tensor y = tensor(s);
       double[] expected = ReferenceVision.multiply(a, b);
-      assertNear(expected, result(vision().multiply(ta, tb, y), y), layer(), "y " + s);
+      assertNear(expected, result(device().pointwise().multiply(ta, tb, y), y), layer(), "y " + s);
       double[] square = ReferenceVision.multiply(a, a);
-      assertNear(square, result(vision().multiply(ta, ta, y), y), layer(), "a a " + s);
-      vision().multiply(ta, tb, ta).launch();
+      assertNear(square, result(device().pointwise().multiply(ta, ta, y), y), layer(), "a a " + s);
+      device().pointwise().multiply(ta, tb, ta).launch();
       assertNear(expected, read(ta), layer(), "in place " + s);
     }
   }
@@ -273,11 +278,11 @@ interface VisionConformance extends Conformance {
     Tensor tf = activation(fs, f);
     Tensor dy = activation(s, g);
     Tensor y = activation(s);
-    assertNear(expected, result(vision().multiply(tx, tf, y), y), layer(), "y");
+    assertNear(expected, result(device().pointwise().multiply(tx, tf, y), y), layer(), "y");
     if (x.length < 1000) {
       assertNear(
           Differences.gradient(v -> ReferenceVision.multiply(v, f), x, g),
-          result(vision().multiply(dy, tf, y), y),
+          result(device().pointwise().multiply(dy, tf, y), y),
           GRADIENT + layer(),
           "dx");
     }
@@ -286,13 +291,13 @@ interface VisionConformance extends Conformance {
       sums[i / (h * w)] += x[i] * g[i];
     }
     Tensor df = activation(fs);
-    double[] byFactor = result(vision().channelProducts(tx, dy, df), df);
+    double[] byFactor = result(device().reductions().channelProducts(tx, dy, df), df);
     assertNear(sums, byFactor, layer(), "sums");
     if (x.length < 1000) {
       double[] differences = Differences.gradient(v -> ReferenceVision.multiply(x, v), f, g);
       assertNear(differences, byFactor, GRADIENT + layer(), "df");
     }
-    vision().multiply(tx, tf, tx).launch();
+    device().pointwise().multiply(tx, tf, tx).launch();
     assertNear(expected, read(tx), layer(), "in place");
   }
 
@@ -304,7 +309,7 @@ interface VisionConformance extends Conformance {
       double[] x = draw.uniform(s.elements(), -2, 5);
       double[] b = draw.uniform(s.dim(1), -2, 5);
       Tensor y = activation(s, x);
-      vision().addBias(typed(b, b.length), activation, y).launch();
+      device().pointwise().addBias(typed(b, b.length), activation, y).launch();
       double[] expected =
           ReferenceLayers.epilogue(x, s, Optional.of(b), Optional.empty(), activation);
       assertNear(expected, read(y), layer(), s.toString());
@@ -330,7 +335,7 @@ interface VisionConformance extends Conformance {
     double[] x = values(s.hashCode()).uniform(s.elements());
     Tensor y = tensor(s.with(1, indices.length));
     Tensor table = ints(new int[indices.length], indices.length);
-    Kernel k = vision().selectChannels(tensor(s, x), table, y);
+    Kernel k = device().moves().selectChannels(tensor(s, x), table, y);
     device().upload(indices, table);
     assertArrayEquals(ReferenceVision.selectChannels(x, s, chosen), result(k, y), "y");
   }
@@ -354,12 +359,12 @@ interface VisionConformance extends Conformance {
     Tensor y = activation(ys);
     assertArrayEquals(
         ReferenceVision.pad(x, xs, top, left, value, ys),
-        result(vision().pad(activation(xs, x), top, left, value, y), y),
+        result(device().moves().pad(activation(xs, x), top, left, value, y), y),
         "y");
     Tensor dx = activation(xs);
     assertNear(
         Differences.gradient(v -> ReferenceVision.pad(v, xs, top, left, value, ys), x, g),
-        result(vision().pad(activation(ys, g), -top, -left, 0, dx), dx),
+        result(device().moves().pad(activation(ys, g), -top, -left, 0, dx), dx),
         GRADIENT + layer(),
         "dx");
   }
@@ -388,12 +393,12 @@ interface VisionConformance extends Conformance {
         Tensor dx = activation(xs);
         assertNear(
             ReferenceVision.resize(spec, x, xs),
-            result(vision().resize(spec, activation(xs, x), y), y),
+            result(device().moves().resize(spec, activation(xs, x), y), y),
             layer(),
             "y " + spec);
         assertNear(
             Differences.gradient(v -> ReferenceVision.resize(spec, v, xs), x, g),
-            result(vision().resizeBackward(spec, activation(ys, g), dx), dx),
+            result(device().moves().resizeBackward(spec, activation(ys, g), dx), dx),
             GRADIENT + layer(),
             "dx " + spec);
       }
@@ -447,12 +452,12 @@ interface VisionConformance extends Conformance {
     Tensor tw = filters(weights, ws);
     assertNear(
         ReferenceVision.transposedConvolution(spec, x, xs, weights, ws, ys),
-        result(device().convolutionBackwardData(spec, activation(xs, x), tw, y), y),
+        result(device().convolutions().backwardData(spec, activation(xs, x), tw, y), y),
         product(),
         "y");
     Tensor dy = activation(ys, g);
     Tensor dx = activation(xs);
-    Kernel data = device().convolution(spec, dy, tw, Epilogue.NONE, dx, false);
+    Kernel data = device().convolutions().forward(spec, dy, tw, Epilogue.NONE, dx, false);
     assertNear(
         Differences.gradient(
             v -> ReferenceVision.transposedConvolution(spec, v, xs, weights, ws, ys), x, g),
@@ -463,7 +468,7 @@ interface VisionConformance extends Conformance {
     assertNear(
         Differences.gradient(
             v -> ReferenceVision.transposedConvolution(spec, x, xs, v, ws, ys), weights, g),
-        result(device().convolutionBackwardWeights(spec, dy, activation(xs, x), dw), dw),
+        result(device().convolutions().backwardWeights(spec, dy, activation(xs, x), dw), dw),
         GRADIENT + product(),
         "dw");
   }
@@ -472,58 +477,71 @@ interface VisionConformance extends Conformance {
 
   @Test
   default void visionShapesThatDoNotFitAreRefused() {
-    VisionKernels v = vision();
+    Device v = device();
     Shape s = Shape.of(2, 3, 4, 4);
     Tensor x = activation(s);
     Tensor y = activation(s);
     Tensor turned = activation(Shape.of(2, 4, 3, 4));
     ElementwiseSpec tanh = ElementwiseSpec.of(ElementwiseSpec.Kind.TANH);
-    assertRefused("function", () -> v.elementwise(tanh, x, turned));
-    assertRefused("function's gradient", () -> v.elementwiseBackward(tanh, x, turned, y));
-    assertRefused("type", () -> v.elementwise(tanh, doubles(3), plain(3)));
-    assertRefused("double precision", () -> v.elementwise(tanh, doubles(3), doubles(3)));
-    assertRefused("softmax", () -> v.softmax(x, turned));
-    assertRefused("softmax's gradient", () -> v.softmaxBackward(x, y, turned));
-    assertRefused("softmax of a vector", () -> v.softmax(typed(3), typed(3)));
+    assertRefused("function", () -> v.pointwise().elementwise(tanh, x, turned));
+    assertRefused(
+        "function's gradient", () -> v.pointwise().elementwiseBackward(tanh, x, turned, y));
+    assertRefused("type", () -> v.pointwise().elementwise(tanh, doubles(3), plain(3)));
+    assertRefused(
+        "double precision", () -> v.pointwise().elementwise(tanh, doubles(3), doubles(3)));
+    assertRefused("softmax", () -> v.norms().softmax(x, turned));
+    assertRefused("softmax's gradient", () -> v.norms().softmaxBackward(x, y, turned));
+    assertRefused("softmax of a vector", () -> v.norms().softmax(typed(3), typed(3)));
     Tensor c = plain(3);
-    assertRefused("gamma", () -> v.layerNorm(x, plain(4), c, 1, y));
-    assertRefused("beta", () -> v.layerNorm(x, c, plain(4), 1, y));
-    assertRefused("norm", () -> v.layerNorm(x, c, c, 1, turned));
+    assertRefused("gamma", () -> v.norms().layerNorm(x, plain(4), c, 1, y));
+    assertRefused("beta", () -> v.norms().layerNorm(x, c, plain(4), 1, y));
+    assertRefused("norm", () -> v.norms().layerNorm(x, c, c, 1, turned));
     Tensor dx = activation(s);
     assertRefused(
-        "dgamma", () -> v.layerNormTraining(x, c, c, 1, y, x, dx, plain(1), plain(3), arena()));
+        "dgamma",
+        () ->
+            v.norms()
+                .layerNormTraining(
+                    new LayerNormTraining(x, c, c, 1, y, x, dx, plain(1), plain(3)), arena()));
     assertRefused(
-        "dx", () -> v.layerNormTraining(x, c, c, 1, y, x, turned, plain(3), plain(3), arena()));
-    assertRefused("factor", () -> v.multiply(x, activation(Shape.of(2, 4, 1, 1)), y));
-    assertRefused("a factor for all", () -> v.multiply(x, activation(Shape.of(1, 3, 1, 1)), y));
-    assertRefused("product", () -> v.multiply(x, x, turned));
-    assertRefused("sums", () -> v.channelProducts(x, x, activation(Shape.of(2, 3, 4, 1))));
-    assertRefused("summands", () -> v.channelProducts(x, turned, activation(s.with(2, 1))));
+        "dx",
+        () ->
+            v.norms()
+                .layerNormTraining(
+                    new LayerNormTraining(x, c, c, 1, y, x, turned, plain(3), plain(3)), arena()));
+    assertRefused("factor", () -> v.pointwise().multiply(x, activation(Shape.of(2, 4, 1, 1)), y));
+    assertRefused(
+        "a factor for all", () -> v.pointwise().multiply(x, activation(Shape.of(1, 3, 1, 1)), y));
+    assertRefused("product", () -> v.pointwise().multiply(x, x, turned));
+    assertRefused(
+        "sums", () -> v.reductions().channelProducts(x, x, activation(Shape.of(2, 3, 4, 1))));
+    assertRefused(
+        "summands", () -> v.reductions().channelProducts(x, turned, activation(s.with(2, 1))));
     Tensor two = ints(new int[2], 2);
-    assertRefused("choice", () -> v.selectChannels(x, two, y));
-    assertRefused("list", () -> v.selectChannels(x, plain(2), activation(s.with(1, 2))));
-    assertRefused("matrix", () -> v.selectChannels(x, two, typed(2, 2)));
-    assertRefused("pad", () -> v.pad(x, 0, 0, 0, turned));
-    assertRefused("pad of a matrix", () -> v.pad(typed(2, 3), 0, 0, 0, typed(2, 3)));
+    assertRefused("choice", () -> v.moves().selectChannels(x, two, y));
+    assertRefused("list", () -> v.moves().selectChannels(x, plain(2), activation(s.with(1, 2))));
+    assertRefused("matrix", () -> v.moves().selectChannels(x, two, typed(2, 2)));
+    assertRefused("pad", () -> v.moves().pad(x, 0, 0, 0, turned));
+    assertRefused("pad of a matrix", () -> v.moves().pad(typed(2, 3), 0, 0, 0, typed(2, 3)));
     ResizeSpec large =
         new ResizeSpec(8, 7, ResizeSpec.Mode.BILINEAR, ResizeSpec.Coordinates.HALF_PIXEL);
-    assertRefused("size", () -> v.resize(large, x, activation(Shape.of(2, 3, 7, 8))));
-    assertRefused("channels", () -> v.resize(large, x, activation(Shape.of(2, 4, 8, 7))));
-    assertRefused("gradient", () -> v.resizeBackward(large, x, activation(s)));
-    assertRefused("bias", () -> v.addBias(typed(4), Activation.NONE, y));
+    assertRefused("size", () -> v.moves().resize(large, x, activation(Shape.of(2, 3, 7, 8))));
+    assertRefused("channels", () -> v.moves().resize(large, x, activation(Shape.of(2, 4, 8, 7))));
+    assertRefused("gradient", () -> v.moves().resizeBackward(large, x, activation(s)));
+    assertRefused("bias", () -> v.pointwise().addBias(typed(4), Activation.NONE, y));
     if (device().activationType() != DType.F32) {
       Tensor single = arena().allocate(s, DType.F32, device().activationLayout());
       Tensor factor =
           arena().allocate(Shape.of(2, 3, 1, 1), DType.F32, device().activationLayout());
-      assertRefused("types", () -> v.multiply(x, single, y));
-      assertRefused("type of a factor", () -> v.multiply(x, factor, y));
-      assertRefused("types of pad", () -> v.pad(x, 0, 0, 0, single));
-      assertRefused("types of softmax", () -> v.softmax(single, y));
+      assertRefused("types", () -> v.pointwise().multiply(x, single, y));
+      assertRefused("type of a factor", () -> v.pointwise().multiply(x, factor, y));
+      assertRefused("types of pad", () -> v.moves().pad(x, 0, 0, 0, single));
+      assertRefused("types of softmax", () -> v.norms().softmax(single, y));
     }
     if (device().activationLayout() != Layout.PLAIN) {
-      assertRefused("layouts", () -> v.multiply(x, typed(s.toArray()), y));
-      assertRefused("layouts of softmax", () -> v.softmax(x, typed(s.toArray())));
-      assertRefused("layouts of pad", () -> v.pad(x, 0, 0, 0, typed(s.toArray())));
+      assertRefused("layouts", () -> v.pointwise().multiply(x, typed(s.toArray()), y));
+      assertRefused("layouts of softmax", () -> v.norms().softmax(x, typed(s.toArray())));
+      assertRefused("layouts of pad", () -> v.moves().pad(x, 0, 0, 0, typed(s.toArray())));
     }
   }
 }

@@ -221,18 +221,6 @@ class ImageFolderTest {
   }
 
   @Test
-  void spreadImagesOfASortedSetAreOfAllClasses() throws IOException {
-    for (String c : new String[] {"a", "b", "c"}) {
-      for (int i = 0; i < 4; i++) {
-        put("gray.jpg", "train/" + c + "/" + i + ".jpg");
-      }
-    }
-    Dataset d = open(Split.TRAIN, "");
-    assertEquals("001122", labels(DataSets.spread(d, 6)));
-    assertEquals("000011112222", labels(DataSets.spread(d, 100)));
-  }
-
-  @Test
   void readingFromManyThreadsGivesTheSamePixels() throws Exception {
     Path archive = JPEGS.resolve("test.tar.xz");
     Assumptions.assumeTrue(Files.exists(archive), archive + " is absent: skipped");

@@ -15,13 +15,13 @@ import dev.secateur.nn.Model;
 import dev.secateur.nn.Node;
 import dev.secateur.nn.Op;
 import dev.secateur.nn.ParameterShapes;
+import dev.secateur.prune.ChannelGroups;
 import dev.secateur.prune.Constraints;
-import dev.secateur.prune.GroupScore;
+import dev.secateur.prune.GroupReduction;
 import dev.secateur.prune.Scope;
-import dev.secateur.prune.Scores;
 import dev.secateur.prune.Selection;
 import dev.secateur.prune.Surgery;
-import dev.secateur.prune.Units;
+import dev.secateur.prune.criterion.Importance;
 import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Shape;
 import java.io.IOException;
@@ -59,7 +59,7 @@ class OnnxExportTest {
     same(model);
     SplittableRandom random = new SplittableRandom(2);
     Map<String, float[]> scores = new LinkedHashMap<>();
-    Units units = Units.of(model.graph(), Scope.PAPER);
+    ChannelGroups units = ChannelGroups.of(model.graph(), Scope.PAPER);
     for (String c : units.layers()) {
       float[] s = new float[model.graph().shape(c).size(1)];
       for (int i = 0; i < s.length; i++) {
@@ -70,8 +70,12 @@ class OnnxExportTest {
     try (Device device = new CpuDevice()) {
       Selection selection =
           new Selection(
-              units, new Scores("", scores), GroupScore.MEAN, Constraints.NONE, model.graph());
-      same(Surgery.remove(device, model, selection.lowest(0.3)));
+              units,
+              new Importance("", scores),
+              GroupReduction.MEAN,
+              Constraints.NONE,
+              model.graph());
+      same(Surgery.remove(model, selection.lowest(0.3)));
     }
   }
 

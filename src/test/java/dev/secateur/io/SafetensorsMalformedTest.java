@@ -12,8 +12,8 @@ import dev.secateur.SecateurException;
 import dev.secateur.nn.Architectures;
 import dev.secateur.nn.Cost;
 import dev.secateur.nn.Model;
+import dev.secateur.prune.ChannelGroups;
 import dev.secateur.prune.Scope;
-import dev.secateur.prune.Units;
 import dev.secateur.tensor.HostTensor;
 import java.io.IOException;
 import java.math.BigInteger;
@@ -83,7 +83,7 @@ class SafetensorsMalformedTest {
       }
       Model m = Models.load(file);
       Cost.of(m.graph()); // what is read can be worked with
-      Units.of(m.graph(), Scope.ALL);
+      ChannelGroups.of(m.graph(), Scope.ALL);
       return true;
     } catch (SecateurException e) {
       OneLine.check(e, file, what);

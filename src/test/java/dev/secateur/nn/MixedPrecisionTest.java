@@ -15,6 +15,7 @@ import dev.secateur.device.Kernel;
 import dev.secateur.device.MixedPrecision;
 import dev.secateur.device.PoolSpec;
 import dev.secateur.device.Precision;
+import dev.secateur.device.SgdSpec;
 import dev.secateur.device.cuda.EmulatedCuda;
 import dev.secateur.device.cuda.TestCuda;
 import dev.secateur.tensor.HostTensor;
@@ -118,7 +119,7 @@ class MixedPrecisionTest {
       Tensor state = arena.floats(3);
       d.upload(new float[] {1024, 1998, 0}, state);
       Kernel unpack = m.unpack(packed, flat, filters, gradients, Optional.of(state), arena);
-      Kernel step = m.sgd(flat, gradients, velocity, lr, 0.9f, false, 0, state);
+      Kernel step = m.sgd(flat, gradients, velocity, lr, new SgdSpec(0.9f, false, 0), state);
       float[] ones = new float[32];
       Arrays.fill(ones, 1);
       for (int bad : new int[] {7, 31}) {

@@ -61,7 +61,10 @@ final class PlsComparison {
         for (int done = 0, rows = feed.next(); rows > 0; done += rows, rows = feed.next()) {
           program.run();
           Shape part = Shape.of(rows, p);
-          device.copy(program.features().view(0, part), all.view((long) done * p, part)).launch();
+          device
+              .moves()
+              .copy(program.features().view(0, part), all.view((long) done * p, part))
+              .launch();
           for (int i = 0; i < rows; i++) {
             host[done + i] = data.label(done + i);
           }

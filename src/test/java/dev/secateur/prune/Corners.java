@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.SplittableRandom;
 
 /** Noise, brighter in the quarter that the label names. */
-record Corners(int size, int channels, int width) implements Dataset {
+public record Corners(int size, int channels, int width) implements Dataset {
   @Override
   public int height() {
     return width;

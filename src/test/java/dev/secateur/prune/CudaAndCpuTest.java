@@ -18,11 +18,12 @@ import dev.secateur.nn.Pooling;
 import dev.secateur.nn.Sgd;
 import dev.secateur.nn.TrainingProgram;
 import dev.secateur.prune.criterion.Criteria;
+import dev.secateur.prune.criterion.Importance;
+import dev.secateur.prune.criterion.ScoringData;
 import dev.secateur.train.Augmentation;
 import dev.secateur.train.BatchFeed;
 import dev.secateur.train.ProgressListener;
 import java.util.Arrays;
-import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
@@ -34,19 +35,19 @@ import org.junit.jupiter.params.provider.EnumSource;
 class CudaAndCpuTest {
   private static final int BATCH = 16;
 
-  private static Scores score(Device device, Model model, Dataset data) {
+  private static Importance score(Device device, Model model, Dataset data) {
     try (Network net = new Network(device, model)) {
-      return Scorer.score(
+      return Importance.of(
           Criteria.named("pls-vip", new Criteria.Settings(2, 1)),
           net,
-          Units.of(net.graph(), Scope.PAPER).layers(),
+          ChannelGroups.of(net.graph(), Scope.PAPER).layers(),
           new ScoringData(data, data.size(), BATCH, Pooling.MAX, ProgressListener.none()));
     }
   }
 
-  private static Map<String, int[]> lowest(Model model, Scores scores) {
-    Units units = Units.of(model.graph(), Scope.PAPER);
-    return new Selection(units, scores, GroupScore.MEAN, Constraints.NONE, model.graph())
+  private static Removal lowest(Model model, Importance scores) {
+    ChannelGroups units = ChannelGroups.of(model.graph(), Scope.PAPER);
+    return new Selection(units, scores, GroupReduction.MEAN, Constraints.NONE, model.graph())
         .lowest(0.3);
   }
 
@@ -55,8 +56,8 @@ class CudaAndCpuTest {
   void scoringChoosesTheSameFilters(String architecture, int channels, int width) {
     Model model = Architectures.create(architecture, 4, channels, width, 1);
     Dataset data = new Corners(100, channels, width);
-    Scores expected;
-    Scores got;
+    Importance expected;
+    Importance got;
     try (Device cpu = new CpuDevice()) {
       expected = score(cpu, model, data);
     }
@@ -67,10 +68,9 @@ class CudaAndCpuTest {
     expected
         .byFilter()
         .forEach((name, vip) -> assertArrayEquals(vip, got.byFilter().get(name), 1e-3f, name));
-    Map<String, int[]> chosen = lowest(model, expected);
-    Map<String, int[]> other = lowest(model, got);
-    assertEquals(chosen.keySet(), other.keySet());
-    chosen.forEach((name, filters) -> assertArrayEquals(filters, other.get(name), name));
+    Removal chosen = lowest(model, expected);
+    Removal other = lowest(model, got);
+    assertEquals(chosen, other);
   }
 
   /**
@@ -82,8 +82,8 @@ class CudaAndCpuTest {
   void scoringInLowPrecisionIsNear(Precision precision) {
     Model model = Architectures.create("resnet20", 4, 3, 16, 1);
     Dataset data = new Corners(100, 3, 16);
-    Scores expected;
-    Scores got;
+    Importance expected;
+    Importance got;
     try (Device cuda = TestCuda.open()) {
       expected = score(cuda, model, data);
     }
@@ -94,15 +94,14 @@ class CudaAndCpuTest {
     expected
         .byFilter()
         .forEach((name, vip) -> assertArrayEquals(vip, got.byFilter().get(name), near, name));
-    Map<String, int[]> other = lowest(model, got);
+    Removal other = lowest(model, got);
     int[] counts = new int[2];
     lowest(model, expected)
+        .filters()
         .forEach(
             (name, filters) -> {
               Set<Integer> chosen =
-                  Arrays.stream(other.getOrDefault(name, new int[0]))
-                      .boxed()
-                      .collect(Collectors.toSet());
+                  Arrays.stream(other.of(name)).boxed().collect(Collectors.toSet());
               counts[0] += filters.length;
               counts[1] += (int) Arrays.stream(filters).filter(chosen::contains).count();
             });

@@ -65,9 +65,9 @@ class RandomSurgeryTest {
   /** The model itself where no filter of it can go. */
   private static Model pruned(Device device, Model model, SplittableRandom random) {
     int roundTo = random.nextInt(4) == 0 ? 2 : 1;
-    Constraints c = new Constraints(roundTo, List.of(), List.of(), List.of());
+    Constraints c = new Constraints(roundTo, List.of(), Map.of(), Map.of());
     Selection selection = Zeroed.random(model.graph(), Scope.ALL, c, random);
-    Map<String, int[]> removed;
+    Removal removed;
     try {
       removed = selection.lowest(random.nextDouble(0.1, 0.7));
     } catch (SecateurException tooMuch) {
@@ -77,7 +77,7 @@ class RandomSurgeryTest {
     if (removed.isEmpty()) {
       return model;
     }
-    Model smaller = Surgery.remove(device, model, removed);
+    Model smaller = Surgery.remove(model, removed);
     ParameterShapes.of(smaller.graph())
         .forEach((name, s) -> assertEquals(s, smaller.parameters().get(name).shape(), name));
     Zeroed.assertEqual(device, model, removed, smaller);

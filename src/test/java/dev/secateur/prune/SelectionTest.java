@@ -11,7 +11,7 @@ import dev.secateur.nn.Architectures;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Node;
 import dev.secateur.nn.Op;
-import dev.secateur.prune.Constraints.LayerRate;
+import dev.secateur.prune.criterion.Importance;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -33,20 +33,22 @@ class SelectionTest {
     return Zeroed.random(graph, scope, c, new SplittableRandom(6));
   }
 
-  private static Constraints rates(List<LayerRate> min, List<LayerRate> max) {
-    return new Constraints(1, List.of(), min, max);
+  private static Map<String, Double> ordered(String one, double a, String two, double b) {
+    Map<String, Double> out = new LinkedHashMap<>(Map.of(one, a));
+    out.put(two, b);
+    return out;
   }
 
-  private static int count(Map<String, int[]> removed) {
-    return removed.values().stream().mapToInt(f -> f.length).sum();
+  private static Constraints ratios(Map<String, Double> min, Map<String, Double> max) {
+    return new Constraints(1, List.of(), min, max);
   }
 
   @ParameterizedTest
   @CsvSource({"PAPER, 0.1", "PAPER, 0.5", "ALL, 0.1", "ALL, 0.33", "ALL, 0.6"})
   void theCountIsExactWhereAnyUnitIsOneFilter(Scope scope, double rate) {
-    int filters = Units.of(RESNET20, scope).filters();
-    Map<String, int[]> removed = random(RESNET20, scope, Constraints.NONE).lowest(rate);
-    assertEquals((int) (rate * filters), count(removed));
+    int filters = ChannelGroups.of(RESNET20, scope).filters();
+    Removal removed = random(RESNET20, scope, Constraints.NONE).lowest(rate);
+    assertEquals((int) (rate * filters), removed.size());
   }
 
   /** The paper's rule, written for these two networks by their layers' names alone. */
@@ -102,11 +104,13 @@ class SelectionTest {
       }
     }
     gone.values().removeIf(TreeSet::isEmpty);
-    Units units = Units.of(graph, Scope.PAPER);
+    ChannelGroups units = ChannelGroups.of(graph, Scope.PAPER);
     Selection s =
-        new Selection(units, new Scores("", scores), GroupScore.MEAN, Constraints.NONE, graph);
+        new Selection(
+            units, new Importance("", scores), GroupReduction.MEAN, Constraints.NONE, graph);
     Map<String, TreeSet<Integer>> got = new TreeMap<>();
     s.lowest(rate)
+        .filters()
         .forEach(
             (layer, filters) ->
                 got.put(layer, new TreeSet<>(Arrays.stream(filters).boxed().toList())));
@@ -116,16 +120,19 @@ class SelectionTest {
   @ParameterizedTest
   @CsvSource({"PAPER, 0.3, 4", "ALL, 0.3, 4", "ALL, 0.2, 8", "PAPER, 0.1, 8"})
   void layersThatLoseFiltersKeepAMultiple(Scope scope, double rate, int multiple) {
-    Constraints c = new Constraints(multiple, List.of(), List.of(), List.of());
-    Units units = Units.of(RESNET20, scope);
-    Map<String, int[]> removed = random(RESNET20, scope, c).lowest(rate);
+    Constraints c = new Constraints(multiple, List.of(), Map.of(), Map.of());
+    ChannelGroups units = ChannelGroups.of(RESNET20, scope);
+    Removal removed = random(RESNET20, scope, c).lowest(rate);
     assertFalse(removed.isEmpty());
-    removed.forEach(
-        (name, f) -> assertEquals(0, (RESNET20.shape(name).dim(1) - f.length) % multiple, name));
+    removed
+        .filters()
+        .forEach(
+            (name, f) ->
+                assertEquals(0, (RESNET20.shape(name).dim(1) - f.length) % multiple, name));
     int wanted = (int) (rate * units.filters());
-    assertTrue(count(removed) <= wanted);
+    assertTrue(removed.size() <= wanted);
     // a step of the heaviest groups, which share layers, would be too much
-    assertTrue(count(removed) > wanted - 16 * multiple, count(removed) + " of " + wanted);
+    assertTrue(removed.size() > wanted - 16 * multiple, removed.size() + " of " + wanted);
   }
 
   @Test
@@ -139,64 +146,63 @@ class SelectionTest {
                 new Node("a", new Op.Convolution(24, 1, 1, plain, false), List.of("input")),
                 new Node("b", new Op.Convolution(24, 1, 1, two, false), List.of("a")),
                 new Node("c", new Op.Convolution(2, 1, 1, plain, false), List.of("b"))));
-    Map<String, int[]> removed =
-        random(g, Scope.ALL, new Constraints(4, List.of(), List.of(), List.of())).lowest(0.4);
-    assertEquals(16, 24 - removed.get("a").length);
-    assertEquals(16, 24 - removed.get("b").length, "8 of each group");
+    Removal removed =
+        random(g, Scope.ALL, new Constraints(4, List.of(), Map.of(), Map.of())).lowest(0.4);
+    assertEquals(16, 24 - removed.of("a").length);
+    assertEquals(16, 24 - removed.of("b").length, "8 of each group");
   }
 
   @Test
   void keptLayersAndWhatHangsTogetherWithThemStay() {
-    Constraints c = new Constraints(1, List.of("layer1.*", "layer3.?.conv1"), List.of(), List.of());
-    Map<String, int[]> all = random(RESNET20, Scope.ALL, c).all();
+    Constraints c = new Constraints(1, List.of("layer1.*", "layer3.?.conv1"), Map.of(), Map.of());
+    Removal all = random(RESNET20, Scope.ALL, c).all();
     assertFalse(all.isEmpty());
-    for (String name : all.keySet()) {
+    for (String name : all.filters().keySet()) {
       assertFalse(name.startsWith("layer1.") || name.matches("layer3\\..\\.conv1"), name);
     }
-    assertFalse(all.containsKey("conv1"), "is added to layer 1's");
-    assertEquals(16, all.get("layer2.0.conv2").length, "of 32, 16 are added to layer 1's");
-    List<String> layers = Units.of(RESNET20, Scope.ALL).layers();
+    assertFalse(all.filters().containsKey("conv1"), "is added to layer 1's");
+    assertEquals(16, all.of("layer2.0.conv2").length, "of 32, 16 are added to layer 1's");
+    List<String> layers = ChannelGroups.of(RESNET20, Scope.ALL).layers();
     String message =
         assertThrows(
                 SecateurException.class,
-                () -> new Constraints(1, List.of("layer9.*"), List.of(), List.of()).check(layers))
+                () -> new Constraints(1, List.of("layer9.*"), Map.of(), Map.of()).check(layers))
             .getMessage();
-    assertTrue(message.startsWith("--keep layer9.*: no convolution is named so"), message);
+    assertTrue(message.startsWith("choice.keep layer9.*: no convolution is named so"), message);
   }
 
   @Test
   void noLayerLosesMoreThanItsMaximumOfTheOriginal() {
-    Constraints c =
-        rates(List.of(), List.of(new LayerRate("*", 0.7), new LayerRate("layer2.*", 0.5)));
-    Map<String, int[]> all = random(RESNET20, Scope.PAPER, c).all();
-    assertEquals(11, all.get("layer1.0.conv1").length);
-    assertEquals(16, all.get("layer2.1.conv1").length);
+    Constraints c = ratios(Map.of(), ordered("*", 0.7, "layer2.*", 0.5));
+    Removal all = random(RESNET20, Scope.PAPER, c).all();
+    assertEquals(11, all.of("layer1.0.conv1").length);
+    assertEquals(16, all.of("layer2.1.conv1").length);
     // half of layer 2 gone already: nothing more
     Graph smaller = Surgery.shrink(RESNET20, all);
-    Units units = Units.of(smaller, Scope.PAPER);
-    assertEquals(Map.of(), Selection.unscored(units, c, RESNET20).all());
+    ChannelGroups units = ChannelGroups.of(smaller, Scope.PAPER);
+    assertEquals(Removal.NONE, Selection.unscored(units, c, RESNET20).all());
   }
 
   @Test
   void layersBelowTheirMinimumGoFirst() {
-    Constraints c = rates(List.of(new LayerRate("layer3.1.conv1", 0.5)), List.of());
+    Constraints c = ratios(Map.of("layer3.1.conv1", 0.5), Map.of());
     Selection s = random(RESNET20, Scope.PAPER, c);
-    assertEquals(32, s.urgent());
-    Map<String, int[]> removed = s.lowest(0.1);
-    assertEquals(33, count(removed));
-    assertTrue(removed.get("layer3.1.conv1").length >= 32);
-    Map<String, int[]> more = s.lowest(0.5);
-    assertTrue(more.get("layer3.1.conv1").length >= 32);
-    assertEquals((int) (0.5 * Units.of(RESNET20, Scope.PAPER).filters()), count(more));
+    assertEquals(32, s.required());
+    Removal removed = s.lowest(0.1);
+    assertEquals(33, removed.size());
+    assertTrue(removed.of("layer3.1.conv1").length >= 32);
+    Removal more = s.lowest(0.5);
+    assertTrue(more.of("layer3.1.conv1").length >= 32);
+    assertEquals((int) (0.5 * ChannelGroups.of(RESNET20, Scope.PAPER).filters()), more.size());
   }
 
   @ParameterizedTest
-  @CsvSource({"MACS, 0.5, 1", "PARAMETERS, 0.4, 1", "BYTES, 500000, 1", "MACS, 0.5, 8"})
+  @CsvSource({"MACS, 0.5, 1", "PARAMS, 0.4, 1", "SIZE, 500000, 1", "MACS, 0.5, 8"})
   void aTargetIsReachedByAsFewUnitsAsItTakes(Target.Kind kind, double value, int multiple) {
     Target target = new Target(kind, value);
-    Constraints c = new Constraints(multiple, List.of(), List.of(), List.of());
+    Constraints c = new Constraints(multiple, List.of(), Map.of(), Map.of());
     Selection s = random(RESNET20, Scope.ALL, c);
-    Map<String, int[]> removed = s.until(g -> target.reached(RESNET20, g)).orElseThrow();
+    Removal removed = s.until(g -> target.reached(RESNET20, g)).orElseThrow();
     Graph smaller = Surgery.shrink(RESNET20, removed);
     assertTrue(target.reached(RESNET20, smaller));
     double share = kind.of(smaller) / target.limit(RESNET20);
@@ -206,8 +212,8 @@ class SelectionTest {
 
   @Test
   void bytesAreThoseOfAllParameters() {
-    long cost = Target.Kind.PARAMETERS.of(RESNET20);
+    long cost = Target.Kind.PARAMS.of(RESNET20);
     int running = 2 * (16 + 6 * (16 + 32 + 64));
-    assertEquals(4 * (cost + running + 6), Target.Kind.BYTES.of(RESNET20));
+    assertEquals(4 * (cost + running + 6), Target.Kind.SIZE.of(RESNET20));
   }
 }

@@ -16,6 +16,7 @@ import dev.secateur.nn.Graph;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Node;
 import dev.secateur.nn.Op;
+import dev.secateur.prune.criterion.Importance;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -47,13 +48,15 @@ class SurgeryTest {
     try (Device device = new CpuDevice()) {
       for (int set = 0; set < sets; set++) {
         double rate = Math.min(0.1 + 0.2 * set, 0.9);
-        Map<String, int[]> removed = Zeroed.random(model.graph(), Scope.PAPER, random).lowest(rate);
-        Model pruned = Surgery.remove(device, model, removed);
-        removed.forEach(
-            (c, filters) ->
-                assertEquals(
-                    model.graph().shape(c).dim(1) - filters.length,
-                    pruned.parameters().get(c + ".weight").shape().dim(0)));
+        Removal removed = Zeroed.random(model.graph(), Scope.PAPER, random).lowest(rate);
+        Model pruned = Surgery.remove(model, removed);
+        removed
+            .filters()
+            .forEach(
+                (c, filters) ->
+                    assertEquals(
+                        model.graph().shape(c).dim(1) - filters.length,
+                        pruned.parameters().get(c + ".weight").shape().dim(0)));
         Zeroed.assertEqual(device, model, removed, pruned);
       }
     }
@@ -81,12 +84,12 @@ class SurgeryTest {
     s.put("a", new float[] {0, 0, 0});
     s.put("b", new float[] {1, 0, 1, 1, 1, 1, 1});
     for (Scope scope : Scope.values()) {
-      Units units = Units.of(graph, scope);
-      Scores scores = new Scores("", s);
-      Selection of = new Selection(units, scores, GroupScore.MEAN, Constraints.NONE, graph);
-      Map<String, int[]> removed = of.lowest(0.5);
-      assertArrayEquals(new int[] {0, 1}, removed.get("a"));
-      assertArrayEquals(new int[] {0, 1, 2}, removed.get("b"));
+      ChannelGroups units = ChannelGroups.of(graph, scope);
+      Importance scores = new Importance("", s);
+      Selection of = new Selection(units, scores, GroupReduction.MEAN, Constraints.NONE, graph);
+      Removal removed = of.lowest(0.5);
+      assertArrayEquals(new int[] {0, 1}, removed.of("a"));
+      assertArrayEquals(new int[] {0, 1, 2}, removed.of("b"));
       assertThrows(SecateurException.class, () -> of.lowest(0.95));
       assertThrows(SecateurException.class, () -> of.lowest(1));
     }
@@ -122,6 +125,6 @@ class SurgeryTest {
   }
 
   private static List<String> paper(Graph graph) {
-    return Units.of(graph, Scope.PAPER).layers();
+    return ChannelGroups.of(graph, Scope.PAPER).layers();
   }
 }

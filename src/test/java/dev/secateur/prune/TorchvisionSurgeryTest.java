@@ -11,7 +11,6 @@ import dev.secateur.nn.Model;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Map;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -36,10 +35,10 @@ class TorchvisionSurgeryTest {
     Model model = Models.importOnnx(file, OnnxOptions.DEFAULT, w -> {});
     try (Device device = new CpuDevice()) {
       for (int seed = 0; seed < 3; seed++) {
-        Map<String, int[]> removed =
+        Removal removed =
             Zeroed.random(model.graph(), Scope.ALL, new SplittableRandom(seed)).lowest(0.3);
         assertFalse(removed.isEmpty());
-        Zeroed.assertEqual(device, model, removed, Surgery.remove(device, model, removed));
+        Zeroed.assertEqual(device, model, removed, Surgery.remove(model, removed));
       }
     }
   }

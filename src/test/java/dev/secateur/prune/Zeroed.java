@@ -8,6 +8,7 @@ import dev.secateur.nn.Graph;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Node;
 import dev.secateur.nn.Op;
+import dev.secateur.prune.criterion.Importance;
 import dev.secateur.tensor.HostTensor;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -31,7 +32,7 @@ public final class Zeroed {
 
   static Selection random(
       Graph graph, Scope scope, Constraints constraints, SplittableRandom random) {
-    Units units = Units.of(graph, scope, constraints::keeps);
+    ChannelGroups units = ChannelGroups.of(graph, scope, constraints::keeps);
     Map<String, float[]> scores = new LinkedHashMap<>();
     for (String c : units.layers()) {
       float[] s = new float[graph.shape(c).size(1)];
@@ -40,7 +41,8 @@ public final class Zeroed {
       }
       scores.put(c, s);
     }
-    return new Selection(units, new Scores("", scores), GroupScore.MEAN, constraints, graph);
+    return new Selection(
+        units, new Importance("", scores), GroupReduction.MEAN, constraints, graph);
   }
 
   /** Biases and running means that are not zero. */
@@ -58,7 +60,7 @@ public final class Zeroed {
   }
 
   /** To 1e-4 of the largest logit. */
-  static void assertEqual(Device device, Model model, Map<String, int[]> removed, Model pruned) {
+  static void assertEqual(Device device, Model model, Removal removed, Model pruned) {
     assertEqual(logits(device, model(model, removed)), logits(device, pruned));
   }
 
@@ -74,7 +76,7 @@ public final class Zeroed {
   }
 
   /** The network with filters set to zero, and the norms that read them. */
-  public static Model model(Model m, Map<String, int[]> removed) {
+  public static Model model(Model m, Removal removed) {
     Map<String, boolean[]> zero = new HashMap<>();
     for (Node n : m.graph().nodes()) {
       zero.put(n.name(), zeros(m.graph(), n, removed, zero));
@@ -84,7 +86,7 @@ public final class Zeroed {
         (name, d) -> {
           int dot = name.lastIndexOf('.');
           Node n = m.graph().node(name.substring(0, dot));
-          boolean filter = removed.containsKey(n.name());
+          boolean filter = removed.filters().containsKey(n.name());
           if (!filter && !(n.op() instanceof Op.BatchNorm) || name.contains(".running")) {
             return;
           }
@@ -120,11 +122,11 @@ public final class Zeroed {
 
   /** Which channels of a node's output are zero once the filters are. */
   private static boolean[] zeros(
-      Graph graph, Node n, Map<String, int[]> removed, Map<String, boolean[]> zero) {
+      Graph graph, Node n, Removal removed, Map<String, boolean[]> zero) {
     boolean[] y = new boolean[graph.shape(n.name()).size(1)];
     boolean[] x = n.inputs().isEmpty() ? y : zero.get(n.inputs().get(0));
-    if (Units.filters(n.op())) {
-      for (int f : removed.getOrDefault(n.name(), new int[0])) {
+    if (ChannelGroups.filters(n.op())) {
+      for (int f : removed.filters().getOrDefault(n.name(), new int[0])) {
         y[f] = true;
       }
     } else if (n.op() instanceof Op.Add || n.op() instanceof Op.Multiply) {

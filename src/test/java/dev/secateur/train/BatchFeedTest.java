@@ -74,7 +74,7 @@ class BatchFeedTest {
       try (BatchFeed feed =
           new BatchFeed(device, new Numbers(unreadable, 20), pixels, labels, Integer.MAX_VALUE)) {
         for (int rows = feed.next(); rows > 0; rows = feed.next()) {
-          device.copy(pixels, floats).launch();
+          device.moves().copy(pixels, floats).launch();
           float[] p = device.downloadFloats(floats);
           int[] images = new int[rows];
           for (int i = 0; i < rows; i++) {
@@ -114,6 +114,7 @@ class BatchFeedTest {
       Tensor counts = arena.doubles(20);
       Tensor same = arena.floats(4, 4);
       device
+          .pls()
           .accumulateFeatures(rows, labels, arena.floats(4), same, sums, counts, arena.doubles(4))
           .launch();
       float[] ones = device.downloadFloats(sums);

@@ -1,6 +1,7 @@
 package dev.secateur.device.cpu;
 
 import dev.secateur.device.Arena;
+import dev.secateur.device.Contract;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Shape;
@@ -25,9 +26,7 @@ final class CpuArena implements Arena {
     if (closed) {
       throw new IllegalStateException("the arena is closed");
     }
-    if (layout == Layout.CHANNELS_LAST && shape.rank() != 4) {
-      throw new IllegalArgumentException("channels last needs four axes, got " + shape);
-    }
+    Contract.allocation(shape, layout);
     long size = Math.multiplyExact(shape.elements(), dtype.bytes());
     CpuBuffer b = new CpuBuffer(size);
     buffers.add(b);

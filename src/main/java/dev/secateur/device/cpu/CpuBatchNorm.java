@@ -1,9 +1,9 @@
 package dev.secateur.device.cpu;
 
 import dev.secateur.device.Arena;
+import dev.secateur.device.BatchNormTraining;
 import dev.secateur.device.Kernel;
 import dev.secateur.device.TrainingKernels;
-import dev.secateur.tensor.Tensor;
 import java.nio.FloatBuffer;
 import java.util.Arrays;
 
@@ -43,7 +43,7 @@ final class CpuBatchNorm {
   private final int period;
   private final int tasks;
   private final int perTask;
-  private final Scratch[] scratch = new Scratch[Parallel.slots()];
+  private final Scratch[] scratch = new Scratch[CpuParallel.slots()];
 
   /** Each task's two sums by channel, added up in the tasks' order. */
   private final double[][] first;
@@ -59,39 +59,35 @@ final class CpuBatchNorm {
   /** One thread's arrays, a period each: of x, y and dy, and two rows of sums. */
   private record Scratch(float[] x, float[] y, float[] dy, float[] s, float[] t) {}
 
-  /** See {@link dev.secateur.device.Device#batchNormTraining}; activations channels last. */
-  CpuBatchNorm(
-      Tensor x,
-      Tensor gamma,
-      Tensor beta,
-      Tensor runningMean,
-      Tensor runningVariance,
-      float momentum,
-      float eps,
-      boolean relu,
-      Tensor y,
-      Tensor dy,
-      Tensor dx,
-      Tensor dgamma,
-      Tensor dbeta,
-      Arena arena) {
-    this.x = CpuViews.floats(x);
-    this.y = CpuViews.floats(y);
-    this.dy = CpuViews.floats(dy);
-    this.dx = CpuViews.floats(dx);
-    this.gamma = CpuViews.floats(gamma);
-    this.beta = CpuViews.floats(beta);
-    this.runningMean = CpuViews.floats(runningMean);
-    this.runningVariance = CpuViews.floats(runningVariance);
-    this.dgamma = CpuViews.floats(dgamma);
-    this.dbeta = CpuViews.floats(dbeta);
+  /** Activations channels last; see {@link dev.secateur.device.Norms#batchNormTraining}. */
+  CpuBatchNorm(BatchNormTraining n, Arena arena) {
+    x = CpuViews.floats(n.x());
+    y = CpuViews.floats(n.y());
+    dy = CpuViews.floats(n.dy());
+    dx = CpuViews.floats(n.dx());
+    gamma = CpuViews.floats(n.gamma());
+    beta = CpuViews.floats(n.beta());
+    runningMean = CpuViews.floats(n.runningMean());
+    runningVariance = CpuViews.floats(n.runningVariance());
+    dgamma = CpuViews.floats(n.dgamma());
+    dbeta = CpuViews.floats(n.dbeta());
     used =
-        CpuBuffer.distinct(x, gamma, beta, runningMean, runningVariance, y, dy, dx, dgamma, dbeta);
-    this.momentum = momentum;
-    this.eps = eps;
-    this.relu = relu;
-    channels = x.shape().size(1);
-    pixels = Math.toIntExact(x.elements() / channels);
+        CpuBuffer.distinct(
+            n.x(),
+            n.gamma(),
+            n.beta(),
+            n.runningMean(),
+            n.runningVariance(),
+            n.y(),
+            n.dy(),
+            n.dx(),
+            n.dgamma(),
+            n.dbeta());
+    momentum = n.momentum();
+    eps = n.eps();
+    relu = n.relu();
+    channels = Math.toIntExact(n.channels());
+    pixels = Math.toIntExact(n.rows());
     mean = CpuViews.floats(arena.floats(channels));
     inverse = CpuViews.floats(arena.floats(channels));
     period = channels * Math.max(1, PERIOD / channels);
@@ -120,8 +116,8 @@ final class CpuBatchNorm {
   }
 
   private Kernel guarded(boolean forward) {
-    Parallel.Body sums = forward ? this::statistics : this::gradientSums;
-    Parallel.Body writes = forward ? this::normalise : this::gradient;
+    CpuParallel.Body sums = forward ? this::statistics : this::gradientSums;
+    CpuParallel.Body writes = forward ? this::normalise : this::gradient;
     long work = (long) pixels * channels;
     return () -> {
       CpuBuffer.requireOpen(used);
@@ -135,13 +131,13 @@ final class CpuBatchNorm {
           b[i] = inverse.get(i % channels);
         }
       }
-      Parallel.run(tasks, work, sums);
+      CpuParallel.run(tasks, work, sums);
       if (forward) {
         finishStatistics();
       } else {
         finishGradientSums();
       }
-      Parallel.run(tasks, work, writes);
+      CpuParallel.run(tasks, work, writes);
     };
   }
 

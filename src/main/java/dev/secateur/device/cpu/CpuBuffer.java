@@ -2,9 +2,6 @@ package dev.secateur.device.cpu;
 
 import dev.secateur.tensor.Buffer;
 import dev.secateur.tensor.Tensor;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.nio.FloatBuffer;
 import java.util.Arrays;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.DoublePointer;
@@ -17,12 +14,12 @@ final class CpuBuffer implements Buffer {
   private static final int ALIGNMENT = 64;
   private final long bytes;
   private final long base;
-  private final FreeMemory.Block block;
+  private final CpuFreeMemory.Block block;
   private final BytePointer allocation;
 
   CpuBuffer(long bytes) {
     this.bytes = bytes;
-    block = FreeMemory.take(bytes + ALIGNMENT);
+    block = CpuFreeMemory.take(bytes + ALIGNMENT);
     Pointer.memset(block.address(), 0, bytes + ALIGNMENT);
     allocation = new BytePointer(block.address());
     base = (allocation.address() + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
@@ -35,7 +32,7 @@ final class CpuBuffer implements Buffer {
 
   void free() {
     if (!allocation.isNull()) {
-      FreeMemory.giveBack(block);
+      CpuFreeMemory.giveBack(block);
       allocation.setNull();
     }
   }
@@ -63,17 +60,6 @@ final class CpuBuffer implements Buffer {
     for (CpuBuffer b : buffers) {
       b.requireOpen();
     }
-  }
-
-  /** The tensor's memory as Java sees it, native byte order; at most 2 GiB. */
-  static ByteBuffer byteView(Tensor t) {
-    Math.toIntExact(t.bytes());
-    return bytes(t).asByteBuffer().order(ByteOrder.nativeOrder());
-  }
-
-  /** The tensor's elements in memory order. */
-  static FloatBuffer floatView(Tensor t) {
-    return byteView(t).asFloatBuffer();
   }
 
   /** Address of a tensor's first element. */

@@ -21,14 +21,10 @@ final class CpuChannelFactors implements Kernel {
   private final int image;
   private final int period;
   private final int tasksPerImage;
-  private final float[][] values = new float[Parallel.slots()][];
-  private final float[][] repeated = new float[Parallel.slots()][];
+  private final float[][] values = new float[CpuParallel.slots()][];
+  private final float[][] repeated = new float[CpuParallel.slots()][];
 
   CpuChannelFactors(Tensor a, Tensor factors, Tensor y) {
-    Check.activation("product", a);
-    Check.activation("product", y);
-    Check.activation("factor", factors);
-    Check.shape("factor", factors, a.shape().dim(0), a.shape().dim(1), 1, 1);
     this.a = CpuViews.floats(a);
     this.factors = CpuViews.floats(factors);
     this.y = CpuViews.floats(y);
@@ -48,7 +44,7 @@ final class CpuChannelFactors implements Kernel {
   @Override
   public void launch() {
     CpuBuffer.requireOpen(used);
-    Parallel.run(images * tasksPerImage, (long) images * image, this::part);
+    CpuParallel.run(images * tasksPerImage, (long) images * image, this::part);
   }
 
   private void part(int task, int slot) {

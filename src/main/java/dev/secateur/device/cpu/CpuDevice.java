@@ -1,22 +1,27 @@
 package dev.secateur.device.cpu;
 
-import dev.secateur.device.Activation;
 import dev.secateur.device.Arena;
-import dev.secateur.device.ConvolutionSpec;
+import dev.secateur.device.Contract;
+import dev.secateur.device.Convolutions;
 import dev.secateur.device.Device;
-import dev.secateur.device.Epilogue;
 import dev.secateur.device.HostBuffer;
 import dev.secateur.device.Kernel;
 import dev.secateur.device.KernelTimes;
-import dev.secateur.device.PoolSpec;
-import dev.secateur.device.TrainingKernels;
-import dev.secateur.device.VisionKernels;
+import dev.secateur.device.Linear;
+import dev.secateur.device.Matrices;
+import dev.secateur.device.Moves;
+import dev.secateur.device.Norms;
+import dev.secateur.device.Pls;
+import dev.secateur.device.Pointwise;
+import dev.secateur.device.Pools;
+import dev.secateur.device.Reductions;
+import dev.secateur.device.Training;
+import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Tensor;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -34,17 +39,20 @@ public final class CpuDevice implements Device {
     }
   }
 
-  private final CpuFeatureSums.SharedScratch featureScratch = new CpuFeatureSums.SharedScratch();
+  static final Contract CONTRACT = new Contract(DType.F32, Layout.CHANNELS_LAST, Layout.PLAIN);
+
   private final Set<CpuArena> arenas = new HashSet<>();
   private final Dnnl dnnl = new Dnnl();
-  private final PointwiseKernels pointwise = new PointwiseKernels(dnnl);
-  private final ConvolutionKernels convolutions = new ConvolutionKernels(dnnl);
-  private final NormKernels norms = new NormKernels(dnnl, pointwise);
-  private final PoolKernels pools = new PoolKernels(dnnl);
-  private final LinearKernels linears = new LinearKernels(dnnl);
-  private final CopyKernels copies = new CopyKernels(dnnl);
-  private final CpuMath math = new CpuMath();
-  private final CpuVision vision = new CpuVision(dnnl);
+  private final DnnlPointwise pointwise = new DnnlPointwise(dnnl);
+  private final DnnlConvolutions convolutions = new DnnlConvolutions(dnnl);
+  private final DnnlLinear linear = new DnnlLinear(dnnl);
+  private final DnnlNorms norms = new DnnlNorms(dnnl, pointwise);
+  private final DnnlPools pools = new DnnlPools(dnnl);
+  private final DnnlMoves moves = new DnnlMoves(dnnl);
+  private final CpuReductions reductions = new CpuReductions();
+  private final BlasMatrices matrices = new BlasMatrices();
+  private final CpuPls pls = new CpuPls();
+  private final CpuTraining training = new CpuTraining();
 
   @Override
   public String name() {
@@ -62,8 +70,8 @@ public final class CpuDevice implements Device {
   }
 
   @Override
-  public Layout activationLayout() {
-    return Layout.CHANNELS_LAST;
+  public Contract contract() {
+    return CONTRACT;
   }
 
   @Override
@@ -80,27 +88,32 @@ public final class CpuDevice implements Device {
 
   @Override
   public void upload(HostBuffer src, Tensor dst) {
-    HostCopies.upload(src.bytes(), dst);
+    Contract.upload(src, dst);
+    CpuCopies.upload(src.bytes(), dst);
   }
 
   @Override
   public void upload(float[] src, Tensor dst) {
-    HostCopies.upload(src, dst);
+    CONTRACT.upload(src.length, dst);
+    CpuCopies.upload(src, dst);
   }
 
   @Override
   public void upload(int[] src, Tensor dst) {
-    HostCopies.upload(src, dst);
+    Contract.uploadIntegers(src.length, dst);
+    CpuCopies.upload(src, dst);
   }
 
   @Override
   public float[] downloadFloats(Tensor src) {
-    return HostCopies.floats(src);
+    CONTRACT.download(src);
+    return CpuCopies.floats(src);
   }
 
   @Override
   public double[] downloadDoubles(Tensor src) {
-    return HostCopies.doubles(src);
+    CONTRACT.download(src);
+    return CpuCopies.doubles(src);
   }
 
   @Override
@@ -109,11 +122,6 @@ public final class CpuDevice implements Device {
   @Override
   public Kernel sequence(List<Kernel> kernels, Arena arena) {
     return Kernel.each(kernels);
-  }
-
-  @Override
-  public VisionKernels vision() {
-    return vision;
   }
 
   @Override
@@ -138,240 +146,53 @@ public final class CpuDevice implements Device {
   }
 
   @Override
-  public Kernel convolution(
-      ConvolutionSpec spec, Tensor x, Tensor w, Epilogue epilogue, Tensor y, boolean frozen) {
-    return convolutions.forward(spec, x, w, epilogue, y, frozen);
+  public Convolutions convolutions() {
+    return convolutions;
   }
 
   @Override
-  public Kernel convolutionBackwardData(ConvolutionSpec spec, Tensor dy, Tensor w, Tensor dx) {
-    return convolutions.backwardData(spec, dy, w, dx);
+  public Linear linear() {
+    return linear;
   }
 
   @Override
-  public Kernel convolutionBackwardWeights(ConvolutionSpec spec, Tensor x, Tensor dy, Tensor dw) {
-    return convolutions.backwardWeights(spec, x, dy, dw);
+  public Norms norms() {
+    return norms;
   }
 
   @Override
-  public Kernel biasBackward(Tensor dy, Tensor db) {
-    return linears.biasBackward(dy, db);
+  public Pools pools() {
+    return pools;
   }
 
   @Override
-  public Kernel batchNormInference(
-      Tensor x,
-      Tensor gamma,
-      Tensor beta,
-      Tensor mean,
-      Tensor variance,
-      float eps,
-      Activation activation,
-      Tensor y) {
-    return norms.inference(x, gamma, beta, mean, variance, eps, activation, y);
+  public Pointwise pointwise() {
+    return pointwise;
   }
 
   @Override
-  public TrainingKernels batchNormTraining(
-      Tensor x,
-      Tensor gamma,
-      Tensor beta,
-      Tensor runningMean,
-      Tensor runningVariance,
-      float momentum,
-      float eps,
-      boolean relu,
-      Tensor y,
-      Tensor dy,
-      Tensor dx,
-      Tensor dgamma,
-      Tensor dbeta,
-      Arena arena) {
-    return norms.training(
-        x,
-        gamma,
-        beta,
-        runningMean,
-        runningVariance,
-        momentum,
-        eps,
-        relu,
-        y,
-        dy,
-        dx,
-        dgamma,
-        dbeta,
-        arena);
+  public Reductions reductions() {
+    return reductions;
   }
 
   @Override
-  public Kernel activation(Activation activation, Tensor x, Tensor y) {
-    return pointwise.activation(activation, x, y);
+  public Moves moves() {
+    return moves;
   }
 
   @Override
-  public Kernel activationBackward(Activation activation, Tensor y, Tensor dy, Tensor dx) {
-    return pointwise.activationBackward(activation, y, dy, dx);
+  public Matrices matrices() {
+    return matrices;
   }
 
   @Override
-  public Kernel pool(PoolSpec spec, Tensor x, Tensor y) {
-    return pools.inference(spec, x, y);
+  public Pls pls() {
+    return pls;
   }
 
   @Override
-  public TrainingKernels poolTraining(
-      PoolSpec spec, Tensor x, Tensor y, Tensor dy, Tensor dx, Arena arena) {
-    return pools.training(spec, x, y, dy, dx, arena);
-  }
-
-  @Override
-  public Kernel add(Tensor a, Tensor b, Activation activation, Tensor y) {
-    return pointwise.add(a, b, activation, y);
-  }
-
-  @Override
-  public Kernel concat(List<Tensor> inputs, Tensor y) {
-    return copies.concat(inputs, y);
-  }
-
-  @Override
-  public Kernel sliceChannels(Tensor x, long from, Tensor y) {
-    return copies.sliceChannels(x, from, y);
-  }
-
-  @Override
-  public Kernel shortcut(Tensor x, int stride, long before, Tensor y) {
-    return copies.shortcut(x, stride, before, y);
-  }
-
-  @Override
-  public Kernel shortcutBackward(Tensor dy, int stride, long before, Tensor dx) {
-    return copies.shortcutBackward(dy, stride, before, dx);
-  }
-
-  @Override
-  public Kernel linear(Tensor x, Tensor w, Epilogue epilogue, Tensor y) {
-    return linears.forward(x, w, epilogue, y);
-  }
-
-  @Override
-  public Kernel linearBackwardData(Tensor dy, Tensor w, Tensor dx) {
-    return linears.backwardData(dy, w, dx);
-  }
-
-  @Override
-  public Kernel linearBackwardWeights(Tensor x, Tensor dy, Tensor dw) {
-    return linears.backwardWeights(x, dy, dw);
-  }
-
-  @Override
-  public Kernel crossEntropy(
-      Tensor logits, Tensor labels, float smoothing, Tensor metrics, Optional<Tensor> dlogits) {
-    return math.crossEntropy(logits, labels, smoothing, metrics, dlogits);
-  }
-
-  @Override
-  public Kernel imageInput(
-      Tensor pixels, Optional<Tensor> crops, int padding, Tensor scale, Tensor shift, Tensor y) {
-    return math.imageInput(pixels, crops, padding, scale, shift, y);
-  }
-
-  @Override
-  public Kernel copy(Tensor src, Tensor dst) {
-    return copies.copy(src, dst);
-  }
-
-  @Override
-  public Kernel fill(Tensor x, double value) {
-    return math.fill(x, value);
-  }
-
-  @Override
-  public Kernel sgd(
-      Tensor p,
-      Tensor grad,
-      Tensor velocity,
-      Tensor lr,
-      float momentum,
-      boolean nesterov,
-      float weightDecay) {
-    return math.sgd(p, grad, velocity, lr, momentum, nesterov, weightDecay);
-  }
-
-  @Override
-  public Kernel gather(Tensor x, int axis, Tensor indices, Tensor y) {
-    return math.gather(x, axis, indices, y);
-  }
-
-  @Override
-  public Kernel poolFeatures(PoolSpec.Kind kind, Tensor x, Tensor features, long column) {
-    return math.poolFeatures(kind, x, features, column);
-  }
-
-  @Override
-  public Kernel gemm(
-      boolean transposeA,
-      boolean transposeB,
-      double alpha,
-      Tensor a,
-      Tensor b,
-      double beta,
-      Tensor c) {
-    return math.gemm(transposeA, transposeB, alpha, a, b, beta, c);
-  }
-
-  @Override
-  public Kernel syrk(double alpha, Tensor a, double beta, Tensor c) {
-    return math.syrk(alpha, a, beta, c);
-  }
-
-  @Override
-  public Kernel accumulate(Tensor src, Tensor dst) {
-    return math.accumulate(src, dst);
-  }
-
-  @Override
-  public Kernel accumulateFeatures(
-      Tensor x,
-      Tensor labels,
-      Tensor shift,
-      Tensor out,
-      Tensor sums,
-      Tensor counts,
-      Tensor squares) {
-    return new CpuFeatureSums(featureScratch, x, labels, shift, out, sums, counts, squares);
-  }
-
-  @Override
-  public Kernel eigenSymmetric(Tensor a, Tensor eigenvalues) {
-    return math.eigenSymmetric(a, eigenvalues);
-  }
-
-  @Override
-  public Kernel standardize(
-      Tensor m, Tensor sumI, Tensor sumJ, Tensor n, Tensor factorI, Tensor factorJ, Tensor out) {
-    return math.standardize(m, sumI, sumJ, n, factorI, factorJ, out);
-  }
-
-  @Override
-  public Kernel inverseDeviation(Tensor squares, Tensor sum, Tensor n, Tensor factor) {
-    return math.inverseDeviation(squares, sum, n, factor);
-  }
-
-  @Override
-  public Kernel multiply(Tensor a, Tensor b, Tensor out) {
-    return math.multiply(a, b, out);
-  }
-
-  @Override
-  public Kernel scaleByPower(Tensor x, Tensor scalar, double exponent) {
-    return math.scaleByPower(x, scalar, exponent);
-  }
-
-  @Override
-  public Kernel vip(Tensor w, Tensor s, Tensor vip) {
-    return math.vip(w, s, vip);
+  public Training training() {
+    return training;
   }
 
   @Override

@@ -1,11 +1,7 @@
 package dev.secateur.device.cpu;
 
-import static dev.secateur.device.cpu.CpuViews.require;
-import static dev.secateur.device.cpu.CpuViews.requirePlain;
-
 import dev.secateur.SecateurException;
 import dev.secateur.device.Kernel;
-import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Tensor;
 import java.nio.DoubleBuffer;
 import java.nio.FloatBuffer;
@@ -33,7 +29,7 @@ final class CpuFeatureSums implements Kernel {
   private final int width;
   private final int[] label;
   private final Scratch[] scratch;
-  private final Parallel.Body body = this::columns;
+  private final CpuParallel.Body body = this::columns;
 
   /** One thread's arrays: a row, its shifts, the classes' sums and the squares. */
   record Scratch(float[] row, float[] shift, float[] zeros, float[][] sums, float[] squares) {}
@@ -44,7 +40,7 @@ final class CpuFeatureSums implements Kernel {
 
     private Scratch[] of(int q, int width) {
       if (latest.length == 0 || latest[0].sums().length != q || latest[0].row().length != width) {
-        latest = new Scratch[Parallel.slots()];
+        latest = new Scratch[CpuParallel.slots()];
         for (int i = 0; i < latest.length; i++) {
           latest[i] =
               new Scratch(
@@ -68,22 +64,9 @@ final class CpuFeatureSums implements Kernel {
       Tensor sums,
       Tensor counts,
       Tensor squares) {
-    requirePlain(x, DType.F32, 2, "x");
-    requirePlain(out, DType.F32, 2, "out");
-    requirePlain(labels, DType.I32, 1, "labels");
-    requirePlain(shift, DType.F32, 1, "shift");
-    requirePlain(sums, DType.F64, 2, "sums");
-    requirePlain(counts, DType.F64, 1, "counts");
-    requirePlain(squares, DType.F64, 1, "squares");
     n = x.shape().size(0);
     p = x.shape().size(1);
     q = sums.shape().size(0);
-    require(x.shape().equals(out.shape()), "x and out must have equal shapes", x, out);
-    require(labels.shape().size(0) == n, "labels must have length " + n, labels);
-    require(shift.shape().size(0) == p, "shift must have length " + p, shift);
-    require(sums.shape().size(1) == p, "sums must have " + p + " columns", sums);
-    require(counts.shape().size(0) == q, "counts must have length " + q, counts);
-    require(squares.shape().size(0) == p, "squares must have length " + p, squares);
     this.x = CpuViews.floats(x);
     this.labels = CpuViews.ints(labels);
     this.shift = CpuViews.floats(shift);
@@ -91,7 +74,7 @@ final class CpuFeatureSums implements Kernel {
     this.sums = CpuViews.doubles(sums);
     this.counts = CpuViews.doubles(counts);
     this.squares = CpuViews.doubles(squares);
-    width = Math.min(COLUMNS, (p + Parallel.slots() - 1) / Parallel.slots());
+    width = Math.min(COLUMNS, (p + CpuParallel.slots() - 1) / CpuParallel.slots());
     label = new int[n];
     this.scratch = scratch.of(q, width);
   }
@@ -107,7 +90,7 @@ final class CpuFeatureSums implements Kernel {
         counts.put(l, counts.get(l) + 1);
       }
     }
-    Parallel.run((p + width - 1) / width, (long) n * p, body);
+    CpuParallel.run((p + width - 1) / width, (long) n * p, body);
   }
 
   private void columns(int part, int slot) {

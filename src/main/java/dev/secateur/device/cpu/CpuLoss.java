@@ -1,15 +1,12 @@
 package dev.secateur.device.cpu;
 
-import static dev.secateur.device.cpu.CpuViews.require;
-import static dev.secateur.device.cpu.CpuViews.requirePlain;
-
 import dev.secateur.SecateurException;
 import dev.secateur.device.Kernel;
-import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Tensor;
 import java.nio.DoubleBuffer;
 import java.nio.FloatBuffer;
 import java.nio.IntBuffer;
+import java.util.Arrays;
 import java.util.Optional;
 
 /** Softmax cross-entropy with its gradient and the counts of hits. */
@@ -27,25 +24,17 @@ final class CpuLoss implements Kernel {
   private int counted;
 
   CpuLoss(Tensor logits, Tensor labels, float smoothing, Tensor metrics, Optional<Tensor> dlogits) {
-    requirePlain(logits, DType.F32, 2, "logits");
-    requirePlain(labels, DType.I32, 1, "labels");
-    requirePlain(metrics, DType.F64, 1, "metrics");
     rows = logits.shape().size(0);
     classes = logits.shape().size(1);
-    require(labels.elements() == rows, "labels must have length " + rows, labels);
-    require(metrics.elements() == 4, "metrics must have length 4", metrics);
-    require(smoothing >= 0 && smoothing < 1, "smoothing must be in [0, 1)", smoothing);
     if (dlogits.isPresent()) {
-      requirePlain(dlogits.get(), DType.F32, 2, "dlogits");
       boolean alike = dlogits.get().shape().equals(logits.shape());
-      require(alike, "dlogits must be shaped as logits", dlogits.get(), logits);
     }
     this.logits = CpuViews.floats(logits);
     this.labels = CpuViews.ints(labels);
     this.metrics = CpuViews.doubles(metrics);
     this.gradient = dlogits.map(CpuViews::floats);
     this.smoothing = smoothing;
-    scratch = new float[Parallel.slots()][classes];
+    scratch = new float[CpuParallel.slots()][classes];
     loss = new double[rows];
     rank = new int[rows];
   }
@@ -67,7 +56,7 @@ final class CpuLoss implements Kernel {
       }
       counted += label >= 0 ? 1 : 0;
     }
-    Parallel.run(rows, 16L * rows * classes, this::row);
+    CpuParallel.run(rows, 16L * rows * classes, this::row);
     double sum = 0;
     int top1 = 0;
     int top5 = 0;
@@ -91,7 +80,7 @@ final class CpuLoss implements Kernel {
       logits.get(i * classes, x);
       score(x, i, label);
     } else {
-      java.util.Arrays.fill(x, 0f);
+      Arrays.fill(x, 0f);
     }
     if (gradient.isPresent()) {
       gradient.get().put(i * classes, x);

@@ -1,13 +1,6 @@
 package dev.secateur.device.cpu;
 
-import static dev.secateur.device.cpu.CpuViews.require;
-import static dev.secateur.device.cpu.CpuViews.requirePlain;
-import static dev.secateur.device.cpu.CpuViews.requireType;
-
 import dev.secateur.device.Kernel;
-import dev.secateur.tensor.DType;
-import dev.secateur.tensor.Layout;
-import dev.secateur.tensor.Shape;
 import dev.secateur.tensor.Tensor;
 import java.nio.ByteBuffer;
 import java.nio.FloatBuffer;
@@ -27,9 +20,6 @@ final class CpuPixels implements Kernel {
   private final int height;
   private final int width;
   private final boolean perPosition;
-  private final int stepChannel;
-  private final int stepColumn;
-  private final int stepRow;
   private final float[] scales;
   private final float[] shifts;
   private final byte[][] source;
@@ -37,45 +27,29 @@ final class CpuPixels implements Kernel {
 
   CpuPixels(
       Tensor pixels, Optional<Tensor> crops, int padding, Tensor scale, Tensor shift, Tensor y) {
-    requirePlain(pixels, DType.U8, 4, "pixels");
-    requireType(y, DType.F32, "y");
-    require(pixels.shape().equals(y.shape()), "pixels and y must have equal shapes", pixels, y);
-    require(padding >= 0, "padding must not be negative", padding);
     images = y.shape().size(0);
     channels = y.shape().size(1);
     height = y.shape().size(2);
     width = y.shape().size(3);
-    require(scale.shape().equals(shift.shape()), "scale and shift must be alike", scale, shift);
     perPosition = scale.shape().rank() == 3;
-    Shape expected = perPosition ? Shape.of(channels, height, width) : Shape.of(channels);
-    require(scale.shape().equals(expected), "scale must be (C) or (C,H,W)", scale, y);
-    if (crops.isPresent()) {
-      requirePlain(crops.get(), DType.I32, 2, "crops");
-      boolean fits = crops.get().shape().dim(0) == images && crops.get().shape().dim(1) == 3;
-      require(fits, "crops must be " + images + "x3", crops.get());
-    }
     this.pixels = CpuViews.bytes(pixels);
     this.crops = crops.map(CpuViews::ints);
     this.padding = padding;
     this.scale = CpuViews.floats(scale);
     this.shift = CpuViews.floats(shift);
     this.y = CpuViews.floats(y);
-    boolean last = y.layout() == Layout.CHANNELS_LAST;
-    stepChannel = last ? 1 : height * width;
-    stepColumn = last ? channels : 1;
-    stepRow = last ? channels * width : width;
-    scales = new float[(int) expected.elements()];
-    shifts = new float[(int) expected.elements()];
+    scales = new float[Math.toIntExact(scale.elements())];
+    shifts = new float[scales.length];
     int image = Math.multiplyExact(channels, Math.multiplyExact(height, width));
-    source = new byte[Parallel.slots()][image];
-    target = new float[Parallel.slots()][image];
+    source = new byte[CpuParallel.slots()][image];
+    target = new float[CpuParallel.slots()][image];
   }
 
   @Override
   public void launch() {
     scale.get(0, scales);
     shift.get(0, shifts);
-    Parallel.run(images, (long) images * channels * height * width, this::image);
+    CpuParallel.run(images, (long) images * channels * height * width, this::image);
   }
 
   private void image(int n, int slot) {
@@ -102,7 +76,7 @@ final class CpuPixels implements Kernel {
   private void row(byte[] in, float[] out, int c, int row, int sourceRow, int left, boolean flip) {
     int from = (c * height + sourceRow) * width;
     boolean inside = sourceRow >= 0 && sourceRow < height;
-    int to = c * stepChannel + row * stepRow;
+    int to = c + row * width * channels;
     int direction = flip ? -1 : 1;
     int column = flip ? left + width - 1 : left;
     if (perPosition) {
@@ -110,7 +84,7 @@ final class CpuPixels implements Kernel {
       for (int x = 0; x < width; x++, column += direction) {
         boolean hit = inside && column >= 0 && column < width;
         float v = hit ? in[from + column] & 0xff : 0f;
-        out[to + x * stepColumn] = v * scales[at + x] + shifts[at + x];
+        out[to + x * channels] = v * scales[at + x] + shifts[at + x];
       }
     } else {
       float s = scales[c];
@@ -118,7 +92,7 @@ final class CpuPixels implements Kernel {
       for (int x = 0; x < width; x++, column += direction) {
         boolean hit = inside && column >= 0 && column < width;
         float v = hit ? in[from + column] & 0xff : 0f;
-        out[to + x * stepColumn] = v * s + b;
+        out[to + x * channels] = v * s + b;
       }
     }
   }

@@ -1,20 +1,18 @@
 package dev.secateur.device.cpu;
 
-import dev.secateur.device.PoolSpec;
 import dev.secateur.tensor.Tensor;
 import java.nio.FloatBuffer;
 
 /**
- * Reduces each image of an activation over H and W. Rows with channels innermost are copied into
- * heap memory that stays in the cache; the loops run over channels there, which the compiler turns
- * into vector code (only where both arrays are read at the same index). Few channels are folded
- * with neighbouring pixels to keep those loops long.
+ * Reduces each image of an activation, channels innermost, over H and W. Rows are copied into heap
+ * memory that stays in the cache; the loops run over channels there, which the compiler turns into
+ * vector code (only where both arrays are read at the same index). Few channels are folded with
+ * neighbouring pixels to keep those loops long.
  */
 final class CpuReduction {
   private static final int WIDE = 1024;
 
   private final FloatBuffer x;
-  private final boolean innermost;
   private final boolean max;
   private final int channels;
   private final int pixels;
@@ -26,28 +24,19 @@ final class CpuReduction {
   CpuReduction(Tensor x, boolean max) {
     this.x = CpuViews.floats(x);
     this.max = max;
-    innermost = CpuViews.channelsInnermost(x);
     channels = x.shape().size(1);
     pixels = Math.toIntExact(CpuViews.pixels(x));
     int fold = 1;
-    for (int k = 2; innermost && k <= pixels && (long) k * channels <= WIDE; k++) {
+    for (int k = 2; k <= pixels && (long) k * channels <= WIDE; k++) {
       fold = pixels % k == 0 ? k : fold;
     }
-    width = innermost ? channels * fold : pixels;
-    chunk = new float[Parallel.slots()][width];
-    wide = new float[Parallel.slots()][Math.max(width, channels)];
-  }
-
-  static boolean isMax(PoolSpec.Kind kind) {
-    return kind == PoolSpec.Kind.MAX;
+    width = channels * fold;
+    chunk = new float[CpuParallel.slots()][width];
+    wide = new float[CpuParallel.slots()][width];
   }
 
   /** Maximum or sum of each channel of one image; valid until the slot's next call. */
   float[] image(int n, int slot) {
-    return innermost ? folded(n, slot) : planar(n, slot);
-  }
-
-  private float[] folded(int n, int slot) {
     float[] rows = chunk[slot];
     float[] acc = wide[slot];
     int base = n * pixels * channels;
@@ -65,20 +54,6 @@ final class CpuReduction {
       w = keep;
     }
     return acc;
-  }
-
-  private float[] planar(int n, int slot) {
-    float[] plane = chunk[slot];
-    float[] out = wide[slot];
-    for (int c = 0; c < channels; c++) {
-      x.get((n * channels + c) * pixels, plane, 0, pixels);
-      float v = plane[0];
-      for (int i = 1; i < pixels; i++) {
-        v = max ? Math.max(v, plane[i]) : v + plane[i];
-      }
-      out[c] = v;
-    }
-    return out;
   }
 
   private static void combine(float[] a, float[] b, int length, boolean max) {

@@ -28,7 +28,7 @@ final class CpuResize {
   /** The right neighbour's weight for each element of an output row. */
   private final float[] right;
 
-  private final Scratch[] scratch = new Scratch[Parallel.slots()];
+  private final Scratch[] scratch = new Scratch[CpuParallel.slots()];
 
   /** One thread's rows of the input (2) and of the output (2). */
   private record Scratch(float[] in, float[] below, float[] out, float[] beside) {}
@@ -52,10 +52,6 @@ final class CpuResize {
 
   /** Of x to y, or of their gradients. */
   CpuResize(ResizeSpec spec, Tensor x, Tensor y) {
-    Check.activation("smaller or larger activation", x);
-    Check.activation("resized activation", y);
-    Check.shape(
-        "resized activation", y, x.shape().dim(0), x.shape().dim(1), spec.height(), spec.width());
     this.x = CpuViews.floats(x);
     this.y = CpuViews.floats(y);
     used = CpuBuffer.distinct(x, y);
@@ -87,15 +83,15 @@ final class CpuResize {
   }
 
   Kernel backward() {
-    float[][] sums = new float[Parallel.slots()][height * width * channels];
+    float[][] sums = new float[CpuParallel.slots()][height * width * channels];
     return kernel(images, (n, slot) -> gradient(n, scratch[slot], sums[slot]));
   }
 
-  private Kernel kernel(int tasks, Parallel.Body body) {
+  private Kernel kernel(int tasks, CpuParallel.Body body) {
     long work = (long) images * outHeight * outWidth * channels;
     return () -> {
       CpuBuffer.requireOpen(used);
-      Parallel.run(tasks, work, body);
+      CpuParallel.run(tasks, work, body);
     };
   }
 

@@ -31,8 +31,8 @@ final class Dnnl {
     check(dnnl_stream_create(STREAM, ENGINE, dnnl_stream_default_flags), "stream");
   }
 
-  private final Map<Desc, dnnl_memory_desc> descs = new HashMap<>();
-  private final Map<List<?>, Primitive> primitives = new HashMap<>();
+  private final Map<DnnlDesc, dnnl_memory_desc> descs = new HashMap<>();
+  private final Map<List<?>, DnnlPrimitive> primitives = new HashMap<>();
 
   /** Creates the descriptor of a primitive. */
   @FunctionalInterface
@@ -67,8 +67,8 @@ final class Dnnl {
   }
 
   /** The native form of a descriptor; owned here. */
-  dnnl_memory_desc md(Desc d) {
-    return descs.computeIfAbsent(d, Desc::create);
+  dnnl_memory_desc md(DnnlDesc d) {
+    return descs.computeIfAbsent(d, DnnlDesc::create);
   }
 
   /**
@@ -76,13 +76,13 @@ final class Dnnl {
    *
    * @param key everything that the factory reads
    */
-  Primitive primitive(List<?> key, PostOps postOps, DescFactory factory) {
+  DnnlPrimitive primitive(List<?> key, DnnlPostOps postOps, DescFactory factory) {
     List<?> whole = List.of(key, postOps);
-    Primitive p = primitives.get(whole);
+    DnnlPrimitive p = primitives.get(whole);
     if (p == null) {
       dnnl_primitive_attr attributes = postOps.attributes(this);
       try {
-        p = Primitive.create(key, d -> factory.create(d, attributes));
+        p = DnnlPrimitive.create(key, d -> factory.create(d, attributes));
       } finally {
         if (attributes != null) {
           dnnl_primitive_attr_destroy(attributes);
@@ -93,30 +93,30 @@ final class Dnnl {
     return p;
   }
 
-  Primitive primitive(List<?> key, DescFactory factory) {
-    return primitive(key, PostOps.NONE, factory);
+  DnnlPrimitive primitive(List<?> key, DescFactory factory) {
+    return primitive(key, DnnlPostOps.NONE, factory);
   }
 
-  NativeMemory memory(Desc d, Tensor t) {
-    return NativeMemory.of(md(d), t, 0);
+  DnnlMemory memory(DnnlDesc d, Tensor t) {
+    return DnnlMemory.of(md(d), t, 0);
   }
 
   /** Copies between two memories that describe the same logical tensor. */
-  Kernel reorder(dnnl_memory_desc from, NativeMemory src, dnnl_memory_desc to, NativeMemory dst) {
-    Primitive p =
-        Primitive.create(
+  Kernel reorder(dnnl_memory_desc from, DnnlMemory src, dnnl_memory_desc to, DnnlMemory dst) {
+    DnnlPrimitive p =
+        DnnlPrimitive.create(
             List.of("reorder"),
             d -> dnnl_reorder_primitive_desc_create(d, from, ENGINE, to, ENGINE, null));
-    return new Execution.Builder(p).arg(DNNL_ARG_FROM, src).arg(DNNL_ARG_TO, dst).build();
+    return new DnnlExecution.Builder(p).arg(DNNL_ARG_FROM, src).arg(DNNL_ARG_TO, dst).build();
   }
 
   /** Copies between two memories that describe the same logical tensor. */
-  Kernel reorder(Desc from, NativeMemory src, Desc to, NativeMemory dst) {
-    Primitive p =
+  Kernel reorder(DnnlDesc from, DnnlMemory src, DnnlDesc to, DnnlMemory dst) {
+    DnnlPrimitive p =
         primitive(
             List.of("reorder", from, to),
             (d, a) -> dnnl_reorder_primitive_desc_create(d, md(from), ENGINE, md(to), ENGINE, a));
-    return new Execution.Builder(p).arg(DNNL_ARG_FROM, src).arg(DNNL_ARG_TO, dst).build();
+    return new DnnlExecution.Builder(p).arg(DNNL_ARG_FROM, src).arg(DNNL_ARG_TO, dst).build();
   }
 
   /** Forgets all primitives. */

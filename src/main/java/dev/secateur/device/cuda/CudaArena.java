@@ -4,6 +4,7 @@ import static jcuda.driver.JCudaDriver.cuMemsetD8Async;
 
 import dev.secateur.device.Arena;
 import dev.secateur.device.Cleanup;
+import dev.secateur.device.Contract;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Shape;
@@ -31,9 +32,7 @@ final class CudaArena implements Arena {
     if (closed) {
       throw new IllegalStateException("the arena is closed");
     }
-    if (layout == Layout.CHANNELS_LAST && shape.rank() != 4) {
-      throw new IllegalArgumentException("channels last needs four axes, got " + shape);
-    }
+    Contract.allocation(shape, layout);
     long size = Math.multiplyExact(shape.elements(), dtype.bytes());
     DevicePointer p = context.allocate(size);
     CudaBuffer b = new CudaBuffer(p, size);

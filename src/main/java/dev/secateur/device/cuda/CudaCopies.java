@@ -44,8 +44,6 @@ final class CudaCopies {
   }
 
   void upload(float[] src, Tensor dst) {
-    Require.real("destination", dst);
-    Require.that(src.length == dst.elements(), src.length + " elements do not fit", dst);
     float[] ordered = permuted(dst) ? toChannelsLast(src, dst.shape()) : src;
     DevicePointer p = CudaBuffer.pointer(dst);
     context.enter();
@@ -66,8 +64,6 @@ final class CudaCopies {
   }
 
   void upload(int[] src, Tensor dst) {
-    Require.type("destination", dst, DType.I32);
-    Require.that(src.length == dst.elements(), src.length + " elements do not fit", dst);
     DevicePointer p = CudaBuffer.pointer(dst);
     context.enter();
     int step = PIECE / Integer.BYTES;
@@ -105,9 +101,8 @@ final class CudaCopies {
       }
       return out;
     }
-    Require.real("source", src);
     float[] out = new float[Math.toIntExact(src.elements())];
-    if (Require.sixteen(src)) {
+    if (Halves.sixteen(src)) {
       short[] bits = new short[out.length];
       download(src, Pointer.to(bits));
       for (int i = 0; i < out.length; i++) {
@@ -127,7 +122,7 @@ final class CudaCopies {
   }
 
   double[] doubles(Tensor src) {
-    if (src.dtype() == DType.F32 || Require.sixteen(src)) {
+    if (src.dtype() == DType.F32 || Halves.sixteen(src)) {
       float[] f = floats(src);
       double[] out = new double[f.length];
       for (int i = 0; i < f.length; i++) {
@@ -135,7 +130,6 @@ final class CudaCopies {
       }
       return out;
     }
-    Require.type("source", src, DType.F64);
     double[] out = new double[Math.toIntExact(src.elements())];
     download(src, Pointer.to(out));
     if (!permuted(src)) {

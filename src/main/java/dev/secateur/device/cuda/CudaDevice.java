@@ -1,22 +1,27 @@
 package dev.secateur.device.cuda;
 
 import dev.secateur.SecateurException;
-import dev.secateur.device.Activation;
 import dev.secateur.device.Arena;
 import dev.secateur.device.Cleanup;
-import dev.secateur.device.ConvolutionSpec;
+import dev.secateur.device.Contract;
+import dev.secateur.device.Convolutions;
 import dev.secateur.device.Device;
 import dev.secateur.device.DeviceReport;
 import dev.secateur.device.EnergyMeter;
-import dev.secateur.device.Epilogue;
 import dev.secateur.device.HostBuffer;
 import dev.secateur.device.Kernel;
 import dev.secateur.device.KernelTimes;
+import dev.secateur.device.Linear;
+import dev.secateur.device.Matrices;
 import dev.secateur.device.MixedPrecision;
-import dev.secateur.device.PoolSpec;
+import dev.secateur.device.Moves;
+import dev.secateur.device.Norms;
+import dev.secateur.device.Pls;
+import dev.secateur.device.Pointwise;
+import dev.secateur.device.Pools;
 import dev.secateur.device.Precision;
-import dev.secateur.device.TrainingKernels;
-import dev.secateur.device.VisionKernels;
+import dev.secateur.device.Reductions;
+import dev.secateur.device.Training;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Tensor;
@@ -36,6 +41,7 @@ import java.util.Set;
  */
 public final class CudaDevice implements Device {
   private final Precision precision;
+  private final Contract contract;
   private final Cleanup closers = new Cleanup();
   private final Set<CudaArena> arenas = new HashSet<>();
   private final Set<CudaHostBuffer> hostBuffers = new HashSet<>();
@@ -48,17 +54,18 @@ public final class CudaDevice implements Device {
   private final CudaMoves moves;
   private final CudaReductions reductions;
   private final CudaPls pls;
-  private final CudaMatrix matrix;
-  private final CudaEigen eigen;
+  private final CublasMatrices matrices;
+  private final CublasLinear linear;
   private final CudnnConvolutions convolutions;
-  private final CudnnNorm norms;
-  private final CudnnPool pools;
+  private final CudnnNorms norms;
+  private final CudnnPools pools;
+  private final CudaTraining training;
   private final MixedPrecision mixed;
-  private final CudaVision vision;
   private boolean closed;
 
   private CudaDevice(int ordinal, Precision precision) {
     this.precision = precision;
+    contract = contract(precision);
     try {
       context = new CudaContext(ordinal);
       closers.add(context::close);
@@ -73,27 +80,38 @@ public final class CudaDevice implements Device {
       closers.add(kernels::close);
       Cudnn cudnn = new Cudnn(context);
       closers.add(cudnn::close);
-      pointwise = new CudaPointwise(context, kernels);
-      matrix = new CudaMatrix(context, kernels, pointwise, precision);
-      closers.add(matrix::close);
-      eigen = new CudaEigen(context, workspace);
-      closers.add(eigen::close);
-      moves = new CudaMoves(kernels);
-      reductions = new CudaReductions(kernels, workspace);
-      pls = new CudaPls(kernels, workspace);
-      convolutions = new CudnnConvolutions(context, cudnn, workspace, pointwise, moves, precision);
-      norms = new CudnnNorm(context, cudnn, workspace, pointwise, kernels);
-      pools = new CudnnPool(context, cudnn, kernels);
+      pointwise = new CudaPointwise(contract, kernels);
+      matrices = new CublasMatrices(contract, context, kernels, workspace);
+      closers.add(matrices::close);
+      linear = new CublasLinear(contract, context, matrices, pointwise, precision);
+      moves = new CudaMoves(contract, context, kernels);
+      reductions = new CudaReductions(contract, kernels);
+      pls = new CudaPls(contract, kernels, workspace);
+      convolutions =
+          new CudnnConvolutions(contract, context, cudnn, workspace, pointwise, moves, precision);
+      norms = new CudnnNorms(contract, context, cudnn, workspace, pointwise, kernels);
+      pools = new CudnnPools(contract, context, cudnn, kernels);
+      training = new CudaTraining(contract, kernels, workspace);
       mixed =
           new CudaMixedPrecision(
               kernels,
-              pointwise,
+              training,
               activationType(),
               (values, arena) -> CudaMixedPrecision.ints(copies, values, arena));
-      vision = new CudaVision(kernels, pointwise);
     } catch (RuntimeException e) {
       throw Cleanup.after(e, closers);
     }
+  }
+
+  private static Contract contract(Precision precision) {
+    DType type =
+        switch (precision) {
+          case FP32, TF32 -> DType.F32;
+          case FP16 -> DType.F16;
+          case BF16 -> DType.BF16;
+        };
+    Layout layout = precision == Precision.FP32 ? Layout.PLAIN : Layout.CHANNELS_LAST;
+    return new Contract(type, layout, layout);
   }
 
   /**
@@ -135,28 +153,14 @@ public final class CudaDevice implements Device {
     Map<String, String> out = new LinkedHashMap<>();
     out.put("CUDA driver", CudaContext.driverVersion());
     out.put("cuDNN", Cudnn.version());
-    out.put("cuBLAS", matrix.version());
+    out.put("cuBLAS", matrices.version());
     out.put("cuSolver", CudaEigen.version());
     return out;
   }
 
   @Override
-  public Layout activationLayout() {
-    return precision == Precision.FP32 ? Layout.PLAIN : Layout.CHANNELS_LAST;
-  }
-
-  @Override
-  public DType activationType() {
-    return switch (precision) {
-      case FP32, TF32 -> DType.F32;
-      case FP16 -> DType.F16;
-      case BF16 -> DType.BF16;
-    };
-  }
-
-  @Override
-  public Layout weightLayout() {
-    return activationLayout();
+  public Contract contract() {
+    return contract;
   }
 
   @Override
@@ -182,9 +186,7 @@ public final class CudaDevice implements Device {
 
   @Override
   public void upload(HostBuffer src, Tensor dst) {
-    int capacity = src.bytes().capacity();
-    Require.that(capacity >= dst.bytes(), capacity + " bytes of staging memory", dst);
-    Require.that(dst.layout() == Layout.PLAIN, "staging memory is in PLAIN order", dst);
+    Contract.upload(src, dst);
     if (!(src instanceof CudaHostBuffer own)) {
       throw new IllegalArgumentException("staging memory of another device");
     }
@@ -193,21 +195,25 @@ public final class CudaDevice implements Device {
 
   @Override
   public void upload(float[] src, Tensor dst) {
+    contract.upload(src.length, dst);
     copies.upload(src, dst);
   }
 
   @Override
   public void upload(int[] src, Tensor dst) {
+    Contract.uploadIntegers(src.length, dst);
     copies.upload(src, dst);
   }
 
   @Override
   public float[] downloadFloats(Tensor src) {
+    contract.download(src);
     return copies.floats(src);
   }
 
   @Override
   public double[] downloadDoubles(Tensor src) {
+    contract.download(src);
     return copies.doubles(src);
   }
 
@@ -219,11 +225,6 @@ public final class CudaDevice implements Device {
   @Override
   public Kernel sequence(List<Kernel> kernels, Arena arena) {
     return graphs.sequence(kernels, arena);
-  }
-
-  @Override
-  public VisionKernels vision() {
-    return vision;
   }
 
   @Override
@@ -248,245 +249,53 @@ public final class CudaDevice implements Device {
   }
 
   @Override
-  public Kernel convolution(
-      ConvolutionSpec spec, Tensor x, Tensor w, Epilogue epilogue, Tensor y, boolean frozen) {
-    context.enter();
-    return convolutions.forward(spec, x, w, epilogue, y);
+  public Convolutions convolutions() {
+    return convolutions;
   }
 
   @Override
-  public Kernel convolutionBackwardData(ConvolutionSpec spec, Tensor dy, Tensor w, Tensor dx) {
-    context.enter();
-    return convolutions.backwardData(spec, dy, w, dx);
+  public Linear linear() {
+    return linear;
   }
 
   @Override
-  public Kernel convolutionBackwardWeights(ConvolutionSpec spec, Tensor x, Tensor dy, Tensor dw) {
-    context.enter();
-    return convolutions.backwardWeights(spec, x, dy, dw);
+  public Norms norms() {
+    return norms;
   }
 
   @Override
-  public Kernel biasBackward(Tensor dy, Tensor db) {
-    return reductions.biasBackward(dy, db);
+  public Pools pools() {
+    return pools;
   }
 
   @Override
-  public Kernel batchNormInference(
-      Tensor x,
-      Tensor gamma,
-      Tensor beta,
-      Tensor mean,
-      Tensor variance,
-      float eps,
-      Activation activation,
-      Tensor y) {
-    return norms.inference(x, gamma, beta, mean, variance, eps, activation, y);
+  public Pointwise pointwise() {
+    return pointwise;
   }
 
   @Override
-  public TrainingKernels batchNormTraining(
-      Tensor x,
-      Tensor gamma,
-      Tensor beta,
-      Tensor runningMean,
-      Tensor runningVariance,
-      float momentum,
-      float eps,
-      boolean relu,
-      Tensor y,
-      Tensor dy,
-      Tensor dx,
-      Tensor dgamma,
-      Tensor dbeta,
-      Arena arena) {
-    return norms.training(
-        new NormTraining(
-            x,
-            gamma,
-            beta,
-            runningMean,
-            runningVariance,
-            momentum,
-            eps,
-            relu,
-            y,
-            dy,
-            dx,
-            dgamma,
-            dbeta,
-            arena));
+  public Reductions reductions() {
+    return reductions;
   }
 
   @Override
-  public Kernel activation(Activation activation, Tensor x, Tensor y) {
-    return pointwise.activation(activation, x, y);
+  public Moves moves() {
+    return moves;
   }
 
   @Override
-  public Kernel activationBackward(Activation activation, Tensor y, Tensor dy, Tensor dx) {
-    return pointwise.activationBackward(activation, y, dy, dx);
+  public Matrices matrices() {
+    return matrices;
   }
 
   @Override
-  public Kernel pool(PoolSpec spec, Tensor x, Tensor y) {
-    return pools.forward(spec, x, y);
+  public Pls pls() {
+    return pls;
   }
 
   @Override
-  public TrainingKernels poolTraining(
-      PoolSpec spec, Tensor x, Tensor y, Tensor dy, Tensor dx, Arena arena) {
-    return pools.training(spec, x, y, dy, dx);
-  }
-
-  @Override
-  public Kernel add(Tensor a, Tensor b, Activation activation, Tensor y) {
-    return pointwise.add(a, b, activation, y);
-  }
-
-  @Override
-  public Kernel concat(List<Tensor> inputs, Tensor y) {
-    return moves.concat(inputs, y);
-  }
-
-  @Override
-  public Kernel sliceChannels(Tensor x, long from, Tensor y) {
-    return moves.sliceChannels(x, from, y);
-  }
-
-  @Override
-  public Kernel shortcut(Tensor x, int stride, long before, Tensor y) {
-    return moves.shortcut(x, stride, before, y);
-  }
-
-  @Override
-  public Kernel shortcutBackward(Tensor dy, int stride, long before, Tensor dx) {
-    return moves.shortcutBackward(dy, stride, before, dx);
-  }
-
-  @Override
-  public Kernel linear(Tensor x, Tensor w, Epilogue epilogue, Tensor y) {
-    return matrix.linear(x, w, epilogue, y);
-  }
-
-  @Override
-  public Kernel linearBackwardData(Tensor dy, Tensor w, Tensor dx) {
-    return matrix.product(false, false, dy, w, dx);
-  }
-
-  @Override
-  public Kernel linearBackwardWeights(Tensor x, Tensor dy, Tensor dw) {
-    Require.type("dw", dw, DType.F32);
-    return matrix.product(true, false, dy, x, dw);
-  }
-
-  @Override
-  public Kernel crossEntropy(
-      Tensor logits, Tensor labels, float smoothing, Tensor metrics, Optional<Tensor> dlogits) {
-    return reductions.crossEntropy(logits, labels, smoothing, metrics, dlogits);
-  }
-
-  @Override
-  public Kernel imageInput(
-      Tensor pixels, Optional<Tensor> crops, int padding, Tensor scale, Tensor shift, Tensor y) {
-    return moves.imageInput(pixels, crops, padding, scale, shift, y);
-  }
-
-  @Override
-  public Kernel copy(Tensor src, Tensor dst) {
-    return pointwise.copy(src, dst);
-  }
-
-  @Override
-  public Kernel fill(Tensor x, double value) {
-    return pointwise.fill(x, value);
-  }
-
-  @Override
-  public Kernel sgd(
-      Tensor p,
-      Tensor grad,
-      Tensor velocity,
-      Tensor lr,
-      float momentum,
-      boolean nesterov,
-      float weightDecay) {
-    return pointwise.sgd(p, grad, velocity, lr, momentum, nesterov, weightDecay, Optional.empty());
-  }
-
-  @Override
-  public Kernel gather(Tensor x, int axis, Tensor indices, Tensor y) {
-    return moves.gather(x, axis, indices, y);
-  }
-
-  @Override
-  public Kernel poolFeatures(PoolSpec.Kind kind, Tensor x, Tensor features, long column) {
-    return reductions.poolFeatures(kind, x, features, column);
-  }
-
-  @Override
-  public Kernel gemm(
-      boolean transposeA,
-      boolean transposeB,
-      double alpha,
-      Tensor a,
-      Tensor b,
-      double beta,
-      Tensor c) {
-    return matrix.gemm(transposeA, transposeB, alpha, a, b, beta, c);
-  }
-
-  @Override
-  public Kernel syrk(double alpha, Tensor a, double beta, Tensor c) {
-    return matrix.syrk(alpha, a, beta, c);
-  }
-
-  @Override
-  public Kernel accumulate(Tensor src, Tensor dst) {
-    return pls.accumulate(src, dst);
-  }
-
-  @Override
-  public Kernel accumulateFeatures(
-      Tensor x,
-      Tensor labels,
-      Tensor shift,
-      Tensor out,
-      Tensor sums,
-      Tensor counts,
-      Tensor squares) {
-    return pls.accumulateFeatures(x, labels, shift, out, sums, counts, squares);
-  }
-
-  @Override
-  public Kernel eigenSymmetric(Tensor a, Tensor eigenvalues) {
-    return eigen.eigenSymmetric(a, eigenvalues);
-  }
-
-  @Override
-  public Kernel standardize(
-      Tensor m, Tensor sumI, Tensor sumJ, Tensor n, Tensor factorI, Tensor factorJ, Tensor out) {
-    return pls.standardize(m, sumI, sumJ, n, factorI, factorJ, out);
-  }
-
-  @Override
-  public Kernel inverseDeviation(Tensor squares, Tensor sum, Tensor n, Tensor factor) {
-    return pls.inverseDeviation(squares, sum, n, factor);
-  }
-
-  @Override
-  public Kernel multiply(Tensor a, Tensor b, Tensor out) {
-    return pls.multiply(a, b, out);
-  }
-
-  @Override
-  public Kernel scaleByPower(Tensor x, Tensor scalar, double exponent) {
-    return pls.scaleByPower(x, scalar, exponent);
-  }
-
-  @Override
-  public Kernel vip(Tensor w, Tensor s, Tensor vip) {
-    return pls.vip(w, s, vip);
+  public Training training() {
+    return training;
   }
 
   private void requireOpen() {

@@ -4,7 +4,6 @@ import static jcuda.jcusolver.JCusolverDn.*;
 
 import dev.secateur.device.Cleanup;
 import dev.secateur.device.Kernel;
-import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Tensor;
 import java.util.List;
 import jcuda.jcublas.cublasFillMode;
@@ -46,11 +45,8 @@ final class CudaEigen {
     return v[0] / 1000 + "." + v[0] / 100 % 10 + "." + v[0] % 100;
   }
 
-  Kernel eigenSymmetric(Tensor a, Tensor eigenvalues) {
-    Require.plain("a", a, DType.F64, 2);
+  Kernel symmetric(Tensor a, Tensor eigenvalues) {
     int n = a.shape().size(0);
-    Require.that(a.shape().dim(1) == n, "a must be square", a);
-    Require.vector("eigenvalues", eigenvalues, DType.F64, n);
     DevicePointer pa = CudaBuffer.pointer(a);
     DevicePointer pw = CudaBuffer.pointer(eigenvalues);
     int[] length = new int[1];

@@ -1,8 +1,11 @@
 package dev.secateur.device.cuda;
 
 import dev.secateur.device.Arena;
+import dev.secateur.device.Contract;
 import dev.secateur.device.Kernel;
 import dev.secateur.device.MixedPrecision;
+import dev.secateur.device.SgdSpec;
+import dev.secateur.device.Training;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Shape;
@@ -21,17 +24,17 @@ final class CudaMixedPrecision implements MixedPrecision {
   private static final int PATIENCE = 2000;
 
   private final CudaKernels kernels;
-  private final CudaPointwise pointwise;
+  private final CudaTraining training;
   private final DType type;
   private final BiFunction<int[], Arena, Tensor> upload;
 
   CudaMixedPrecision(
       CudaKernels kernels,
-      CudaPointwise pointwise,
+      CudaTraining training,
       DType type,
       BiFunction<int[], Arena, Tensor> upload) {
     this.kernels = kernels;
-    this.pointwise = pointwise;
+    this.training = training;
     this.type = type;
     this.upload = upload;
   }
@@ -43,7 +46,7 @@ final class CudaMixedPrecision implements MixedPrecision {
 
   @Override
   public Kernel pack(Tensor flat, List<Tensor> filters, Tensor packed, Arena arena) {
-    Require.vector("packed", packed, type, flat.elements());
+    Contract.vector("packed", packed, type, flat.elements());
     Tables t = tables(flat, filters, arena);
     return kernels
         .launch("pack", type)
@@ -63,8 +66,8 @@ final class CudaMixedPrecision implements MixedPrecision {
       Tensor gradients,
       Optional<Tensor> state,
       Arena arena) {
-    Require.vector("packed", packed, type, flat.elements());
-    Require.vector("gradients", gradients, DType.F32, flat.elements());
+    Contract.vector("packed", packed, type, flat.elements());
+    Contract.vector("gradients", gradients, DType.F32, flat.elements());
     Tables t = tables(flat, filters, arena);
     return kernels
         .launch("unpack", type)
@@ -79,10 +82,10 @@ final class CudaMixedPrecision implements MixedPrecision {
 
   @Override
   public Kernel scaleLoss(Tensor x, Tensor y, Optional<Tensor> state) {
-    Require.type("x", x, DType.F32);
-    Require.type("y", y, type);
-    Require.sameShape("x and y", x, y);
-    Require.sameLayout("x and y", x, y);
+    Contract.type("x", x, DType.F32);
+    Contract.type("y", y, type);
+    Contract.sameShape("x and y", x, y);
+    Contract.sameLayout("x and y", x, y);
     return kernels
         .launch("scale_loss", type)
         .arg(x)
@@ -93,17 +96,9 @@ final class CudaMixedPrecision implements MixedPrecision {
   }
 
   @Override
-  public Kernel sgd(
-      Tensor p,
-      Tensor grad,
-      Tensor velocity,
-      Tensor lr,
-      float momentum,
-      boolean nesterov,
-      float weightDecay,
-      Tensor state) {
-    Optional<Tensor> unless = Optional.of(checked(state));
-    Kernel step = pointwise.sgd(p, grad, velocity, lr, momentum, nesterov, weightDecay, unless);
+  public Kernel sgd(Tensor p, Tensor grad, Tensor velocity, Tensor lr, SgdSpec spec, Tensor state) {
+    Training.checkSgd(p, grad, velocity, lr);
+    Kernel step = training.step(p, grad, velocity, lr, spec, Optional.of(checked(state)));
     Kernel scale = kernels.launch("loss_scale").arg(state).arg(PATIENCE).one();
     return () -> {
       step.launch();
@@ -112,27 +107,27 @@ final class CudaMixedPrecision implements MixedPrecision {
   }
 
   private static Tensor checked(Tensor state) {
-    Require.vector("state", state, DType.F32, 3);
+    Contract.vector("state", state, DType.F32, 3);
     return state;
   }
 
   private record Tables(Tensor units, Tensor parts) {}
 
   private Tables tables(Tensor flat, List<Tensor> filters, Arena arena) {
-    Require.plain("flat", flat, DType.F32, 1);
+    Contract.plain("flat", flat, DType.F32, 1);
     int[] units = new int[Math.toIntExact((flat.elements() + UNIT - 1) / UNIT)];
     int[] parts = new int[4 * Math.max(1, filters.size())];
     Arrays.fill(units, -1);
     for (int i = 0; i < filters.size(); i++) {
       Tensor f = filters.get(i);
-      Require.plain("filters", f, DType.F32, 4);
+      Contract.plain("filters", f, DType.F32, 4);
       long offset = (f.byteOffset() - flat.byteOffset()) / Float.BYTES;
       boolean inside =
           f.buffer() == flat.buffer()
               && offset >= 0
               && offset % UNIT == 0
               && offset + f.elements() <= flat.elements();
-      Require.that(inside, "filters must be views of the parameters", f);
+      Contract.that(inside, "filters must be views of the parameters", f);
       Shape s = f.shape();
       int first = Math.toIntExact(offset / UNIT);
       int count = Math.toIntExact(f.elements());

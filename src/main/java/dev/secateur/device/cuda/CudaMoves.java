@@ -1,8 +1,12 @@
 package dev.secateur.device.cuda;
 
+import static jcuda.driver.JCudaDriver.*;
+
+import dev.secateur.device.Contract;
 import dev.secateur.device.Kernel;
+import dev.secateur.device.Moves;
+import dev.secateur.device.ResizeSpec;
 import dev.secateur.tensor.DType;
-import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Shape;
 import dev.secateur.tensor.Tensor;
 import java.util.ArrayList;
@@ -10,22 +14,26 @@ import java.util.List;
 import java.util.Optional;
 import java.util.function.UnaryOperator;
 
-/** Kernels that move elements; kernels/moves.cu. */
-final class CudaMoves {
+/** Elements moved; kernels/moves.cu, layers.inc and vision.inc. */
+final class CudaMoves implements Moves {
+  private final Contract contract;
+  private final CudaContext context;
   private final CudaKernels kernels;
 
-  CudaMoves(CudaKernels kernels) {
+  CudaMoves(Contract contract, CudaContext context, CudaKernels kernels) {
+    this.contract = contract;
+    this.context = context;
     this.kernels = kernels;
   }
 
-  Kernel gather(Tensor x, int axis, Tensor indices, Tensor y) {
-    Require.that(axis >= 0 && axis < x.shape().rank(), "axis outside of the shape", axis, x);
-    Require.that(x.layout() == Layout.PLAIN && y.layout() == Layout.PLAIN, "must be PLAIN", x, y);
-    Require.that(x.dtype() == y.dtype(), "x and y must have one type", x, y);
-    Require.plain("indices", indices, DType.I32, 1);
+  @Override
+  public Contract contract() {
+    return contract;
+  }
+
+  @Override
+  public Kernel compileGather(Tensor x, int axis, Tensor indices, Tensor y) {
     long count = indices.shape().dim(0);
-    boolean fits = x.shape().with(axis, count).equals(y.shape());
-    Require.that(fits, "y must be x with axis " + axis + " of " + count, x, y);
     long inner = 1;
     for (int i = axis + 1; i < x.shape().rank(); i++) {
       inner *= x.shape().dim(i);
@@ -42,39 +50,24 @@ final class CudaMoves {
         .over(y.elements());
   }
 
-  Kernel concat(List<Tensor> inputs, Tensor y) {
-    Require.that(!inputs.isEmpty(), "nothing to concatenate");
-    Require.layer("y", y);
+  @Override
+  public Kernel compileConcat(List<Tensor> inputs, Tensor y) {
     List<Kernel> parts = new ArrayList<>();
     long channel = 0;
     for (Tensor x : inputs) {
-      Require.layer("input", x);
-      Require.alike("inputs and y", x, y);
-      boolean fits = x.shape().with(1, 1).equals(y.shape().with(1, 1));
-      Require.that(fits, "inputs and y must agree but in channels", x, y);
-      long end = channel + x.shape().dim(1);
-      Require.that(end <= y.shape().dim(1), "y has too few channels", y);
       parts.add(channels(x, 0, y, channel, x.shape().dim(1)));
-      channel = end;
+      channel += x.shape().dim(1);
     }
-    Require.that(channel == y.shape().dim(1), "y must have " + channel + " channels", y);
-    return () -> parts.forEach(Kernel::launch);
+    return Kernel.each(parts);
   }
 
-  Kernel sliceChannels(Tensor x, long from, Tensor y) {
-    Require.layer("x", x);
-    Require.layer("y", y);
-    Require.alike("x and y", x, y);
-    boolean fits =
-        x.shape().with(1, 1).equals(y.shape().with(1, 1))
-            && from >= 0
-            && from + y.shape().dim(1) <= x.shape().dim(1);
-    Require.that(fits, "y must be channels of x from " + from, x, y);
+  @Override
+  public Kernel compileSliceChannels(Tensor x, long from, Tensor y) {
     return channels(x, from, y, 0, y.shape().dim(1));
   }
 
   private Kernel channels(Tensor x, long from, Tensor y, long to, long count) {
-    long pixels = Require.pixels(x);
+    long pixels = Order.pixels(x);
     long images = x.shape().dim(0);
     return kernels
         .launch("channels", x.dtype())
@@ -87,32 +80,24 @@ final class CudaMoves {
         .arg(count)
         .arg(images)
         .arg(pixels)
-        .arg(Require.last(x))
+        .arg(Order.last(x))
         .over(images * count * pixels);
   }
 
-  Kernel shortcut(Tensor x, int stride, long before, Tensor y) {
+  @Override
+  public Kernel compileShortcut(Tensor x, int stride, long before, Tensor y) {
     return shortcut("shortcut", x, y, stride, before, x, y).over(y.elements());
   }
 
-  Kernel shortcutBackward(Tensor dy, int stride, long before, Tensor dx) {
+  @Override
+  public Kernel compileShortcutBackward(Tensor dy, int stride, long before, Tensor dx) {
     return shortcut("shortcut_backward", dy, dx, stride, before, dx, dy).over(dx.elements());
   }
 
   private Launch.Builder shortcut(
       String name, Tensor from, Tensor to, int stride, long before, Tensor x, Tensor y) {
-    Require.layer("x", x);
-    Require.layer("y", y);
-    Require.alike("x and y", x, y);
     Shape xs = x.shape();
     Shape ys = y.shape();
-    boolean fits =
-        xs.dim(0) == ys.dim(0)
-            && (xs.dim(2) + stride - 1) / stride == ys.dim(2)
-            && (xs.dim(3) + stride - 1) / stride == ys.dim(3)
-            && before >= 0
-            && before + xs.dim(1) <= ys.dim(1);
-    Require.that(fits, "a shortcut by stride " + stride + " after " + before + " channels", x, y);
     return kernels
         .launch(name, x.dtype())
         .arg(from)
@@ -126,7 +111,7 @@ final class CudaMoves {
         .arg(ys.dim(3))
         .arg(before)
         .arg((long) stride)
-        .arg(Require.last(x));
+        .arg(Order.last(x));
   }
 
   /**
@@ -134,7 +119,7 @@ final class CudaMoves {
    *
    * @param operands gives source and destination to the launch, each a tensor or scratch memory
    */
-  Kernel pad(
+  Kernel moved(
       DType type,
       boolean last,
       UnaryOperator<Launch.Builder> operands,
@@ -157,24 +142,11 @@ final class CudaMoves {
         .over(to.elements());
   }
 
-  Kernel imageInput(
+  @Override
+  public Kernel compileImageInput(
       Tensor pixels, Optional<Tensor> crops, int padding, Tensor scale, Tensor shift, Tensor y) {
-    Require.plain("pixels", pixels, DType.U8, 4);
-    Require.layer("y", y);
-    Require.sameShape("pixels and y", pixels, y);
-    Require.that(padding >= 0, "padding must not be negative", padding);
-    Require.type("scale", scale, DType.F32);
-    Require.type("shift", shift, DType.F32);
-    Require.sameShape("scale and shift", scale, shift);
     Shape s = y.shape();
     boolean perPosition = scale.shape().rank() == 3;
-    Shape expected = perPosition ? Shape.of(s.dim(1), s.dim(2), s.dim(3)) : Shape.of(s.dim(1));
-    Require.that(scale.shape().equals(expected), "scale must be (C) or (C,H,W)", scale, y);
-    if (crops.isPresent()) {
-      Require.plain("crops", crops.get(), DType.I32, 2);
-      Shape each = Shape.of(s.dim(0), 3);
-      Require.that(crops.get().shape().equals(each), "crops must be " + each, crops.get());
-    }
     return kernels
         .launch("image_input", y.dtype())
         .arg(pixels)
@@ -188,7 +160,152 @@ final class CudaMoves {
         .arg(s.dim(1))
         .arg(s.dim(2))
         .arg(s.dim(3))
-        .arg(Require.last(y))
+        .arg(Order.last(y))
         .over(y.elements());
+  }
+
+  @Override
+  public Kernel compileCopy(Tensor src, Tensor dst) {
+    boolean sameOrder = src.layout() == dst.layout();
+    if (sameOrder && src.dtype() == dst.dtype()) {
+      DevicePointer from = CudaBuffer.pointer(src);
+      DevicePointer to = CudaBuffer.pointer(dst);
+      long bytes = src.bytes();
+      return context.kernel(
+          List.of(src, dst),
+          () ->
+              Status.driver(
+                  cuMemcpyDtoDAsync(to, from, bytes, context.stream()),
+                  "copying on the GPU (cuMemcpyDtoDAsync)"));
+    }
+    return kernels
+        .launch("copy")
+        .arg(src)
+        .arg(src.dtype().ordinal())
+        .arg(Order.last(src))
+        .arg(dst)
+        .arg(dst.dtype().ordinal())
+        .arg(Order.last(dst))
+        .arg(src.elements())
+        .arg(sameOrder ? 1 : src.shape().dim(1))
+        .arg(sameOrder ? 1 : Order.pixels(src))
+        .over(src.elements());
+  }
+
+  /** Scratch memory from {@code offset} on = t in F32, PLAIN. */
+  Kernel toScratch(Tensor t, long offset) {
+    return kernels
+        .launch("copy")
+        .arg(t)
+        .arg(t.dtype().ordinal())
+        .arg(Order.last(t))
+        .workspace(offset)
+        .arg(DType.F32.ordinal())
+        .arg(false)
+        .arg(t.elements())
+        .arg(t.shape().dim(1))
+        .arg(Order.pixels(t))
+        .over(t.elements());
+  }
+
+  /** t = scratch memory in F32, PLAIN, from {@code offset} on. */
+  Kernel fromScratch(long offset, Tensor t) {
+    return kernels
+        .launch("copy")
+        .workspace(offset)
+        .arg(DType.F32.ordinal())
+        .arg(false)
+        .arg(t)
+        .arg(t.dtype().ordinal())
+        .arg(Order.last(t))
+        .arg(t.elements())
+        .arg(t.shape().dim(1))
+        .arg(Order.pixels(t))
+        .over(t.elements());
+  }
+
+  @Override
+  public Kernel fill(Tensor x, double value) {
+    DevicePointer p = CudaBuffer.pointer(x);
+    long n = x.elements();
+    return switch (x.dtype()) {
+      case F64 -> kernels.launch("fill_f64").arg(x).arg(value).arg(n).over(n);
+      case F32 -> fill(x, p, Float.floatToRawIntBits((float) value));
+      case I32 -> fill(x, p, (int) value);
+      case F16, BF16 -> {
+        short bits = Halves.narrow((float) value, x.dtype());
+        yield context.kernel(
+            List.of(x),
+            () ->
+                Status.driver(cuMemsetD16Async(p, bits, n, context.stream()), "cuMemsetD16Async"));
+      }
+      case U8 ->
+          context.kernel(
+              List.of(x),
+              () ->
+                  Status.driver(
+                      cuMemsetD8Async(p, (byte) (int) value, n, context.stream()),
+                      "clearing memory of the GPU (cuMemsetD8Async)"));
+    };
+  }
+
+  private Kernel fill(Tensor x, DevicePointer p, int bits) {
+    long n = x.elements();
+    return context.kernel(
+        List.of(x),
+        () -> Status.driver(cuMemsetD32Async(p, bits, n, context.stream()), "cuMemsetD32Async"));
+  }
+
+  @Override
+  public Kernel compileSelectChannels(Tensor x, Tensor channels, Tensor y) {
+    long count = channels.elements();
+    return kernels
+        .launch("gather_" + x.dtype().bytes())
+        .arg(x)
+        .arg(channels)
+        .arg(y)
+        .arg(y.elements())
+        .arg(count)
+        .arg(x.shape().dim(1))
+        .arg(Order.inner(x))
+        .over(y.elements());
+  }
+
+  @Override
+  public Kernel compilePad(Tensor x, int top, int left, float value, Tensor y) {
+    return sizes(kernels.launch("pad", x.dtype()).arg(x).arg(y).arg(value), x, y)
+        .arg((long) top)
+        .arg((long) left)
+        .arg(Order.last(x))
+        .over(y.elements());
+  }
+
+  @Override
+  public Kernel compileResize(ResizeSpec spec, Tensor x, Tensor y) {
+    return resize("resize", spec, x, y, x, y);
+  }
+
+  @Override
+  public Kernel compileResizeBackward(ResizeSpec spec, Tensor dy, Tensor dx) {
+    return resize("resize_backward", spec, dy, dx, dx, dy);
+  }
+
+  private Kernel resize(String name, ResizeSpec spec, Tensor from, Tensor to, Tensor x, Tensor y) {
+    Launch.Builder b = sizes(kernels.launch(name, from.dtype()).arg(from).arg(to), x, y);
+    for (int axis = 2; axis < 4; axis++) {
+      ResizeSpec.Axis a = spec.axis(x.shape().dim(axis), y.shape().dim(axis));
+      b.arg(a.step()).arg(a.offset()).arg(a.divisor());
+    }
+    return b.arg(spec.mode() == ResizeSpec.Mode.BILINEAR).arg(Order.last(x)).over(to.elements());
+  }
+
+  private static Launch.Builder sizes(Launch.Builder b, Tensor x, Tensor y) {
+    Shape s = x.shape();
+    return b.arg(s.dim(0))
+        .arg(s.dim(1))
+        .arg(s.dim(2))
+        .arg(s.dim(3))
+        .arg(y.shape().dim(2))
+        .arg(y.shape().dim(3));
   }
 }

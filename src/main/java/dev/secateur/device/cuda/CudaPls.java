@@ -1,25 +1,31 @@
 package dev.secateur.device.cuda;
 
+import dev.secateur.device.Contract;
 import dev.secateur.device.Kernel;
+import dev.secateur.device.Pls;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Tensor;
 
 /** Sums and products behind PLS, all in double precision; kernels/pls.cu. */
-final class CudaPls {
+final class CudaPls implements Pls {
+  private final Contract contract;
   private final CudaKernels kernels;
   private final CudaWorkspace workspace;
 
-  CudaPls(CudaKernels kernels, CudaWorkspace workspace) {
+  CudaPls(Contract contract, CudaKernels kernels, CudaWorkspace workspace) {
+    this.contract = contract;
     this.kernels = kernels;
     this.workspace = workspace;
   }
 
-  Kernel accumulate(Tensor src, Tensor dst) {
-    Require.sameShape("src and dst", src, dst);
-    Require.sameLayout("src and dst", src, dst);
-    Require.type("dst", dst, DType.F64);
+  @Override
+  public Contract contract() {
+    return contract;
+  }
+
+  @Override
+  public Kernel compileAccumulate(Tensor src, Tensor dst) {
     boolean single = src.dtype() == DType.F32;
-    Require.that(single || src.dtype() == DType.F64, "src must be F32 or F64", src);
     return kernels
         .launch(single ? "accumulate_f32" : "accumulate_f64")
         .arg(src)
@@ -28,7 +34,8 @@ final class CudaPls {
         .over(dst.elements());
   }
 
-  Kernel accumulateFeatures(
+  @Override
+  public Kernel compileAccumulateFeatures(
       Tensor x,
       Tensor labels,
       Tensor shift,
@@ -36,18 +43,9 @@ final class CudaPls {
       Tensor sums,
       Tensor counts,
       Tensor squares) {
-    Require.plain("x", x, DType.F32, 2);
-    Require.plain("out", out, DType.F32, 2);
-    Require.sameShape("x and out", x, out);
     long n = x.shape().dim(0);
     long p = x.shape().dim(1);
-    Require.vector("labels", labels, DType.I32, n);
-    Require.vector("shift", shift, DType.F32, p);
-    Require.plain("sums", sums, DType.F64, 2);
-    Require.that(sums.shape().dim(1) == p, "sums must have " + p + " columns", sums);
     long q = sums.shape().dim(0);
-    Require.vector("counts", counts, DType.F64, q);
-    Require.vector("squares", squares, DType.F64, p);
     return kernels
         .launch("accumulate_features")
         .arg(x)
@@ -63,18 +61,11 @@ final class CudaPls {
         .over((q + 1) * p);
   }
 
-  Kernel standardize(
+  @Override
+  public Kernel compileStandardize(
       Tensor m, Tensor sumI, Tensor sumJ, Tensor n, Tensor factorI, Tensor factorJ, Tensor out) {
-    Require.plain("m", m, DType.F64, 2);
-    Require.plain("out", out, DType.F64, 2);
-    Require.sameShape("m and out", m, out);
     long rows = m.shape().dim(0);
     long columns = m.shape().dim(1);
-    doubles("sumI", sumI, rows);
-    doubles("sumJ", sumJ, columns);
-    doubles("n", n, 1);
-    doubles("factorI", factorI, rows);
-    doubles("factorJ", factorJ, columns);
     return kernels
         .launch("standardize")
         .arg(m)
@@ -89,12 +80,9 @@ final class CudaPls {
         .over(m.elements());
   }
 
-  Kernel inverseDeviation(Tensor squares, Tensor sum, Tensor n, Tensor factor) {
+  @Override
+  public Kernel compileInverseDeviation(Tensor squares, Tensor sum, Tensor n, Tensor factor) {
     long p = squares.elements();
-    doubles("squares", squares, p);
-    doubles("sum", sum, p);
-    doubles("n", n, 1);
-    doubles("factor", factor, p);
     return kernels
         .launch("inverse_deviation")
         .arg(squares)
@@ -105,30 +93,22 @@ final class CudaPls {
         .over(p);
   }
 
-  Kernel multiply(Tensor a, Tensor b, Tensor out) {
-    Require.sameShape("a and b", a, b);
-    Require.sameShape("a and out", a, out);
+  @Override
+  public Kernel compileMultiply(Tensor a, Tensor b, Tensor out) {
     long n = a.elements();
-    doubles("a", a, n);
-    doubles("b", b, n);
-    doubles("out", out, n);
     return kernels.launch("multiply").arg(a).arg(b).arg(out).arg(n).over(n);
   }
 
-  Kernel scaleByPower(Tensor x, Tensor scalar, double exponent) {
+  @Override
+  public Kernel compileScaleByPower(Tensor x, Tensor scalar, double exponent) {
     long n = x.elements();
-    doubles("x", x, n);
-    doubles("scalar", scalar, 1);
     return kernels.launch("scale_by_power").arg(x).arg(scalar).arg(exponent).arg(n).over(n);
   }
 
-  Kernel vip(Tensor w, Tensor s, Tensor vip) {
-    Require.plain("w", w, DType.F64, 2);
+  @Override
+  public Kernel compileVip(Tensor w, Tensor s, Tensor vip) {
     long components = w.shape().dim(0);
     long p = w.shape().dim(1);
-    doubles("s", s, components);
-    Require.type("vip", vip, DType.F32);
-    Require.that(vip.elements() == p, "vip must have length " + p, vip);
     workspace.reserve(components * Double.BYTES);
     Kernel norms =
         kernels.launch("row_norms").arg(w).workspace(0).arg(components).arg(p).rows(components, p);
@@ -138,10 +118,5 @@ final class CudaPls {
       norms.launch();
       result.launch();
     };
-  }
-
-  private static void doubles(String name, Tensor t, long elements) {
-    Require.type(name, t, DType.F64);
-    Require.that(t.elements() == elements, name + " must have " + elements + " elements", t);
   }
 }

@@ -4,7 +4,9 @@ import static jcuda.jcudnn.JCudnn.*;
 
 import dev.secateur.SecateurException;
 import dev.secateur.device.Activation;
+import dev.secateur.device.Contract;
 import dev.secateur.device.ConvolutionSpec;
+import dev.secateur.device.Convolutions;
 import dev.secateur.device.Epilogue;
 import dev.secateur.device.Kernel;
 import dev.secateur.device.Precision;
@@ -29,7 +31,8 @@ import jcuda.jcudnn.cudnnMathType;
  * padded into scratch memory first, and its gradient cut out of scratch memory afterwards. Where
  * cuDNN has no algorithm in 16 bits, operands are converted to single precision in scratch memory.
  */
-final class CudnnConvolutions {
+final class CudnnConvolutions implements Convolutions {
+  private final Contract contract;
   private final CudaContext context;
   private final Cudnn cudnn;
   private final CudaWorkspace workspace;
@@ -39,12 +42,14 @@ final class CudnnConvolutions {
   private final ConvolutionAlgorithms algorithms;
 
   CudnnConvolutions(
+      Contract contract,
       CudaContext context,
       Cudnn cudnn,
       CudaWorkspace workspace,
       CudaPointwise pointwise,
       CudaMoves moves,
       Precision precision) {
+    this.contract = contract;
     this.context = context;
     this.cudnn = cudnn;
     this.workspace = workspace;
@@ -52,6 +57,11 @@ final class CudnnConvolutions {
     this.moves = moves;
     this.precision = precision;
     this.algorithms = new ConvolutionAlgorithms(context, cudnn);
+  }
+
+  @Override
+  public Contract contract() {
+    return contract;
   }
 
   /**
@@ -94,9 +104,9 @@ final class CudnnConvolutions {
       this.geometry = Geometry.of(spec, x.shape());
       ConvolutionProblem own = describe(x, w, y);
       Optional<Choice> found = algorithms.choose(pass, own);
-      this.converted = found.isEmpty() && Require.sixteen(x);
+      this.converted = found.isEmpty() && Halves.sixteen(x);
       this.type = converted ? DType.F32 : x.dtype();
-      this.last = !converted && Require.last(x);
+      this.last = !converted && Order.last(x);
       this.d = converted ? describe(single(x), single(w), single(y)) : own;
       this.chosen =
           (converted ? algorithms.choose(pass, d) : found)
@@ -118,7 +128,7 @@ final class CudnnConvolutions {
     }
 
     private int math(Tensor x) {
-      if (Require.sixteen(x)) {
+      if (Halves.sixteen(x)) {
         return cudnnMathType.CUDNN_TENSOR_OP_MATH;
       }
       return precision == Precision.TF32
@@ -140,7 +150,7 @@ final class CudnnConvolutions {
         return () -> own;
       }
       long at = take(t.elements());
-      before.add(pointwise.toScratch(t, at));
+      before.add(moves.toScratch(t, at));
       return () -> workspace.at(at);
     }
 
@@ -151,7 +161,7 @@ final class CudnnConvolutions {
         return () -> own;
       }
       long at = take(t.elements());
-      after.add(pointwise.fromScratch(at, t));
+      after.add(moves.fromScratch(at, t));
       return () -> workspace.at(at);
     }
 
@@ -162,12 +172,13 @@ final class CudnnConvolutions {
       long from = converted ? take(x.elements()) : 0;
       long to = take(geometry.x().elements());
       if (converted) {
-        before.add(pointwise.toScratch(x, from));
+        before.add(moves.toScratch(x, from));
       }
       UnaryOperator<Launch.Builder> operands =
           b -> (converted ? b.workspace(from) : b.arg(x)).workspace(to);
       Shape padded = geometry.x();
-      before.add(moves.pad(type, last, operands, x.shape(), padded, spec.padTop(), spec.padLeft()));
+      before.add(
+          moves.moved(type, last, operands, x.shape(), padded, spec.padTop(), spec.padLeft()));
       return () -> workspace.at(to);
     }
 
@@ -181,9 +192,9 @@ final class CudnnConvolutions {
           b -> converted ? b.workspace(from).workspace(to) : b.workspace(from).arg(dx);
       Shape padded = geometry.x();
       after.add(
-          moves.pad(type, last, operands, padded, dx.shape(), -spec.padTop(), -spec.padLeft()));
+          moves.moved(type, last, operands, padded, dx.shape(), -spec.padTop(), -spec.padLeft()));
       if (converted) {
-        after.add(pointwise.fromScratch(to, dx));
+        after.add(moves.fromScratch(to, dx));
       }
       return () -> workspace.at(from);
     }
@@ -211,17 +222,10 @@ final class CudnnConvolutions {
     }
   }
 
-  Kernel forward(ConvolutionSpec spec, Tensor x, Tensor w, Epilogue epilogue, Tensor y) {
-    check(spec, x, w, y);
-    epilogue.bias().ifPresent(b -> Require.vector("bias", b, y.dtype(), y.shape().dim(1)));
-    epilogue
-        .residual()
-        .ifPresent(
-            r -> {
-              Require.layer("residual", r);
-              Require.sameShape("residual and y", r, y);
-              Require.alike("residual and y", r, y);
-            });
+  @Override
+  public Kernel compileForward(
+      ConvolutionSpec spec, Tensor x, Tensor w, Epilogue epilogue, Tensor y, boolean frozen) {
+    context.enter();
     Plan plan = new Plan(spec, x, w, y, Pass.FORWARD);
     boolean fusable =
         epilogue.bias().isPresent()
@@ -304,7 +308,7 @@ final class CudnnConvolutions {
     List<Tensor> all = new ArrayList<>(List.of(x, w, c.y(), bias));
     residual.ifPresent(all::add);
     Kernel apart = followed(plain(c, x, w), c.y(), epilogue);
-    Kernel clip = pointwise.activation(epilogue.activation(), c.y(), c.y());
+    Kernel clip = pointwise.compileActivation(epilogue.activation(), c.y(), c.y());
     boolean clips = epilogue.activation() == Activation.RELU6;
     boolean[] refused = new boolean[1];
     return context.kernel(
@@ -344,8 +348,9 @@ final class CudnnConvolutions {
         });
   }
 
-  Kernel backwardData(ConvolutionSpec spec, Tensor dy, Tensor w, Tensor dx) {
-    check(spec, dx, w, dy);
+  @Override
+  public Kernel compileBackwardData(ConvolutionSpec spec, Tensor dy, Tensor w, Tensor dx) {
+    context.enter();
     Plan p = new Plan(spec, dx, w, dy, Pass.DATA);
     Supplier<DevicePointer> pw = p.read(w);
     Supplier<DevicePointer> py = p.read(dy);
@@ -372,8 +377,9 @@ final class CudnnConvolutions {
                     "a convolution's gradient (cudnnConvolutionBackwardData)")));
   }
 
-  Kernel backwardWeights(ConvolutionSpec spec, Tensor x, Tensor dy, Tensor dw) {
-    check(spec, x, dw, dy);
+  @Override
+  public Kernel compileBackwardWeights(ConvolutionSpec spec, Tensor x, Tensor dy, Tensor dw) {
+    context.enter();
     Plan p = new Plan(spec, x, dw, dy, Pass.WEIGHTS);
     Supplier<DevicePointer> px = p.readInput(x);
     Supplier<DevicePointer> py = p.read(dy);
@@ -398,24 +404,5 @@ final class CudnnConvolutions {
                         p.d.w(),
                         pw.get()),
                     "a convolution's gradient (cudnnConvolutionBackwardFilter)")));
-  }
-
-  private static void check(ConvolutionSpec spec, Tensor x, Tensor w, Tensor y) {
-    Require.layer("x", x);
-    Require.layer("y", y);
-    Require.layer("w", w);
-    Require.alike("x and y", x, y);
-    Require.alike("x and w", x, w);
-    Shape xs = x.shape();
-    Shape ws = w.shape();
-    Shape ys = y.shape();
-    int groups = spec.groups();
-    boolean grouped = groups > 0 && xs.dim(1) == ws.dim(1) * groups && ws.dim(0) % groups == 0;
-    Require.that(grouped, "channels must fit " + groups + " groups", x, w);
-    long p = spec.outHeight(xs.dim(2), ws.dim(2));
-    long q = spec.outWidth(xs.dim(3), ws.dim(3));
-    Require.that(p > 0 && q > 0, "the kernel must not be larger than the input", x, w);
-    Shape expected = Shape.of(xs.dim(0), ws.dim(0), p, q);
-    Require.that(ys.equals(expected), "y must be " + expected, y);
   }
 }

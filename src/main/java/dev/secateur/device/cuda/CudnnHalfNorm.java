@@ -2,6 +2,8 @@ package dev.secateur.device.cuda;
 
 import static jcuda.jcudnn.JCudnn.*;
 
+import dev.secateur.device.Arena;
+import dev.secateur.device.BatchNormTraining;
 import dev.secateur.device.Kernel;
 import dev.secateur.device.TrainingKernels;
 import dev.secateur.tensor.DType;
@@ -40,7 +42,7 @@ final class CudnnHalfNorm {
   /**
    * @param instead of cuDNN's, for the same operands
    */
-  TrainingKernels training(NormTraining n, TrainingKernels instead) {
+  TrainingKernels training(BatchNormTraining n, Arena arena, TrainingKernels instead) {
     context.enter();
     int ops =
         n.relu()
@@ -50,7 +52,7 @@ final class CudnnHalfNorm {
     cudnnTensorDescriptor cd = cudnn.channels(n.channels(), DType.F32);
     cudnnActivationDescriptor relu = cudnn.activation(cudnnActivationMode.CUDNN_ACTIVATION_RELU);
     return sizes(ops, xd, cd, relu)
-        .map(s -> compile(n, ops, xd, cd, relu, s, instead))
+        .map(s -> compile(n, arena, ops, xd, cd, relu, s, instead))
         .orElse(instead);
   }
 
@@ -80,7 +82,8 @@ final class CudnnHalfNorm {
   }
 
   private TrainingKernels compile(
-      NormTraining n,
+      BatchNormTraining n,
+      Arena arena,
       int ops,
       cudnnTensorDescriptor xd,
       cudnnTensorDescriptor cd,
@@ -89,10 +92,9 @@ final class CudnnHalfNorm {
       TrainingKernels instead) {
     boolean[] refused = new boolean[1]; // by the forward pass, whose statistics backward needs
     workspace.reserve(Math.max(sizes.forward(), sizes.backward()));
-    Tensor mean = n.arena().floats(n.channels());
-    Tensor inverse = n.arena().floats(n.channels());
-    Tensor reserve =
-        n.arena().allocate(Shape.of(Math.max(1, sizes.reserve())), DType.U8, Layout.PLAIN);
+    Tensor mean = arena.floats(n.channels());
+    Tensor inverse = arena.floats(n.channels());
+    Tensor reserve = arena.allocate(Shape.of(Math.max(1, sizes.reserve())), DType.U8, Layout.PLAIN);
     DevicePointer px = CudaBuffer.pointer(n.x());
     DevicePointer py = CudaBuffer.pointer(n.y());
     DevicePointer scale = CudaBuffer.pointer(n.gamma());

@@ -1,6 +1,7 @@
 package dev.secateur.device.cuda;
 
 import dev.secateur.tensor.DType;
+import dev.secateur.tensor.Tensor;
 
 /** 16-bit floating point in Java memory; rounds to the nearest, ties to even. */
 final class Halves {
@@ -47,5 +48,10 @@ final class Halves {
                 ? Math.scalb((float) fraction, -24)
                 : Math.scalb((float) (1024 + fraction), exponent - 25);
     return bits < 0 ? -magnitude : magnitude;
+  }
+
+  /** Whether a tensor's elements are of 16 bits. */
+  static boolean sixteen(Tensor t) {
+    return t.dtype() == DType.F16 || t.dtype() == DType.BF16;
   }
 }

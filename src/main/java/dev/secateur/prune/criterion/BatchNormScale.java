@@ -4,8 +4,6 @@ import dev.secateur.SecateurException;
 import dev.secateur.nn.Network;
 import dev.secateur.nn.Node;
 import dev.secateur.nn.Op;
-import dev.secateur.prune.Criterion;
-import dev.secateur.prune.ScoringData;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;

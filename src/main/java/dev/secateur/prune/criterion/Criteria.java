@@ -1,7 +1,6 @@
 package dev.secateur.prune.criterion;
 
 import dev.secateur.SecateurException;
-import dev.secateur.prune.Criterion;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;

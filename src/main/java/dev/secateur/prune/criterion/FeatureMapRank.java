@@ -8,8 +8,6 @@ import dev.secateur.nn.Model;
 import dev.secateur.nn.Network;
 import dev.secateur.nn.Node;
 import dev.secateur.nn.Op;
-import dev.secateur.prune.Criterion;
-import dev.secateur.prune.ScoringData;
 import dev.secateur.tensor.Shape;
 import dev.secateur.tensor.Tensor;
 import dev.secateur.train.BatchFeed;

@@ -6,7 +6,6 @@ import dev.secateur.nn.FeatureTap;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.InferenceProgram;
 import dev.secateur.nn.Network;
-import dev.secateur.prune.ScoringData;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Shape;

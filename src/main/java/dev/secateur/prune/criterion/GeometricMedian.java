@@ -23,8 +23,8 @@ final class GeometricMedian {
       Tensor w = arena.allocate(weight.shape(), DType.F64, Layout.PLAIN);
       Tensor product = arena.doubles(k, k);
       Tensor rows = w.reshape(Shape.of(k, weight.elements() / k));
-      device.copy(weight, w).launch();
-      device.gemm(false, true, 1, rows, rows, 0, product).launch();
+      device.moves().copy(weight, w).launch();
+      device.matrices().gemm(false, true, 1, rows, rows, 0, product).launch();
       gram = device.downloadDoubles(product);
     }
     double[] out = new double[k];

@@ -3,8 +3,6 @@ package dev.secateur.prune.criterion;
 import dev.secateur.nn.Network;
 import dev.secateur.pls.CrossProducts;
 import dev.secateur.pls.Moments;
-import dev.secateur.prune.Criterion;
-import dev.secateur.prune.ScoringData;
 import dev.secateur.tensor.Shape;
 import java.util.List;
 import java.util.Map;

@@ -7,9 +7,6 @@ import dev.secateur.nn.Network;
 import dev.secateur.pls.CrossProducts;
 import dev.secateur.pls.PlsFit;
 import dev.secateur.pls.Projection;
-import dev.secateur.prune.Criterion;
-import dev.secateur.prune.ProjectedImages;
-import dev.secateur.prune.ScoringData;
 import dev.secateur.tensor.Tensor;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -71,7 +68,8 @@ record PlsVip(int components) implements Criterion {
           shown,
           (x, y, feed, rows) -> {
             project
-                .computeIfAbsent(x, t -> device.gemm(false, true, 1, t, rotations, 0, batch))
+                .computeIfAbsent(
+                    x, t -> device.matrices().gemm(false, true, 1, t, rotations, 0, batch))
                 .launch();
             points.add(device.downloadFloats(batch), feed.labels(), rows, offset);
           });

@@ -1,8 +1,6 @@
 package dev.secateur.prune.criterion;
 
 import dev.secateur.nn.Network;
-import dev.secateur.prune.Criterion;
-import dev.secateur.prune.ScoringData;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;

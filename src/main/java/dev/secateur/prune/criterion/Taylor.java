@@ -7,8 +7,6 @@ import dev.secateur.device.Kernel;
 import dev.secateur.nn.Network;
 import dev.secateur.nn.Sgd;
 import dev.secateur.nn.TrainingProgram;
-import dev.secateur.prune.Criterion;
-import dev.secateur.prune.ScoringData;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Shape;
@@ -92,12 +90,12 @@ final class Taylor implements Criterion {
     Tensor w = arena.allocate(weight.shape(), DType.F64, Layout.PLAIN);
     Tensor g = arena.allocate(weight.shape(), DType.F64, Layout.PLAIN);
     Tensor ones = arena.doubles(rows.dim(1), 1);
-    device.copy(weight, w).launch();
-    device.fill(ones, 1).launch();
+    device.moves().copy(weight, w).launch();
+    device.moves().fill(ones, 1).launch();
     return List.of(
-        device.copy(gradient, g),
-        device.multiply(g, w, g),
-        device.multiply(g, g, g),
-        device.gemm(false, false, 1, g.reshape(rows), ones, 1, sum));
+        device.moves().copy(gradient, g),
+        device.pls().multiply(g, w, g),
+        device.pls().multiply(g, g, g),
+        device.matrices().gemm(false, false, 1, g.reshape(rows), ones, 1, sum));
   }
 }

@@ -2,8 +2,6 @@ package dev.secateur.prune.criterion;
 
 import dev.secateur.device.Device;
 import dev.secateur.nn.Network;
-import dev.secateur.prune.Criterion;
-import dev.secateur.prune.ScoringData;
 import dev.secateur.tensor.Tensor;
 import java.util.LinkedHashMap;
 import java.util.List;

@@ -65,12 +65,12 @@ class AlgorithmCacheTest {
     Tensor x = a.floats(2, 3, 8, 8);
     Tensor w = a.floats(channels, 3, 3, 3);
     Tensor y = a.floats(2, channels, 8, 8);
-    d.fill(x, 0.5).launch();
-    d.fill(w, 2).launch();
-    d.fill(y, 7).launch();
-    d.convolutionBackwardData(spec, y, w, x);
-    d.convolutionBackwardWeights(spec, x, y, w);
-    var kernel = d.convolution(spec, x, w, Epilogue.NONE, y, false);
+    d.moves().fill(x, 0.5).launch();
+    d.moves().fill(w, 2).launch();
+    d.moves().fill(y, 7).launch();
+    d.convolutions().backwardData(spec, y, w, x);
+    d.convolutions().backwardWeights(spec, x, y, w);
+    var kernel = d.convolutions().forward(spec, x, w, Epilogue.NONE, y, false);
     assertEquals(7, d.downloadFloats(y)[0], "measuring leaves tensors alone");
     assertEquals(2, d.downloadFloats(w)[0], "measuring leaves tensors alone");
     kernel.launch();

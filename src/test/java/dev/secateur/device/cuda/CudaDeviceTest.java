@@ -58,8 +58,8 @@ class CudaDeviceTest {
     Tensor w = forgotten.floats(4, 3, 3, 3);
     Tensor y = forgotten.floats(2, 4, 8, 8);
     d.hostBuffer(100);
-    d.convolution(ConvolutionSpec.of(1, 1), x, w, Epilogue.NONE, y, false).launch();
-    d.eigenSymmetric(forgotten.doubles(4, 4), forgotten.doubles(4)).launch();
+    d.convolutions().forward(ConvolutionSpec.of(1, 1), x, w, Epilogue.NONE, y, false).launch();
+    d.matrices().eigenSymmetric(forgotten.doubles(4, 4), forgotten.doubles(4)).launch();
     d.close();
     d.close();
     assertEquals(before, EmulatedCuda.live());
@@ -70,7 +70,7 @@ class CudaDeviceTest {
   void timesThatHoldAWaitForTheHostAreMarked() {
     try (Device d = TestCuda.open();
         Arena a = d.newArena()) {
-      Kernel k = d.fill(a.floats(1000), 1);
+      Kernel k = d.moves().fill(a.floats(1000), 1);
       assertTrue(d.timeEach(k, List.of(k, k, k)).gapless());
       assertFalse(d.timeEach(k, List.of(k, d::synchronize, k)).gapless());
     }
@@ -80,11 +80,11 @@ class CudaDeviceTest {
   void scratchMemoryIsWhatTheHungriestNewKernelNeeds() {
     try (Device d = TestCuda.open();
         Arena a = d.newArena()) {
-      d.eigenSymmetric(a.doubles(60, 60), a.doubles(60));
+      d.matrices().eigenSymmetric(a.doubles(60, 60), a.doubles(60));
       long large = d.takeScratchBytes();
       assertTrue(large > 60 * 60 * 8, large + " bytes for 60 x 60");
       assertEquals(0, d.takeScratchBytes(), "nothing new");
-      d.eigenSymmetric(a.doubles(8, 8), a.doubles(8));
+      d.matrices().eigenSymmetric(a.doubles(8, 8), a.doubles(8));
       long small = d.takeScratchBytes();
       assertTrue(0 < small && small < large, small + ", though " + large + " are there");
     }
@@ -103,11 +103,11 @@ class CudaDeviceTest {
               Optional.of(a.floats(4)), Optional.of(a.floats(2, 4, 8, 8)), Activation.RELU);
       ConvolutionSpec lopsided = new ConvolutionSpec(1, 1, 0, 1, 2, 1, 1, 1, 1);
       Kernel[] kernels = {
-        d.convolution(ConvolutionSpec.of(1, 1), x, w, e, y, true),
-        d.convolution(lopsided, x, w, e, y, true),
-        d.convolutionBackwardWeights(lopsided, x, y, w),
-        d.add(y, y, Activation.RELU6, y),
-        d.fill(x, 1)
+        d.convolutions().forward(ConvolutionSpec.of(1, 1), x, w, e, y, true),
+        d.convolutions().forward(lopsided, x, w, e, y, true),
+        d.convolutions().backwardWeights(lopsided, x, y, w),
+        d.pointwise().add(y, y, Activation.RELU6, y),
+        d.moves().fill(x, 1)
       };
       Tensor lr = a.floats(1);
       d.synchronize();
@@ -132,7 +132,7 @@ class CudaDeviceTest {
     try (Device d = TestCuda.open()) {
       Arena a = d.newArena();
       Tensor x = a.floats(3);
-      Kernel k = d.fill(x, 1);
+      Kernel k = d.moves().fill(x, 1);
       a.close();
       assertThrows(IllegalStateException.class, k::launch);
       assertThrows(IllegalStateException.class, () -> d.downloadFloats(x));
@@ -148,7 +148,7 @@ class CudaDeviceTest {
       float[] got =
           CompletableFuture.supplyAsync(
                   () -> {
-                    d.fill(x, 2).launch();
+                    d.moves().fill(x, 2).launch();
                     return d.downloadFloats(x);
                   })
               .join();
@@ -173,7 +173,7 @@ class CudaDeviceTest {
   void failuresCarryCudasName() {
     try (Device d = TestCuda.open();
         Arena a = d.newArena()) {
-      Kernel k = d.multiply(a.doubles(3), a.doubles(3), a.doubles(3));
+      Kernel k = d.pls().multiply(a.doubles(3), a.doubles(3), a.doubles(3));
       EmulatedCuda.fail("cuLaunchKernel", 1);
       SecateurException e = assertThrows(SecateurException.class, k::launch);
       assertTrue(e.getMessage().contains("CUDA_ERROR_"), e.getMessage());

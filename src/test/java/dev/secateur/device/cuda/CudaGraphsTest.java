@@ -198,8 +198,9 @@ class CudaGraphsTest {
         long captured = EmulatedCuda.count("cuStreamBeginCapture");
         assertEquals(i, captured);
         float[] first = d.downloadFloats(p.output());
-        d.eigenSymmetric(arena.doubles(1000, 1000), arena.doubles(1000)); // needs much scratch
-        d.fill(p.output(), 0).launch();
+        d.matrices()
+            .eigenSymmetric(arena.doubles(1000, 1000), arena.doubles(1000)); // needs much scratch
+        d.moves().fill(p.output(), 0).launch();
         p.run();
         got[i] = d.downloadFloats(p.output());
         assertArrayEquals(first, got[i]);
@@ -216,8 +217,8 @@ class CudaGraphsTest {
         Arena data = d.newArena()) {
       Tensor x = data.doubles(8);
       Arena own = d.newArena();
-      Kernel twice = d.sequence(List.of(d.accumulate(x, x), d.accumulate(x, x)), own);
-      d.fill(x, 1).launch();
+      Kernel twice = d.sequence(List.of(d.pls().accumulate(x, x), d.pls().accumulate(x, x)), own);
+      d.moves().fill(x, 1).launch();
       for (int i = 0; i < 3; i++) {
         twice.launch();
       }
@@ -236,7 +237,7 @@ class CudaGraphsTest {
         Arena own = d.newArena()) {
       Arena data = d.newArena();
       Tensor x = data.floats(8);
-      Kernel k = d.sequence(List.of(d.fill(x, 1)), own);
+      Kernel k = d.sequence(List.of(d.moves().fill(x, 1)), own);
       k.launch();
       k.launch();
       data.close();
@@ -250,7 +251,9 @@ class CudaGraphsTest {
     try (Device d = TestCuda.open();
         Arena own = d.newArena()) {
       Arena data = d.newArena();
-      Kernel k = d.sequence(List.of(d.fill(own.floats(3), 1), d.fill(data.floats(8), 1)), own);
+      Kernel k =
+          d.sequence(
+              List.of(d.moves().fill(own.floats(3), 1), d.moves().fill(data.floats(8), 1)), own);
       k.launch();
       data.close();
       assertThrows(IllegalStateException.class, k::launch);
@@ -265,9 +268,9 @@ class CudaGraphsTest {
     try (Device d = TestCuda.open();
         Arena a = d.newArena()) {
       Tensor x = a.doubles(2);
-      Kernel inner = d.sequence(List.of(d.accumulate(x, x)), a);
+      Kernel inner = d.sequence(List.of(d.pls().accumulate(x, x)), a);
       Kernel outer = d.sequence(List.of(inner, inner), a);
-      d.fill(x, 1).launch();
+      d.moves().fill(x, 1).launch();
       outer.launch();
       outer.launch();
       outer.launch();
@@ -294,10 +297,12 @@ class CudaGraphsTest {
       Tensor zero = a.doubles(2, 2);
       List<Kernel> kernels =
           List.of(
-              d.accumulate(x, x), d.gemm(false, false, 1, zero, zero, 1, x), d.multiply(x, x, x));
+              d.pls().accumulate(x, x),
+              d.matrices().gemm(false, false, 1, zero, zero, 1, x),
+              d.pls().multiply(x, x, x));
       Kernel k = d.sequence(kernels, a);
-      Kernel other = d.sequence(List.of(d.accumulate(x, x)), a);
-      d.fill(x, 1).launch();
+      Kernel other = d.sequence(List.of(d.pls().accumulate(x, x)), a);
+      d.moves().fill(x, 1).launch();
       k.launch();
       EmulatedCuda.fail(api, nth);
       k.launch();
@@ -318,7 +323,7 @@ class CudaGraphsTest {
   void aFailedLaunchOfAGraphIsOneClearError() {
     try (Device d = TestCuda.open();
         Arena a = d.newArena()) {
-      Kernel k = d.sequence(List.of(d.fill(a.floats(8), 1)), a);
+      Kernel k = d.sequence(List.of(d.moves().fill(a.floats(8), 1)), a);
       k.launch();
       k.launch();
       EmulatedCuda.fail("cuGraphLaunch", 1);

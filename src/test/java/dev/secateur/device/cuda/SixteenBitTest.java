@@ -48,9 +48,9 @@ class SixteenBitTest {
       Tensor narrow = arena.allocate(Shape.of(values.length), type(p), Layout.PLAIN);
       Tensor back = arena.floats(values.length);
       d.upload(values, single);
-      Kernel there = d.copy(single, narrow);
+      Kernel there = d.moves().copy(single, narrow);
       there.launch();
-      d.copy(narrow, back).launch();
+      d.moves().copy(narrow, back).launch();
       float[] got = d.downloadFloats(back);
       assertArrayEquals(got, d.downloadFloats(narrow), "Java reads what the kernel wrote");
       d.upload(values, narrow);

@@ -19,6 +19,7 @@ import dev.secateur.nn.Cost;
 import dev.secateur.nn.InferenceProgram;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Network;
+import dev.secateur.prune.Removal;
 import dev.secateur.prune.Surgery;
 import dev.secateur.prune.Zeroed;
 import java.io.IOException;
@@ -73,8 +74,8 @@ class KerasImportTest {
   void squeezeAndExcitationIsPruned() throws IOException {
     Model model = Models.importKeras(FIXTURES.resolve("gate.h5"), Optional.empty());
     try (Device device = new CpuDevice()) {
-      Map<String, int[]> removed = Map.of("stem", new int[] {1, 4}, "reduce", new int[] {0});
-      Model smaller = Surgery.remove(device, model, removed);
+      Removal removed = new Removal(Map.of("stem", new int[] {1, 4}, "reduce", new int[] {0}));
+      Model smaller = Surgery.remove(model, removed);
       assertEquals("6x3x1x1", smaller.parameters().get("expand.weight").shape().toString());
       byte[] pixels = Outputs.pixels(model, 2);
       float[] zeroed = Outputs.ours(device, Zeroed.model(model, removed), pixels, 2);

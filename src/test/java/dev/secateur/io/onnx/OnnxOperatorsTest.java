@@ -13,6 +13,7 @@ import dev.secateur.io.Models;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Node;
 import dev.secateur.nn.Op;
+import dev.secateur.prune.Removal;
 import dev.secateur.prune.Surgery;
 import dev.secateur.prune.Zeroed;
 import dev.secateur.tensor.HostTensor;
@@ -178,10 +179,10 @@ class OnnxOperatorsTest {
   /** Keeps all but some filters; the file then computes what we compute. */
   private Model pruned(Model m, String layer, int... filters) throws IOException, OrtException {
     try (Device device = new CpuDevice()) {
-      Model smaller = Surgery.remove(device, m, Map.of(layer, filters));
+      Model smaller = Surgery.remove(m, new Removal(Map.of(layer, filters)));
       byte[] pixels = Outputs.pixels(m, 2);
       float[] ours = Outputs.ours(device, smaller, pixels, 2);
-      Model zeroed = Zeroed.model(m, Map.of(layer, filters));
+      Model zeroed = Zeroed.model(m, new Removal(Map.of(layer, filters)));
       assertTrue(Outputs.difference(ours, Outputs.ours(device, zeroed, pixels, 2)) < 1e-4);
       Path file = dir.resolve("pruned.onnx");
       Models.exportOnnx(smaller, file);

@@ -8,14 +8,15 @@ import dev.secateur.nn.Cost;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Node;
 import dev.secateur.nn.Op;
+import dev.secateur.prune.ChannelGroups;
 import dev.secateur.prune.Constraints;
-import dev.secateur.prune.GroupScore;
+import dev.secateur.prune.GroupReduction;
+import dev.secateur.prune.Removal;
 import dev.secateur.prune.Scope;
-import dev.secateur.prune.Scores;
 import dev.secateur.prune.Selection;
 import dev.secateur.prune.Surgery;
-import dev.secateur.prune.Units;
 import dev.secateur.prune.Zeroed;
+import dev.secateur.prune.criterion.Importance;
 import dev.secateur.tensor.HostTensor;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -73,18 +74,18 @@ final class TorchvisionComparison {
       float[] ours = Outputs.withHead(model, Outputs.ours(model, pixels, 1));
       row.append(text(" | %.1e", Outputs.difference(ours, theirs)));
 
-      Units units = Units.of(model.graph(), Scope.ALL);
-      int largest = units.groups().stream().mapToInt(g -> g.layers().size()).max().orElse(0);
-      row.append(" | ").append(units.groups().size());
+      ChannelGroups units = ChannelGroups.of(model.graph(), Scope.ALL);
+      int largest = units.coupledLayers().stream().mapToInt(g -> g.layers().size()).max().orElse(0);
+      row.append(" | ").append(units.coupledLayers().size());
       row.append(" | ").append(largest).append(largest == 1 ? " layer" : " layers");
       Model smaller;
-      Map<String, int[]> removed;
+      Removal removed;
       try (Device device = new CpuDevice()) {
         Selection s =
             new Selection(
-                units, magnitudes(model), GroupScore.MEAN, Constraints.NONE, model.graph());
+                units, magnitudes(model), GroupReduction.MEAN, Constraints.NONE, model.graph());
         removed = s.lowest(RATE);
-        smaller = Surgery.remove(device, model, removed);
+        smaller = Surgery.remove(model, removed);
       }
       Cost after = Cost.of(smaller.graph());
       row.append(" | ").append(change(after.parameters(), before.parameters()));
@@ -106,7 +107,7 @@ final class TorchvisionComparison {
     return row.toString();
   }
 
-  private static Scores magnitudes(Model model) {
+  private static Importance magnitudes(Model model) {
     Map<String, float[]> out = new HashMap<>();
     for (Node n : model.graph().nodes()) {
       if (!WITH_FILTERS.contains(n.op().getClass().getSimpleName())
@@ -131,7 +132,7 @@ final class TorchvisionComparison {
       }
       out.put(n.name(), norm);
     }
-    return new Scores("magnitude", out);
+    return new Importance("magnitude", out);
   }
 
   private static String cost(Cost c) {

@@ -23,12 +23,8 @@ import dev.secateur.nn.Node;
 import dev.secateur.nn.Op;
 import dev.secateur.nn.ParameterShapes;
 import dev.secateur.nn.Pooling;
-import dev.secateur.prune.Criterion;
+import dev.secateur.prune.ChannelGroups;
 import dev.secateur.prune.Scope;
-import dev.secateur.prune.Scorer;
-import dev.secateur.prune.Scores;
-import dev.secateur.prune.ScoringData;
-import dev.secateur.prune.Units;
 import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Shape;
 import dev.secateur.train.ProgressListener;
@@ -144,7 +140,7 @@ class CriteriaTest {
     }
     try (Device device = new CpuDevice();
         Network net = new Network(device, woven(32))) {
-      Scores got = score(name, net, data(8, 32, 4));
+      Importance got = score(name, net, data(8, 32, 4));
       assertEquals(name, got.criterion());
       assertEquals(expected.size(), got.byFilter().size());
       got.byFilter()
@@ -165,9 +161,9 @@ class CriteriaTest {
     Model model = woven(16);
     try (Device device = new CpuDevice();
         Network net = new Network(device, model)) {
-      Scores got = score(name, net, data(50, 16, 16));
+      Importance got = score(name, net, data(50, 16, 16));
       assertEquals(
-          Units.of(model.graph(), Scope.PAPER).layers(),
+          ChannelGroups.of(model.graph(), Scope.PAPER).layers(),
           List.copyOf(got.byFilter().keySet()),
           "all layers");
       Model after = net.toModel();
@@ -181,8 +177,8 @@ class CriteriaTest {
   @MethodSource("names")
   void bothDevicesScoreTheSame(String name) {
     Model model = woven(16);
-    Scores expected;
-    Scores got;
+    Importance expected;
+    Importance got;
     try (Device cpu = new CpuDevice();
         Network net = new Network(cpu, model)) {
       expected = score(name, net, data(50, 16, 16));
@@ -340,7 +336,7 @@ class CriteriaTest {
   @Test
   void randomScoresDependOnTheSeedAndNotOnTheOrderOfLayers() {
     Model model = woven(16);
-    List<String> layers = Units.of(model.graph(), Scope.PAPER).layers();
+    List<String> layers = ChannelGroups.of(model.graph(), Scope.PAPER).layers();
     List<String> reversed = new ArrayList<>(layers);
     Collections.reverse(reversed);
     try (Device device = new CpuDevice();
@@ -382,7 +378,8 @@ class CriteriaTest {
     }
   }
 
-  private static Scores score(String name, Network net, ScoringData data) {
-    return Scorer.score(named(name), net, Units.of(net.graph(), Scope.PAPER).layers(), data);
+  private static Importance score(String name, Network net, ScoringData data) {
+    return Importance.of(
+        named(name), net, ChannelGroups.of(net.graph(), Scope.PAPER).layers(), data);
   }
 }

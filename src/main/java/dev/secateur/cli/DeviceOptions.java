@@ -1,0 +1,74 @@
+package dev.secateur.cli;
+
+import dev.secateur.device.Device;
+import dev.secateur.device.Devices;
+import dev.secateur.device.Precision;
+import java.util.List;
+import java.util.Locale;
+import java.util.stream.Collectors;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+
+/** What computes. */
+final class DeviceOptions {
+  static final String HEADING = "%nDevice:%n";
+
+  @Option(
+      names = "--device",
+      paramLabel = "DEVICE",
+      converter = Converters.DeviceName.class,
+      description = "auto, cpu or cuda[:N]; default auto")
+  private String device = "auto";
+
+  @Option(
+      names = "--math",
+      paramLabel = "TYPE",
+      split = ",",
+      converter = Converters.PrecisionName.class,
+      description = {
+        "fp32, tf32, fp16 or bf16: what the GPU computes in; default fp32;",
+        "bench takes several"
+      })
+  private List<Precision> precisions = List.of(Precision.FP32);
+
+  /** As it was given: auto, cpu or cuda[:N]. */
+  String name() {
+    return device;
+  }
+
+  Device open(CommandSpec spec) {
+    return open(spec, precision(spec));
+  }
+
+  Device open(CommandSpec spec, Precision precision) {
+    try {
+      return Devices.open(device, precision);
+    } catch (IllegalArgumentException e) {
+      throw new ParameterException(spec.commandLine(), "--math: " + e.getMessage());
+    }
+  }
+
+  /** One or more, each once, as typed. */
+  List<Precision> precisions() {
+    return precisions.stream().distinct().toList();
+  }
+
+  private Precision precision(CommandSpec spec) {
+    if (precisions().size() > 1) {
+      String all = precisions().stream().map(DeviceOptions::math).collect(Collectors.joining(","));
+      throw new ParameterException(
+          spec.commandLine(), "--math " + all + ": expected one type; bench alone takes several");
+    }
+    return precisions.get(0);
+  }
+
+  /** What the device computes in, as typed. */
+  String math(CommandSpec spec) {
+    return math(precision(spec));
+  }
+
+  static String math(Precision precision) {
+    return precision.name().toLowerCase(Locale.ROOT);
+  }
+}

@@ -1,0 +1,74 @@
+package dev.secateur.cli;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.secateur.SettingException;
+import dev.secateur.io.Json;
+import dev.secateur.prune.Recipe;
+import dev.secateur.util.Numbers;
+import java.lang.reflect.Field;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.ParameterException;
+
+/** Makes a recipe of a command's options, those marked with {@link Sets}. */
+final class RecipeReader {
+  private RecipeReader() {}
+
+  /**
+   * @throws ParameterException naming the option whose value cannot be
+   */
+  static Recipe read(CommandSpec command, Recipe base) {
+    ObjectNode overlay = Json.SETTINGS.createObjectNode();
+    for (OptionSpec o : command.commandLine().getParseResult().matchedOptions()) {
+      for (String setting : settings(o)) {
+        Recipe.put(overlay, setting, plain(o.getValue()));
+      }
+    }
+    try {
+      return base.overlaid(overlay);
+    } catch (SettingException e) {
+      throw new ParameterException(command.commandLine(), told(command, e));
+    }
+  }
+
+  /** A message that names the option which set the value, where one did. */
+  static String told(CommandSpec command, SettingException e) {
+    return command.commandLine().getParseResult().matchedOptions().stream()
+        .filter(o -> settings(o).contains(e.setting()))
+        .findFirst()
+        .map(o -> o.longestName() + " " + e.problem())
+        .orElse(e.getMessage());
+  }
+
+  static List<String> settings(OptionSpec o) {
+    Sets sets = o.userObject() instanceof Field f ? f.getAnnotation(Sets.class) : null;
+    return sets == null ? List.of() : Arrays.asList(sets.value());
+  }
+
+  /** What a recipe has where an option is not given, in words. */
+  static Optional<String> usual(OptionSpec o, Recipe base) {
+    return settings(o).stream()
+        .map(s -> base.tree().at("/" + s.replace('.', '/')))
+        .filter(v -> v.isValueNode() && !v.isNull() && !v.isBoolean())
+        .map(v -> v.isDouble() ? Numbers.plain(v.asDouble()) : v.asText())
+        .findFirst();
+  }
+
+  /** Entries of a map, as a map. */
+  private static Object plain(Object value) {
+    if (value instanceof List<?> list && !list.isEmpty() && list.get(0) instanceof Map.Entry) {
+      Map<Object, Object> map = new LinkedHashMap<>();
+      for (Object e : list) {
+        map.remove(((Map.Entry<?, ?>) e).getKey()); // the last that fits counts
+        map.put(((Map.Entry<?, ?>) e).getKey(), ((Map.Entry<?, ?>) e).getValue());
+      }
+      return map;
+    }
+    return value;
+  }
+}

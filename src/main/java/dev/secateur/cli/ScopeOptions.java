@@ -1,0 +1,19 @@
+package dev.secateur.cli;
+
+import dev.secateur.prune.Scope;
+import picocli.CommandLine.Option;
+
+/** Which filters may go. */
+class ScopeOptions {
+  static final String HEADING = "%nChoice:%n";
+
+  @Option(
+      names = "--scope",
+      paramLabel = "paper|all",
+      description = {
+        "paper: convolutions inside residual blocks, or all but the last; all: every filter,",
+        "those whose channels are added or otherwise coupled as one group"
+      })
+  @Sets("choice.scope")
+  private Scope scope;
+}

@@ -1,0 +1,197 @@
+package dev.secateur.device;
+
+import static dev.secateur.device.Contract.that;
+
+import dev.secateur.tensor.DType;
+import dev.secateur.tensor.Layout;
+import dev.secateur.tensor.Shape;
+import dev.secateur.tensor.Tensor;
+import java.util.List;
+import java.util.Optional;
+
+/** Elements moved: copies, choices of channels, borders, resampling, the network's input. */
+public interface Moves extends Operations {
+
+  /**
+   * Copies elements, converting layout and dtype (F32/F64/U8 to F32/F64, and from and to a 16-bit
+   * activation type). Shapes equal.
+   */
+  default Kernel copy(Tensor src, Tensor dst) {
+    Contract.sameShape("src and dst", src, dst);
+    DType type = contract().type();
+    boolean from = src.dtype() == DType.U8 || src.dtype() == DType.F32 || src.dtype() == DType.F64;
+    that(from || src.dtype() == type, "src must be U8, F32, F64 or " + type, src);
+    boolean to = dst.dtype() == DType.F32 || dst.dtype() == DType.F64;
+    that(to || dst.dtype() == type, "dst must be F32, F64 or " + type, dst);
+    return compileCopy(src, dst);
+  }
+
+  Kernel compileCopy(Tensor src, Tensor dst);
+
+  /** x = value everywhere, of any shape and type. */
+  Kernel fill(Tensor x, double value);
+
+  /**
+   * y = x with axis {@code axis} reduced to the listed indices (I32, ascending, below the axis'
+   * length: who makes the list sees to that); PLAIN, of any type.
+   */
+  default Kernel gather(Tensor x, int axis, Tensor indices, Tensor y) {
+    that(axis >= 0 && axis < x.shape().rank(), "the axis must be one of x", axis, x);
+    boolean plain = x.layout() == Layout.PLAIN && y.layout() == Layout.PLAIN;
+    that(plain, "x and y must be PLAIN", x, y);
+    Contract.sameType("x and y", x, y);
+    Contract.plain("indices", indices, DType.I32, 1);
+    Contract.shape("y", y, x.shape().with(axis, indices.elements()));
+    return compileGather(x, axis, indices, y);
+  }
+
+  Kernel compileGather(Tensor x, int axis, Tensor indices, Tensor y);
+
+  /** y = the inputs side by side along C; all (N,C,H,W). */
+  default Kernel concat(List<Tensor> inputs, Tensor y) {
+    that(!inputs.isEmpty(), "there must be something to concatenate");
+    contract().image("y", y);
+    long channels = 0;
+    for (Tensor x : inputs) {
+      contract().image("input", x);
+      contract().alikeButChannels("inputs and y", x, y);
+      channels += x.shape().dim(1);
+    }
+    Contract.shape("y", y, y.shape().with(1, channels));
+    return compileConcat(inputs, y);
+  }
+
+  Kernel compileConcat(List<Tensor> inputs, Tensor y);
+
+  /** y = x[:, from : from + C(y)] of (N,C,H,W), the backward of concat. */
+  default Kernel sliceChannels(Tensor x, long from, Tensor y) {
+    contract().image("x", x);
+    contract().image("y", y);
+    contract().alikeButChannels("x and y", x, y);
+    boolean inside = from >= 0 && from + y.shape().dim(1) <= x.shape().dim(1);
+    that(inside, "y must be channels of x from " + from, x, y);
+    return compileSliceChannels(x, from, y);
+  }
+
+  Kernel compileSliceChannels(Tensor x, long from, Tensor y);
+
+  /**
+   * y[:, j] = x[:, channels[j]] of (N,C,H,W) or (N,C), 0 where the index is no channel of x.
+   *
+   * @param channels I32 (channels of y), in any order, repeats allowed; read at the launch
+   */
+  default Kernel selectChannels(Tensor x, Tensor channels, Tensor y) {
+    contract().channels("x", x);
+    contract().channels("y", y);
+    Contract.sameType("x and y", x, y);
+    Contract.plain("channels", channels, DType.I32, 1);
+    Contract.shape("y", y, x.shape().with(1, channels.elements()));
+    return compileSelectChannels(x, channels, y);
+  }
+
+  Kernel compileSelectChannels(Tensor x, Tensor channels, Tensor y);
+
+  /**
+   * The option-A shortcut of CIFAR ResNets: y[:, before : before + C] = x[:, :, ::stride,
+   * ::stride], other channels 0.
+   */
+  default Kernel shortcut(Tensor x, int stride, long before, Tensor y) {
+    checkShortcut(x, stride, before, y);
+    return compileShortcut(x, stride, before, y);
+  }
+
+  Kernel compileShortcut(Tensor x, int stride, long before, Tensor y);
+
+  /** The gradient of {@link #shortcut}: dx is overwritten. */
+  default Kernel shortcutBackward(Tensor dy, int stride, long before, Tensor dx) {
+    checkShortcut(dx, stride, before, dy);
+    return compileShortcutBackward(dy, stride, before, dx);
+  }
+
+  Kernel compileShortcutBackward(Tensor dy, int stride, long before, Tensor dx);
+
+  private void checkShortcut(Tensor x, int stride, long before, Tensor y) {
+    contract().image("x", x);
+    contract().image("y", y);
+    that(stride > 0, "stride must be positive", stride);
+    Shape xs = x.shape();
+    Shape ys = y.shape();
+    boolean fits =
+        xs.dim(0) == ys.dim(0)
+            && (xs.dim(2) + stride - 1) / stride == ys.dim(2)
+            && (xs.dim(3) + stride - 1) / stride == ys.dim(3)
+            && before >= 0
+            && before + xs.dim(1) <= ys.dim(1);
+    that(fits, "y must be x by stride " + stride + " behind " + before + " channels", x, y);
+  }
+
+  /**
+   * y[:, :, h, w] = x[:, :, h - top, w - left], {@code value} where that lies outside of x. The
+   * backward is a pad of dy by (-top, -left) with zeros.
+   */
+  default Kernel pad(Tensor x, int top, int left, float value, Tensor y) {
+    contract().image("x", x);
+    contract().image("y", y);
+    contract().alikeButSize("x and y", x, y);
+    return compilePad(x, top, left, value, y);
+  }
+
+  Kernel compilePad(Tensor x, int top, int left, float value, Tensor y);
+
+  /** Resampling of (N,C,H,W); the extents of y are the specification's. */
+  default Kernel resize(ResizeSpec spec, Tensor x, Tensor y) {
+    checkResize(spec, x, y);
+    return compileResize(spec, x, y);
+  }
+
+  Kernel compileResize(ResizeSpec spec, Tensor x, Tensor y);
+
+  /** The gradient of {@link #resize}: its transpose. */
+  default Kernel resizeBackward(ResizeSpec spec, Tensor dy, Tensor dx) {
+    checkResize(spec, dx, dy);
+    return compileResizeBackward(spec, dy, dx);
+  }
+
+  Kernel compileResizeBackward(ResizeSpec spec, Tensor dy, Tensor dx);
+
+  private void checkResize(ResizeSpec spec, Tensor x, Tensor y) {
+    contract().image("x", x);
+    contract().image("y", y);
+    contract().alikeButSize("x and y", x, y);
+    boolean fits = y.shape().dim(2) == spec.height() && y.shape().dim(3) == spec.width();
+    that(fits, "y must be " + spec.height() + "x" + spec.width(), y);
+  }
+
+  /**
+   * The network's input from pixels: y = (augmented x) * scale + shift.
+   *
+   * @param pixels U8 (N,C,H,W) PLAIN
+   * @param crops I32 (N,3): row and column in [0, 2 padding] where the crop of H x W begins in the
+   *     image padded with zero pixels, and 1 to flip left-right; empty for none
+   * @param scale F32 (C) or (C,H,W), as shift; applied after augmentation, position by position
+   * @param y (N,C,H,W), an activation
+   */
+  default Kernel imageInput(
+      Tensor pixels, Optional<Tensor> crops, int padding, Tensor scale, Tensor shift, Tensor y) {
+    Contract.plain("pixels", pixels, DType.U8, 4);
+    contract().image("y", y);
+    Contract.sameShape("pixels and y", pixels, y);
+    that(padding >= 0, "padding must not be negative", padding);
+    Contract.type("scale", scale, DType.F32);
+    Contract.type("shift", shift, DType.F32);
+    Contract.sameShape("scale and shift", scale, shift);
+    Shape s = y.shape();
+    Shape each = Shape.of(s.dim(1), s.dim(2), s.dim(3));
+    boolean fits = scale.shape().equals(each) || scale.shape().equals(Shape.of(s.dim(1)));
+    that(fits, "scale must be (C) or (C,H,W)", scale, y);
+    crops.ifPresent(
+        c -> {
+          Contract.plain("crops", c, DType.I32, 2);
+          Contract.shape("crops", c, Shape.of(s.dim(0), 3));
+        });
+    return compileImageInput(pixels, crops, padding, scale, shift, y);
+  }
+
+  Kernel compileImageInput(
+      Tensor pixels, Optional<Tensor> crops, int padding, Tensor scale, Tensor shift, Tensor y);
+}

@@ -1,0 +1,288 @@
+package dev.secateur.device.cpu;
+
+import static org.bytedeco.dnnl.global.dnnl.*;
+
+import dev.secateur.device.Activation;
+import dev.secateur.device.Arena;
+import dev.secateur.device.BatchNormTraining;
+import dev.secateur.device.Contract;
+import dev.secateur.device.Kernel;
+import dev.secateur.device.LayerNormTraining;
+import dev.secateur.device.Norms;
+import dev.secateur.device.TrainingKernels;
+import dev.secateur.tensor.Shape;
+import dev.secateur.tensor.Tensor;
+import java.nio.FloatBuffer;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Norms by oneDNN; the channels of each position are a row of a matrix where a norm is over them.
+ * Batch norm in training is {@link CpuBatchNorm}'s where oneDNN has no fast code.
+ */
+final class DnnlNorms implements Norms {
+  private static final int AFFINE = dnnl_use_scale | dnnl_use_shift;
+
+  /** oneDNN's vector code wants whole blocks of channels. */
+  private static final int ONEDNN_BLOCK = 16;
+
+  private final Dnnl dnnl;
+  private final DnnlPointwise pointwise;
+
+  DnnlNorms(Dnnl dnnl, DnnlPointwise pointwise) {
+    this.dnnl = dnnl;
+    this.pointwise = pointwise;
+  }
+
+  @Override
+  public Contract contract() {
+    return CpuDevice.CONTRACT;
+  }
+
+  @Override
+  public Kernel compileBatchNorm(
+      Tensor x,
+      Tensor gamma,
+      Tensor beta,
+      Tensor mean,
+      Tensor variance,
+      float eps,
+      Activation activation,
+      Tensor y) {
+    DnnlDesc xd = DnnlDesc.of(x);
+    DnnlDesc cd = DnnlDesc.vector(x.shape().dim(1));
+    int flags =
+        AFFINE | dnnl_use_global_stats | (activation == Activation.RELU ? dnnl_fuse_norm_relu : 0);
+    Kernel norm =
+        new DnnlExecution.Builder(forward(dnnl_forward_inference, xd, eps, flags))
+            .arg(DNNL_ARG_SRC, dnnl.memory(xd, x))
+            .arg(DNNL_ARG_MEAN, dnnl.memory(cd, mean))
+            .arg(DNNL_ARG_VARIANCE, dnnl.memory(cd, variance))
+            .arg(DNNL_ARG_SCALE, dnnl.memory(cd, gamma))
+            .arg(DNNL_ARG_SHIFT, dnnl.memory(cd, beta))
+            .arg(DNNL_ARG_DST, dnnl.memory(xd, y))
+            .build();
+    if (activation != Activation.RELU6) {
+      return norm;
+    }
+    Kernel clip = pointwise.compileActivation(activation, y, y); // oneDNN fuses only ReLU here
+    return () -> {
+      norm.launch();
+      clip.launch();
+    };
+  }
+
+  @Override
+  public TrainingKernels compileBatchNormTraining(BatchNormTraining t, Arena arena) {
+    long c = t.channels();
+    if (c % ONEDNN_BLOCK != 0) {
+      return new CpuBatchNorm(t, arena).kernels();
+    }
+    long n = t.rows();
+    float eps = t.eps();
+    boolean relu = t.relu();
+    DnnlDesc xd = DnnlDesc.of(t.x());
+    DnnlDesc cd = DnnlDesc.vector(c);
+    int flags = AFFINE | (relu ? dnnl_fuse_norm_relu : 0);
+    Tensor mean = arena.floats(c);
+    Tensor variance = arena.floats(c);
+    DnnlPrimitive fp = forward(dnnl_forward_training, xd, eps, flags);
+    DnnlPrimitive bp =
+        dnnl.primitive(
+            List.of("batch norm, backward", xd, eps, flags),
+            (d, a) ->
+                dnnl_batch_normalization_backward_primitive_desc_create(
+                    d,
+                    Dnnl.engine(),
+                    dnnl_backward,
+                    dnnl.md(xd),
+                    dnnl.md(xd),
+                    dnnl.md(xd),
+                    eps,
+                    flags,
+                    fp.desc(),
+                    a));
+    Optional<DnnlMemory> workspace = relu ? DnnlWorkspace.of(fp, arena) : Optional.empty();
+    DnnlExecution.Builder forward =
+        new DnnlExecution.Builder(fp)
+            .arg(DNNL_ARG_SRC, dnnl.memory(xd, t.x()))
+            .arg(DNNL_ARG_SCALE, dnnl.memory(cd, t.gamma()))
+            .arg(DNNL_ARG_SHIFT, dnnl.memory(cd, t.beta()))
+            .arg(DNNL_ARG_MEAN, dnnl.memory(cd, mean))
+            .arg(DNNL_ARG_VARIANCE, dnnl.memory(cd, variance))
+            .arg(DNNL_ARG_DST, dnnl.memory(xd, t.y()));
+    DnnlExecution.Builder backward =
+        new DnnlExecution.Builder(bp)
+            .arg(DNNL_ARG_SRC, dnnl.memory(xd, t.x()))
+            .arg(DNNL_ARG_MEAN, dnnl.memory(cd, mean))
+            .arg(DNNL_ARG_VARIANCE, dnnl.memory(cd, variance))
+            .arg(DNNL_ARG_DIFF_DST, dnnl.memory(xd, t.dy()))
+            .arg(DNNL_ARG_SCALE, dnnl.memory(cd, t.gamma()))
+            .arg(DNNL_ARG_DIFF_SRC, dnnl.memory(xd, t.dx()))
+            .arg(DNNL_ARG_DIFF_SCALE, dnnl.memory(cd, t.dgamma()))
+            .arg(DNNL_ARG_DIFF_SHIFT, dnnl.memory(cd, t.dbeta()));
+    workspace.ifPresent(
+        w -> {
+          forward.arg(DNNL_ARG_WORKSPACE, w);
+          backward.arg(DNNL_ARG_WORKSPACE, w);
+        });
+    Kernel normalise = forward.build();
+    FloatBuffer batchMean = CpuViews.floats(mean);
+    FloatBuffer batchVariance = CpuViews.floats(variance);
+    FloatBuffer meanOut = CpuViews.floats(t.runningMean());
+    FloatBuffer varianceOut = CpuViews.floats(t.runningVariance());
+    float unbiased = (float) ((double) n / (n - 1));
+    float momentum = t.momentum();
+    CpuBuffer meanBuffer = (CpuBuffer) t.runningMean().buffer();
+    CpuBuffer varianceBuffer = (CpuBuffer) t.runningVariance().buffer();
+    int channels = Math.toIntExact(c);
+    Kernel both =
+        () -> {
+          normalise.launch();
+          meanBuffer.requireOpen();
+          varianceBuffer.requireOpen();
+          for (int i = 0; i < channels; i++) {
+            float m = meanOut.get(i);
+            meanOut.put(i, m + momentum * (batchMean.get(i) - m));
+            float v = varianceOut.get(i);
+            varianceOut.put(i, v + momentum * (unbiased * batchVariance.get(i) - v));
+          }
+        };
+    return new TrainingKernels(both, backward.build());
+  }
+
+  private DnnlPrimitive forward(int kind, DnnlDesc xd, float eps, int flags) {
+    return dnnl.primitive(
+        List.of("batch norm", kind, xd, eps, flags),
+        (d, a) ->
+            dnnl_batch_normalization_forward_primitive_desc_create(
+                d, Dnnl.engine(), kind, dnnl.md(xd), dnnl.md(xd), eps, flags, a));
+  }
+
+  @Override
+  public Kernel compileSoftmax(Tensor x, Tensor y) {
+    DnnlDesc d = rows(x);
+    return new DnnlExecution.Builder(softmax(d, dnnl_forward_inference))
+        .arg(DNNL_ARG_SRC, dnnl.memory(d, x))
+        .arg(DNNL_ARG_DST, dnnl.memory(d, y))
+        .build();
+  }
+
+  @Override
+  public Kernel compileSoftmaxBackward(Tensor y, Tensor dy, Tensor dx) {
+    DnnlDesc d = rows(y);
+    DnnlPrimitive p =
+        dnnl.primitive(
+            List.of("softmax, backward", d),
+            (pd, a) ->
+                dnnl_softmax_backward_primitive_desc_create(
+                    pd,
+                    Dnnl.engine(),
+                    dnnl_softmax_accurate,
+                    dnnl.md(d),
+                    dnnl.md(d),
+                    dnnl.md(d),
+                    1,
+                    softmax(d, dnnl_forward_training).desc(),
+                    a));
+    return new DnnlExecution.Builder(p)
+        .arg(DNNL_ARG_DST, dnnl.memory(d, y))
+        .arg(DNNL_ARG_DIFF_DST, dnnl.memory(d, dy))
+        .arg(DNNL_ARG_DIFF_SRC, dnnl.memory(d, dx))
+        .build();
+  }
+
+  private DnnlPrimitive softmax(DnnlDesc d, int kind) {
+    return dnnl.primitive(
+        List.of("softmax", kind, d),
+        (pd, a) ->
+            dnnl_softmax_forward_primitive_desc_create(
+                pd, Dnnl.engine(), kind, dnnl_softmax_accurate, dnnl.md(d), dnnl.md(d), 1, a));
+  }
+
+  @Override
+  public Kernel compileLayerNorm(Tensor x, Tensor gamma, Tensor beta, float eps, Tensor y) {
+    DnnlDesc d = rows(x);
+    return layerNorm(layerNorm(d, dnnl_forward_inference, eps), d, x, gamma, beta, y).build();
+  }
+
+  @Override
+  public TrainingKernels compileLayerNormTraining(LayerNormTraining n, Arena arena) {
+    DnnlDesc d = rows(n.x());
+    float eps = n.eps();
+    DnnlDesc cd = DnnlDesc.vector(d.dims().dim(1));
+    DnnlDesc sd = statistics(d);
+    Tensor mean = arena.floats(sd.dims().dim(0));
+    Tensor variance = arena.floats(sd.dims().dim(0));
+    DnnlPrimitive fp = layerNorm(d, dnnl_forward_training, eps);
+    DnnlPrimitive bp =
+        dnnl.primitive(
+            List.of("layer norm, backward", d, eps),
+            (pd, a) ->
+                dnnl_layer_normalization_backward_primitive_desc_create(
+                    pd,
+                    Dnnl.engine(),
+                    dnnl_backward,
+                    dnnl.md(d),
+                    dnnl.md(d),
+                    dnnl.md(d),
+                    dnnl.md(sd),
+                    eps,
+                    AFFINE,
+                    fp.desc(),
+                    a));
+    Kernel forward =
+        layerNorm(fp, d, n.x(), n.gamma(), n.beta(), n.y())
+            .arg(DNNL_ARG_MEAN, dnnl.memory(sd, mean))
+            .arg(DNNL_ARG_VARIANCE, dnnl.memory(sd, variance))
+            .build();
+    Kernel backward =
+        new DnnlExecution.Builder(bp)
+            .arg(DNNL_ARG_SRC, dnnl.memory(d, n.x()))
+            .arg(DNNL_ARG_MEAN, dnnl.memory(sd, mean))
+            .arg(DNNL_ARG_VARIANCE, dnnl.memory(sd, variance))
+            .arg(DNNL_ARG_SCALE, dnnl.memory(cd, n.gamma()))
+            .arg(DNNL_ARG_DIFF_DST, dnnl.memory(d, n.dy()))
+            .arg(DNNL_ARG_DIFF_SRC, dnnl.memory(d, n.dx()))
+            .arg(DNNL_ARG_DIFF_SCALE, dnnl.memory(cd, n.dgamma()))
+            .arg(DNNL_ARG_DIFF_SHIFT, dnnl.memory(cd, n.dbeta()))
+            .build();
+    return new TrainingKernels(forward, backward);
+  }
+
+  private DnnlExecution.Builder layerNorm(
+      DnnlPrimitive p, DnnlDesc d, Tensor x, Tensor gamma, Tensor beta, Tensor y) {
+    DnnlDesc cd = DnnlDesc.vector(d.dims().dim(1));
+    return new DnnlExecution.Builder(p)
+        .arg(DNNL_ARG_SRC, dnnl.memory(d, x))
+        .arg(DNNL_ARG_SCALE, dnnl.memory(cd, gamma))
+        .arg(DNNL_ARG_SHIFT, dnnl.memory(cd, beta))
+        .arg(DNNL_ARG_DST, dnnl.memory(d, y));
+  }
+
+  private DnnlPrimitive layerNorm(DnnlDesc d, int kind, float eps) {
+    return dnnl.primitive(
+        List.of("layer norm", kind, d, eps),
+        (pd, a) ->
+            dnnl_layer_normalization_forward_primitive_desc_create(
+                pd,
+                Dnnl.engine(),
+                kind,
+                dnnl.md(d),
+                dnnl.md(d),
+                dnnl.md(statistics(d)),
+                eps,
+                AFFINE,
+                a));
+  }
+
+  private static DnnlDesc statistics(DnnlDesc rows) {
+    return DnnlDesc.vector(rows.dims().dim(0));
+  }
+
+  /** An activation as a matrix of positions and channels. */
+  private static DnnlDesc rows(Tensor t) {
+    long c = t.shape().dim(1);
+    return DnnlDesc.plain(Shape.of(t.elements() / c, c));
+  }
+}

@@ -1,0 +1,91 @@
+package dev.secateur.device.cuda;
+
+import dev.secateur.device.Contract;
+import dev.secateur.device.Kernel;
+import dev.secateur.device.SgdSpec;
+import dev.secateur.device.Training;
+import dev.secateur.tensor.Tensor;
+import java.util.Optional;
+
+/** The loss and the step; kernels/reductions.cu and elementwise.cu. */
+final class CudaTraining implements Training {
+  private final Contract contract;
+  private final CudaKernels kernels;
+  private final CudaWorkspace workspace;
+
+  CudaTraining(Contract contract, CudaKernels kernels, CudaWorkspace workspace) {
+    this.contract = contract;
+    this.kernels = kernels;
+    this.workspace = workspace;
+  }
+
+  @Override
+  public Contract contract() {
+    return contract;
+  }
+
+  @Override
+  public Kernel compileCrossEntropy(
+      Tensor logits, Tensor labels, float smoothing, Tensor metrics, Optional<Tensor> dlogits) {
+    long rows = logits.shape().dim(0);
+    long classes = logits.shape().dim(1);
+    long ranks = CudaWorkspace.aligned(rows * Double.BYTES);
+    workspace.reserve(ranks + rows * Integer.BYTES);
+    Kernel each =
+        kernels
+            .launch("cross_entropy")
+            .arg(logits)
+            .arg(labels)
+            .arg((double) smoothing)
+            .workspace(0)
+            .workspace(ranks)
+            .arg(dlogits)
+            .arg(rows)
+            .arg(classes)
+            .rows(rows, classes);
+    Kernel sum =
+        kernels
+            .launch("metrics")
+            .workspace(0)
+            .workspace(ranks)
+            .arg(labels)
+            .arg(metrics)
+            .arg(rows)
+            .one();
+    return () -> {
+      each.launch();
+      sum.launch();
+    };
+  }
+
+  @Override
+  public Kernel compileSgd(Tensor p, Tensor grad, Tensor velocity, Tensor lr, SgdSpec spec) {
+    return step(p, grad, velocity, lr, spec, Optional.empty());
+  }
+
+  /**
+   * A step of SGD.
+   *
+   * @param unlessOverflow the state of a scaled loss, after whose overflow nothing is done
+   */
+  Kernel step(
+      Tensor p,
+      Tensor grad,
+      Tensor velocity,
+      Tensor lr,
+      SgdSpec spec,
+      Optional<Tensor> unlessOverflow) {
+    return kernels
+        .launch("sgd")
+        .arg(p)
+        .arg(grad)
+        .arg(velocity)
+        .arg(lr)
+        .arg(spec.momentum())
+        .arg(spec.weightDecay())
+        .arg(spec.nesterov())
+        .arg(unlessOverflow)
+        .arg(p.elements())
+        .over(p.elements());
+  }
+}

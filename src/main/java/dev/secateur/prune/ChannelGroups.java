@@ -1,0 +1,333 @@
+package dev.secateur.prune;
+
+import dev.secateur.nn.Graph;
+import dev.secateur.nn.Node;
+import dev.secateur.nn.Op;
+import dev.secateur.prune.criterion.Importance;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Predicate;
+
+/**
+ * What can be pruned: channel groups, each one or more filters whose channels are coupled ({@link
+ * DependencyGraph}), so that a group goes or stays as a whole. ChannelGroups are in the order of
+ * their first filter, by convolution in the graph's order, then by filter.
+ *
+ * <p>A group has at least one filter of a convolution, plain or transposed; classes of linear
+ * layers' outputs alone are remaining out, as nothing says what those matter. A linear layer's
+ * output that hangs together with filters goes with them.
+ */
+public final class ChannelGroups {
+  private final Graph graph;
+  private final Scope scope;
+  private final List<String> layers;
+  private final DependencyGraph coupling;
+
+  /** Filters of group u are at [starts[u], starts[u + 1]): layer and index within it. */
+  private final int[] starts;
+
+  private final int[] layerOf;
+  private final int[] filterOf;
+
+  /** Nodes that group u touches are at [touches[u], touches[u + 1]): node, channels of it. */
+  private final int[] touches;
+
+  private final int[] nodeOf;
+  private final int[] countOf;
+
+  private ChannelGroups(Graph graph, Scope scope, Predicate<String> keep) {
+    this.graph = graph;
+    this.scope = scope;
+    this.coupling = DependencyGraph.of(graph);
+    List<Node> nodes = graph.nodes();
+    boolean[] barred = new boolean[coupling.channels()];
+    Set<String> paper =
+        new HashSet<>(scope == Scope.PAPER ? Prunable.convolutions(graph) : List.of());
+    int[] groupOf = new int[coupling.channels()];
+    Arrays.fill(groupOf, -1);
+    for (int n = 0; n < nodes.size(); n++) {
+      String name = nodes.get(n).name();
+      boolean bars = keep.test(name) || scope == Scope.PAPER && !paper.contains(name);
+      for (int c = coupling.first(n); c < coupling.first(n) + coupling.width(n); c++) {
+        int k = coupling.groupOf(c);
+        barred[k] |= coupling.fixed(c) || bars && filters(nodes.get(n).op());
+      }
+    }
+    int groups = 0;
+    for (int n = 0; n < nodes.size(); n++) {
+      if (filters(nodes.get(n).op())) {
+        for (int c = coupling.first(n); c < coupling.first(n) + coupling.width(n); c++) {
+          int k = coupling.groupOf(c);
+          if (!barred[k] && groupOf[k] < 0) {
+            groupOf[k] = groups++;
+          }
+        }
+      }
+    }
+    starts = new int[groups + 1];
+    touches = new int[groups + 1];
+    int[] last = new int[groups];
+    Arrays.fill(last, -1);
+    scan(
+        groupOf,
+        (n, f, u) -> {
+          starts[u + 1] += filters(nodes.get(n).op()) ? 1 : 0;
+          touches[u + 1] += last[u] == n ? 0 : 1;
+          last[u] = n;
+        });
+    for (int u = 0; u < groups; u++) {
+      starts[u + 1] += starts[u];
+      touches[u + 1] += touches[u];
+    }
+    layerOf = new int[starts[groups]];
+    filterOf = new int[starts[groups]];
+    nodeOf = new int[touches[groups]];
+    countOf = new int[touches[groups]];
+    layers = new ArrayList<>();
+    int[] atFilter = starts.clone();
+    int[] atTouch = touches.clone();
+    Arrays.fill(last, -1);
+    int[] layer = new int[nodes.size()];
+    Arrays.fill(layer, -1);
+    scan(
+        groupOf,
+        (n, f, u) -> {
+          if (filters(nodes.get(n).op())) {
+            if (layer[n] < 0) {
+              layer[n] = layers.size();
+              layers.add(nodes.get(n).name());
+            }
+            layerOf[atFilter[u]] = layer[n];
+            filterOf[atFilter[u]++] = f;
+          }
+          if (last[u] != n) {
+            nodeOf[atTouch[u]++] = n;
+            last[u] = n;
+          }
+          countOf[atTouch[u] - 1]++;
+        });
+  }
+
+  private interface Visitor {
+    void visit(int node, int channel, int group);
+  }
+
+  private void scan(int[] groupOf, Visitor visitor) {
+    for (int n = 0; n < graph.nodes().size(); n++) {
+      for (int f = 0; f < coupling.width(n); f++) {
+        int u = groupOf[coupling.groupOf(coupling.first(n) + f)];
+        if (u >= 0) {
+          visitor.visit(n, f, u);
+        }
+      }
+    }
+  }
+
+  /** Every group in scope. */
+  public static ChannelGroups of(Graph graph, Scope scope) {
+    return new ChannelGroups(graph, scope, name -> false);
+  }
+
+  /**
+   * @param keep names of convolutions that must not lose a filter; what is coupled with theirs
+   *     stays too
+   */
+  public static ChannelGroups of(Graph graph, Scope scope, Predicate<String> keep) {
+    return new ChannelGroups(graph, scope, keep);
+  }
+
+  /** Whether an operation's outputs are filters: those of convolutions. */
+  public static boolean filters(Op op) {
+    return op instanceof Op.Convolution || op instanceof Op.TransposedConvolution;
+  }
+
+  /** Names of all convolutions of a network, plain or transposed, in the graph's order. */
+  public static List<String> convolutions(Graph graph) {
+    return graph.nodes().stream().filter(n -> filters(n.op())).map(Node::name).toList();
+  }
+
+  /** Convolutions that have a filter in a group, in the graph's order. */
+  public List<String> layers() {
+    return layers;
+  }
+
+  public int size() {
+    return starts.length - 1;
+  }
+
+  /** Filters of all groups. */
+  public int filters() {
+    return layerOf.length;
+  }
+
+  public Graph graph() {
+    return graph;
+  }
+
+  /**
+   * Filters of a group are numbered from here up to, but not including, {@code from(group + 1)}.
+   */
+  int from(int group) {
+    return starts[group];
+  }
+
+  /** Place in {@link #layers} of a numbered filter. */
+  int layer(int numbered) {
+    return layerOf[numbered];
+  }
+
+  /** Filters of a group. */
+  int weight(int group) {
+    return starts[group + 1] - starts[group];
+  }
+
+  /**
+   * Takes a group's channels off {@code remaining}, the channels remaining by node; false, and
+   * nothing is taken, where a node would have none remaining.
+   */
+  public boolean prune(int group, int[] remaining) {
+    for (int t = touches[group]; t < touches[group + 1]; t++) {
+      if (remaining[nodeOf[t]] <= countOf[t]) {
+        return false;
+      }
+    }
+    for (int t = touches[group]; t < touches[group + 1]; t++) {
+      remaining[nodeOf[t]] -= countOf[t];
+    }
+    return true;
+  }
+
+  /** Undoes {@link #prune}. */
+  public void restore(int group, int[] remaining) {
+    for (int t = touches[group]; t < touches[group + 1]; t++) {
+      remaining[nodeOf[t]] += countOf[t];
+    }
+  }
+
+  /** Nodes that a group has channels of. */
+  public int[] nodes(int group) {
+    return Arrays.copyOfRange(nodeOf, touches[group], touches[group + 1]);
+  }
+
+  /** How many of each of {@link #nodes}. */
+  public int[] channels(int group) {
+    return Arrays.copyOfRange(countOf, touches[group], touches[group + 1]);
+  }
+
+  /** ChannelGroups that have as many channels of the same nodes, in the order of their first. */
+  public List<List<Integer>> interchangeable() {
+    Map<List<Integer>, List<Integer>> out = new LinkedHashMap<>();
+    for (int u = 0; u < size(); u++) {
+      List<Integer> key = new ArrayList<>();
+      for (int t = touches[u]; t < touches[u + 1]; t++) {
+        key.add(nodeOf[t]);
+        key.add(countOf[t]);
+      }
+      out.computeIfAbsent(key, k -> new ArrayList<>()).add(u);
+    }
+    return List.copyOf(out.values());
+  }
+
+  /** Channels of every node. */
+  public int[] widths() {
+    int[] out = new int[graph.nodes().size()];
+    Arrays.setAll(out, coupling::width);
+    return out;
+  }
+
+  /** One number a group. */
+  public double[] importance(Importance importance, GroupReduction reduction) {
+    List<float[]> byLayer = layers.stream().map(importance.byFilter()::get).toList();
+    double[] out = new double[size()];
+    for (int u = 0; u < out.length; u++) {
+      float[] own = new float[weight(u)];
+      for (int i = 0; i < own.length; i++) {
+        int at = starts[u] + i;
+        own[i] = byLayer.get(layerOf[at])[filterOf[at]];
+      }
+      out[u] = reduction.of(own);
+    }
+    return out;
+  }
+
+  /** Ascending filter indices of some groups, by convolution in the graph's order. */
+  Removal filters(boolean[] pruned) {
+    List<List<Integer>> byLayer = new ArrayList<>();
+    layers.forEach(l -> byLayer.add(new ArrayList<>()));
+    for (int u = 0; u < pruned.length; u++) {
+      for (int at = starts[u]; pruned[u] && at < starts[u + 1]; at++) {
+        byLayer.get(layerOf[at]).add(filterOf[at]);
+      }
+    }
+    Map<String, int[]> out = new LinkedHashMap<>();
+    for (int l = 0; l < layers.size(); l++) {
+      if (!byLayer.get(l).isEmpty()) {
+        out.put(layers.get(l), byLayer.get(l).stream().mapToInt(i -> i).sorted().toArray());
+      }
+    }
+    return new Removal(out);
+  }
+
+  /**
+   * Channel groups whose filters (and linear features) are of the same layers.
+   *
+   * @param layers in the graph's order; a linear layer among them loses outputs with the filters
+   * @param groups how many
+   * @param filters all their filters and features
+   * @param coupledBy the nodes that make the layers, or a layer's groups, are coupled
+   */
+  public record CoupledLayers(
+      List<String> layers, int groups, int filters, List<String> coupledBy) {}
+
+  /** The groups by the set of their layers, in the order of their first group. */
+  public List<CoupledLayers> coupledLayers() {
+    List<Node> nodes = graph.nodes();
+    Map<List<Integer>, int[]> sizes = new LinkedHashMap<>();
+    Map<List<Integer>, Set<Integer>> by = new HashMap<>();
+    Map<String, List<Integer>> groupedReaders = new HashMap<>();
+    for (int n = 0; n < nodes.size(); n++) {
+      if (DependencyGraph.groups(nodes.get(n).op()) > 1) {
+        String read = nodes.get(n).inputs().get(0);
+        groupedReaders.computeIfAbsent(read, r -> new ArrayList<>()).add(n);
+      }
+    }
+    for (int u = 0; u < size(); u++) {
+      List<Integer> members = new ArrayList<>();
+      Set<Integer> couples = new LinkedHashSet<>();
+      int channels = 0;
+      for (int t = touches[u]; t < touches[u + 1]; t++) {
+        if (DependencyGraph.producer(nodes.get(nodeOf[t]))) {
+          members.add(nodeOf[t]);
+          channels += countOf[t];
+        }
+      }
+      for (int t = touches[u]; t < touches[u + 1]; t++) {
+        if (DependencyGraph.couples(nodes.get(nodeOf[t]).op())) {
+          couples.add(nodeOf[t]);
+        }
+        couples.addAll(groupedReaders.getOrDefault(nodes.get(nodeOf[t]).name(), List.of()));
+      }
+      int[] size = sizes.computeIfAbsent(members, m -> new int[2]);
+      size[0]++;
+      size[1] += channels;
+      by.computeIfAbsent(members, m -> new LinkedHashSet<>()).addAll(couples);
+    }
+    List<CoupledLayers> out = new ArrayList<>();
+    sizes.forEach(
+        (members, size) ->
+            out.add(
+                new CoupledLayers(
+                    members.stream().map(m -> nodes.get(m).name()).toList(),
+                    size[0],
+                    size[1],
+                    by.get(members).stream().sorted().map(c -> nodes.get(c).name()).toList())));
+    return out;
+  }
+}

@@ -1,0 +1,133 @@
+package dev.secateur.prune;
+
+import dev.secateur.data.Dataset;
+import dev.secateur.device.Cleanup;
+import dev.secateur.nn.Graph;
+import dev.secateur.nn.Network;
+import dev.secateur.prune.criterion.Criterion;
+import dev.secateur.prune.criterion.Importance;
+import dev.secateur.prune.criterion.ProjectedImages;
+import dev.secateur.prune.criterion.ScoringData;
+import dev.secateur.train.EpochMetrics;
+import dev.secateur.train.Evaluation;
+import dev.secateur.train.Evaluator;
+import dev.secateur.train.ProgressListener;
+import dev.secateur.train.Trainer;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Prunes a network on its device (paper, algorithm 1): scores its filters, selects those of least
+ * importance, removes them, and fine-tunes what is left. {@link #step} does all of it once; each
+ * part can be had alone. The network stays on the device from one step to the next.
+ */
+public final class Pruner {
+  /** Images that the plane of {@link #project} is fitted to. */
+  private static final int PROJECTION_FIT = 4000;
+
+  /** Points in it. */
+  private static final int PROJECTED = 600;
+
+  private final Recipe recipe;
+  private final Images images;
+  private final ProgressListener progress;
+  private final Criterion criterion;
+
+  /**
+   * @param images what scores, fine-tunes and evaluates, such as {@link Images#of}
+   */
+  public Pruner(Recipe recipe, Images images, ProgressListener progress) {
+    this.recipe = recipe.resolved();
+    this.images = images;
+    this.progress = progress;
+    this.criterion = recipe.criterion();
+  }
+
+  /**
+   * What came of a step.
+   *
+   * @param network the smaller one, fine-tuned; whoever takes the step closes it
+   * @param importance of the filters before the removal
+   * @param cut accuracy right after the removal
+   * @param tuned accuracy after fine-tuning; {@code cut} where there is none
+   */
+  public record Step(
+      Network network,
+      Importance importance,
+      Removal removal,
+      Evaluation cut,
+      Evaluation tuned,
+      List<EpochMetrics> epochs) {}
+
+  /**
+   * Scores, selects, removes, evaluates, fine-tunes and evaluates once.
+   *
+   * @param original the network that the first step began with: ratios of layers refer to it
+   * @param net stays as it is, and open
+   * @param number of the step, from 1 on: fine-tuning's seed is the recipe's plus this
+   * @param selector chooses what goes
+   * @param known the importance where it has been computed already
+   * @throws dev.secateur.SecateurException when nothing can be removed or the data does not fit
+   */
+  public Step step(
+      Graph original, Network net, int number, Selector selector, Optional<Importance> known) {
+    Importance importance = known.orElseGet(() -> score(net));
+    Removal removal = selector.select(original, net, recipe.groups(net.graph()), importance);
+    Network smaller = Surgery.remove(net, removal);
+    try {
+      Evaluation cut = evaluate(smaller);
+      List<EpochMetrics> epochs = fineTune(smaller, number);
+      Evaluation tuned = epochs.isEmpty() ? cut : evaluate(smaller);
+      return new Step(smaller, importance, removal, cut, tuned, epochs);
+    } catch (RuntimeException e) {
+      throw Cleanup.after(e, smaller);
+    }
+  }
+
+  /** One step by the recipe alone, the first. */
+  public Step step(Network net) {
+    return step(net.graph(), net, 1, new RatioSelector(recipe), Optional.empty());
+  }
+
+  /** How much each prunable filter matters. */
+  public Importance score(Network net) {
+    return Importance.of(
+        criterion,
+        net,
+        recipe.groups(net.graph()).layers(),
+        data(images.scoring(), images.scoring().size()));
+  }
+
+  /**
+   * Images that evaluate, in a plane that images that score span, where the criterion knows one.
+   */
+  public Optional<ProjectedImages> project(Network net) {
+    return criterion.project(
+        net,
+        recipe.groups(net.graph()).layers(),
+        data(images.scoring(), PROJECTION_FIT),
+        data(images.evaluation(), PROJECTED));
+  }
+
+  private ScoringData data(Dataset of, int most) {
+    return new ScoringData(
+        of,
+        Math.min(most, of.size()),
+        recipe.scoring().batchSize(),
+        recipe.scoring().pooling(),
+        progress);
+  }
+
+  /** Accuracy and loss on the images that evaluate. */
+  public Evaluation evaluate(Network net) {
+    return Evaluator.evaluate(net, images.evaluation(), recipe.scoring().batchSize(), progress);
+  }
+
+  /** Trains in place; nothing where the recipe has no fine-tuning. */
+  public List<EpochMetrics> fineTune(Network net, int number) {
+    Recipe.FineTuning tuning = recipe.fineTuning();
+    return tuning.epochs() == 0
+        ? List.of()
+        : Trainer.train(net, images.tuning(), tuning.options(recipe.seed() + number), progress);
+  }
+}

@@ -1,0 +1,84 @@
+package dev.secateur.prune;
+
+import dev.secateur.SecateurException;
+import dev.secateur.nn.Graph;
+import dev.secateur.nn.Network;
+import dev.secateur.prune.criterion.Importance;
+import java.util.List;
+import java.util.Locale;
+
+/**
+ * The recipe's pruning ratio of the filters left in each iteration, or what reaches its targets
+ * where that is the last step or no ratio is given.
+ */
+public final class RatioSelector implements Selector {
+  private final Recipe recipe;
+
+  public RatioSelector(Recipe recipe) {
+    this.recipe = recipe.resolved();
+  }
+
+  /**
+   * Says before the first batch what could only be found out after many.
+   *
+   * @throws SecateurException where the targets or least ratios are out of reach
+   */
+  public void checkPossible(Graph graph) {
+    Recipe.Choice choice = recipe.choice();
+    ChannelGroups groups = recipe.groups(graph);
+    Selection selection = Selection.unscored(groups, choice.constraints(graph), graph);
+    Graph smallest = Surgery.shrink(graph, selection.all());
+    for (Target t : recipe.stop().targets()) {
+      if (!t.reached(graph, smallest)) {
+        throw t.unreachable(graph, smallest);
+      }
+    }
+    int iterations = recipe.stop().iterations().orElseThrow();
+    double ratio = choice.pruningRatio().orElse(1.0);
+    double lost = groups.filters() * (1 - Math.pow(1 - ratio, iterations));
+    if (selection.required() > lost) {
+      throw new dev.secateur.SettingException(
+          "choice.min-pruning-ratio",
+          String.format(
+              Locale.ROOT,
+              "asks for %d of %d filters, but %d iterations at a pruning ratio of %s remove %.0f",
+              selection.required(),
+              groups.filters(),
+              iterations,
+              ratio,
+              lost));
+    }
+  }
+
+  @Override
+  public Removal select(Graph original, Network net, ChannelGroups groups, Importance importance) {
+    Recipe.Choice choice = recipe.choice();
+    Constraints constraints = choice.constraints(original);
+    Selection selection =
+        new Selection(groups, importance, choice.groupReduction(), constraints, original);
+    List<Target> targets = recipe.stop().targets();
+    Removal removal = Removal.NONE;
+    if (choice.pruningRatio().isPresent()
+        && (targets.isEmpty() || selection.allows(choice.pruningRatio().get()))) {
+      removal = selection.lowest(choice.pruningRatio().get());
+    }
+    if (removal.isEmpty() && !targets.isEmpty()) {
+      // no ratio, or it is too much or too little for what is left: the last step
+      removal =
+          selection
+              .until(g -> Target.reached(targets, original, g))
+              .orElseThrow(() -> new SecateurException("the targets are out of reach"));
+    }
+    if (removal.isEmpty()) {
+      int multiple = constraints.roundTo();
+      throw new SecateurException(
+          "a pruning ratio of "
+              + choice.pruningRatio().orElseThrow()
+              + " removes no filter of the "
+              + groups.filters()
+              + " left"
+              + (multiple > 1 ? " when those kept are multiples of " + multiple : ""));
+    }
+    return removal;
+  }
+}

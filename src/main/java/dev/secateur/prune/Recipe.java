@@ -1,0 +1,609 @@
+package dev.secateur.prune;
+
+import com.fasterxml.jackson.annotation.JsonCreator;
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.annotation.JsonValue;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonMappingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.exc.InvalidFormatException;
+import com.fasterxml.jackson.databind.exc.UnrecognizedPropertyException;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.secateur.SecateurException;
+import dev.secateur.SettingException;
+import dev.secateur.device.PoolSpec;
+import dev.secateur.io.Json;
+import dev.secateur.nn.Graph;
+import dev.secateur.nn.Pooling;
+import dev.secateur.nn.Sgd;
+import dev.secateur.prune.criterion.Criteria;
+import dev.secateur.prune.criterion.Criterion;
+import dev.secateur.train.Augmentation;
+import dev.secateur.train.Schedule;
+import dev.secateur.train.TrainingOptions;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Collectors;
+
+/**
+ * How a network is pruned: what scores its filters, which may go, when it ends, and how it is
+ * fine-tuned. All defaults are in {@link #DEFAULT}. A recipe is written as YAML or JSON with names
+ * in kebab-case ({@code fine-tuning.weight-decay}); what a file leaves out is as in the recipe that
+ * it is laid over. Values are checked when a recipe is made, wherever they come from.
+ *
+ * @param holdOut part of the training images that decides, unseen by scoring and fine-tuning
+ * @param seed of the hold-out, of random scores and, plus the iteration, of fine-tuning
+ */
+public record Recipe(
+    Scoring scoring, Choice choice, Stop stop, FineTuning fineTuning, double holdOut, long seed) {
+
+  /** Where nothing else is said. */
+  public static final Recipe DEFAULT =
+      new Recipe(
+          new Scoring("pls-vip", 2, Pool.MAX, Pooling.Place.CONVOLUTION, new Samples(10_000), 128),
+          new Choice(
+              Scope.PAPER,
+              GroupReduction.MEAN,
+              Optional.empty(),
+              1,
+              List.of(),
+              List.of(),
+              Map.of(),
+              Map.of()),
+          new Stop(
+              Optional.empty(),
+              Optional.empty(),
+              Optional.empty(),
+              Optional.empty(),
+              Optional.empty(),
+              Optional.empty(),
+              1),
+          new FineTuning(
+              1,
+              Samples.ALL,
+              128,
+              0.01,
+              0.9,
+              false,
+              1e-4,
+              0,
+              Schedule.Kind.COSINE,
+              List.of(),
+              0.1,
+              0,
+              4,
+              true),
+          0.1,
+          1);
+
+  /** Part of the filters that goes in an iteration where no ratio is given. */
+  private static final double USUAL_RATIO = 0.1;
+
+  /** Iterations of a run that something else ends. */
+  private static final int WITHOUT_LIMIT = 1000;
+
+  private static final List<String> NAMES = List.of("default", "paper");
+
+  public Recipe {
+    require(holdOut > 0 && holdOut < 1, "hold-out", holdOut, Expected.OPEN_FRACTION);
+  }
+
+  /**
+   * What a filter matters.
+   *
+   * @param criterion one of {@link Criteria#names}
+   * @param components of PLS
+   * @param pool how a channel (N,H,W) becomes one number an image
+   * @param features where a filter's output is taken
+   * @param samples training images to score on
+   * @param batchSize images at once, for evaluation too
+   */
+  public record Scoring(
+      String criterion,
+      int components,
+      Pool pool,
+      Pooling.Place features,
+      Samples samples,
+      int batchSize) {
+    public Scoring {
+      require(
+          Criteria.names().contains(criterion),
+          "criterion",
+          criterion,
+          "one of " + String.join(", ", Criteria.names()));
+      require(components > 0, "components", components, Expected.COUNT);
+      require(batchSize > 0, "batch-size", batchSize, Expected.COUNT);
+    }
+
+    /** As the device does it. */
+    public Pooling pooling() {
+      return new Pooling(pool == Pool.MAX ? PoolSpec.Kind.MAX : PoolSpec.Kind.AVERAGE, features);
+    }
+  }
+
+  /** Global pooling. */
+  public enum Pool {
+    MAX,
+    AVG;
+
+    /** As it is written, in lower case. */
+    @Override
+    public String toString() {
+      return name().toLowerCase(Locale.ROOT);
+    }
+  }
+
+  /**
+   * Which filters go.
+   *
+   * @param groupReduction how the importance of filters that go together becomes one
+   * @param pruningRatio part of the remaining prunable filters that goes in each iteration (with a
+   *     latency to reach: part of the time that is saved); empty: 0.1, or as much as reaches the
+   *     targets where there are some and one iteration
+   * @param roundTo what the filters left in a layer that loses any are a multiple of
+   * @param keep patterns of layers that lose nothing
+   * @param exclude the first or last convolution stays as it is
+   * @param minPruningRatio part of its original filters that a layer is to lose, by pattern: such
+   *     layers lose theirs first; the last pattern that fits counts
+   * @param maxPruningRatio part of its original filters that a layer may lose, likewise
+   */
+  public record Choice(
+      Scope scope,
+      GroupReduction groupReduction,
+      Optional<Double> pruningRatio,
+      int roundTo,
+      List<String> keep,
+      List<End> exclude,
+      Map<String, Double> minPruningRatio,
+      Map<String, Double> maxPruningRatio) {
+    public Choice {
+      keep = List.copyOf(keep);
+      exclude = List.copyOf(exclude);
+      pruningRatio.ifPresent(
+          r -> require(r > 0 && r < 1, "pruning-ratio", r, Expected.OPEN_FRACTION));
+      require(roundTo > 0, "round-to", roundTo, Expected.COUNT);
+      minPruningRatio = ratios("min-pruning-ratio", minPruningRatio);
+      maxPruningRatio = ratios("max-pruning-ratio", maxPruningRatio);
+    }
+
+    /** Those for all layers before those for some. */
+    private static Map<String, Double> ratios(String name, Map<String, Double> given) {
+      Map<String, Double> out = new LinkedHashMap<>();
+      if (given.containsKey("*")) {
+        out.put("*", given.get("*"));
+      }
+      out.putAll(given);
+      out.values()
+          .forEach(r -> require(r != null && r >= 0 && r <= 1, name, r, "a number from 0 to 1"));
+      return java.util.Collections.unmodifiableMap(out);
+    }
+
+    /** What every selection in a network respects. */
+    public Constraints constraints(Graph graph) {
+      return new Constraints(roundTo, kept(graph), minPruningRatio, maxPruningRatio);
+    }
+
+    private List<String> kept(Graph graph) {
+      List<String> filters = ChannelGroups.convolutions(graph);
+      List<String> out = new ArrayList<>(keep);
+      if (!filters.isEmpty()) {
+        exclude.forEach(e -> out.add(filters.get(e == End.FIRST ? 0 : filters.size() - 1)));
+      }
+      return out;
+    }
+  }
+
+  /** A convolution by its place in the graph. */
+  public enum End {
+    FIRST,
+    LAST;
+
+    /** As it is written, in lower case. */
+    @Override
+    public String toString() {
+      return name().toLowerCase(Locale.ROOT);
+    }
+  }
+
+  /**
+   * When a run ends: at the first rule that holds.
+   *
+   * @param iterations at most so many; empty: one, or no limit where another rule is given
+   * @param macs at most so many; with {@code params} and {@code size}, once all are reached
+   * @param params likewise of parameters
+   * @param size likewise of the parameters' bytes
+   * @param maxDrop points of held-out top-1 that may be lost; the last iteration that loses no more
+   *     is the result
+   * @param latency of inference, measured on the device
+   * @param latencyBatch images at once for it
+   */
+  @JsonInclude(JsonInclude.Include.NON_ABSENT)
+  public record Stop(
+      Optional<Integer> iterations,
+      Optional<Amount> macs,
+      Optional<Amount> params,
+      Optional<Amount> size,
+      Optional<Double> maxDrop,
+      Optional<Latency> latency,
+      int latencyBatch) {
+    public Stop {
+      iterations.ifPresent(i -> require(i > 0, "iterations", i, Expected.COUNT));
+      maxDrop.ifPresent(d -> require(d >= 0, "max-drop", d, Expected.NOT_NEGATIVE));
+      require(latencyBatch > 0, "latency-batch", latencyBatch, Expected.COUNT);
+      if (latency.isPresent() && (macs.isPresent() || params.isPresent() || size.isPresent())) {
+        throw new SettingException(
+            "latency", "and a target of MACs, parameters or bytes: only one of them at a time");
+      }
+    }
+
+    /** Sizes to come down to. */
+    public List<Target> targets() {
+      List<Target> out = new ArrayList<>();
+      macs.ifPresent(v -> out.add(new Target(Target.Kind.MACS, v.value())));
+      params.ifPresent(v -> out.add(new Target(Target.Kind.PARAMS, v.value())));
+      size.ifPresent(v -> out.add(new Target(Target.Kind.SIZE, v.value())));
+      return out;
+    }
+
+    private boolean aims() {
+      return latency.isPresent() || !targets().isEmpty();
+    }
+  }
+
+  /**
+   * Training after each removal, by SGD.
+   *
+   * @param epochs passes over the images; 0 for no fine-tuning
+   * @param samples training images
+   * @param batchSize images a step; a last incomplete batch is left out
+   * @param lr highest learning rate
+   * @param milestones of the step schedule, in epochs; empty: 1/2 and 3/4 of all
+   * @param gamma what the step schedule multiplies the rate by
+   * @param warmupEpochs of linear rise
+   * @param cropPadding zero pixels around the image before a random crop
+   * @param flip mirror half of the images
+   */
+  public record FineTuning(
+      int epochs,
+      Samples samples,
+      int batchSize,
+      double lr,
+      double momentum,
+      boolean nesterov,
+      double weightDecay,
+      double labelSmoothing,
+      Schedule.Kind schedule,
+      List<Double> milestones,
+      double gamma,
+      double warmupEpochs,
+      int cropPadding,
+      boolean flip) {
+    public FineTuning {
+      require(epochs >= 0, "epochs", epochs, Expected.COUNT_OR_ZERO);
+      require(batchSize > 0, "batch-size", batchSize, Expected.COUNT);
+      require(lr > 0 && Double.isFinite(lr), "lr", lr, Expected.POSITIVE);
+      require(momentum >= 0 && momentum < 1, "momentum", momentum, Expected.FRACTION);
+      require(
+          weightDecay >= 0 && Double.isFinite(weightDecay),
+          "weight-decay",
+          weightDecay,
+          Expected.NOT_NEGATIVE);
+      require(
+          labelSmoothing >= 0 && labelSmoothing < 1,
+          "label-smoothing",
+          labelSmoothing,
+          Expected.FRACTION);
+      milestones = List.copyOf(milestones);
+      milestones.forEach(m -> require(m > 0, "milestones", m, Expected.POSITIVE));
+      require(gamma > 0 && Double.isFinite(gamma), "gamma", gamma, Expected.POSITIVE);
+      require(
+          warmupEpochs >= 0 && Double.isFinite(warmupEpochs),
+          "warmup-epochs",
+          warmupEpochs,
+          Expected.NOT_NEGATIVE);
+      require(cropPadding >= 0, "crop-padding", cropPadding, Expected.COUNT_OR_ZERO);
+    }
+
+    /** As the trainer takes it; not for 0 epochs. */
+    public TrainingOptions options(long seed) {
+      Schedule usual = Schedule.of(schedule, lr, epochs, warmupEpochs);
+      double[] at =
+          milestones.isEmpty()
+              ? usual.milestones()
+              : milestones.stream().mapToDouble(d -> d).toArray();
+      return new TrainingOptions(
+          batchSize,
+          new Schedule(schedule, lr, epochs, warmupEpochs, at, gamma),
+          new Sgd((float) momentum, nesterov, (float) weightDecay, (float) labelSmoothing),
+          new Augmentation(cropPadding, flip),
+          seed);
+    }
+  }
+
+  // ---- values ----------------------------------------------------------------------------------
+
+  /** So many training images at most; written as a number or {@code all}. */
+  public record Samples(int most) {
+    public static final Samples ALL = new Samples(Integer.MAX_VALUE);
+
+    @JsonCreator(mode = JsonCreator.Mode.DELEGATING)
+    static Samples of(Object given) {
+      String text = String.valueOf(given);
+      int most = text.equals("all") ? ALL.most : whole(text);
+      require(most > 0, "", given, "a whole number of at least 1, or all");
+      return new Samples(most);
+    }
+
+    private static int whole(String text) {
+      return text.matches("\\d{1,9}") ? Integer.parseInt(text) : 0;
+    }
+
+    @JsonValue
+    public Object written() {
+      return most == ALL.most ? "all" : most;
+    }
+  }
+
+  /**
+   * A size: below 1 a part of the original's, else an amount; written as a number, or with k, M or
+   * G behind it for thousands and so on.
+   */
+  public record Amount(double value) {
+    @JsonCreator(mode = JsonCreator.Mode.DELEGATING)
+    static Amount of(Object given) {
+      String text = String.valueOf(given);
+      int power = text.isEmpty() ? 0 : "kMG".indexOf(text.charAt(text.length() - 1)) + 1;
+      double n = number(power == 0 ? text : text.substring(0, text.length() - 1));
+      require(
+          n > 0 && Double.isFinite(n),
+          "",
+          given,
+          "a part such as 0.5, or an amount such as 500k, 2M or 1.5G");
+      return new Amount(n * Math.pow(1000, power));
+    }
+
+    @JsonValue
+    public double written() {
+      return value;
+    }
+  }
+
+  /** A time of inference: a part of the original's, or {@code 0.8ms}. */
+  public record Latency(double value, boolean milliseconds) {
+    @JsonCreator(mode = JsonCreator.Mode.DELEGATING)
+    static Latency of(Object given) {
+      String text = String.valueOf(given);
+      boolean ms = text.endsWith("ms");
+      double v = number(ms ? text.substring(0, text.length() - 2) : text);
+      require(
+          v > 0 && v < (ms ? Double.POSITIVE_INFINITY : 1),
+          "",
+          given,
+          "a part of the original's time between 0 and 1, or milliseconds such as 0.8ms");
+      return new Latency(v, ms);
+    }
+
+    @JsonValue
+    public Object written() {
+      return milliseconds ? value + "ms" : (Object) value;
+    }
+  }
+
+  private static double number(String text) {
+    try {
+      return Double.parseDouble(text);
+    } catch (NumberFormatException e) {
+      return Double.NaN;
+    }
+  }
+
+  /** What a setting takes, in the words of every message. */
+  private static final class Expected {
+    static final String COUNT = "a whole number of at least 1";
+    static final String COUNT_OR_ZERO = "a whole number of at least 0";
+    static final String OPEN_FRACTION = "a number greater than 0 and less than 1";
+    static final String FRACTION = "a number from 0 up to, but not including, 1";
+    static final String POSITIVE = "a number greater than 0";
+    static final String NOT_NEGATIVE = "a number of at least 0";
+  }
+
+  private static void require(boolean holds, String setting, Object given, String expected) {
+    if (!holds) {
+      throw new SettingException(setting, "'" + given + "': expected " + expected);
+    }
+  }
+
+  // ---- reading and writing ---------------------------------------------------------------------
+
+  /** Those that ship. */
+  public static List<String> names() {
+    return NAMES;
+  }
+
+  /**
+   * A recipe that ships.
+   *
+   * @throws SettingException for a name that is none of {@link #names}
+   */
+  public static Recipe named(String name) {
+    require(NAMES.contains(name), "recipe", name, "one of " + String.join(", ", NAMES));
+    if (name.equals("default")) {
+      return DEFAULT;
+    }
+    try (InputStream in = Recipe.class.getResourceAsStream("recipe-" + name + ".yaml")) {
+      return DEFAULT.overlaid(Json.YAML.readTree(in));
+    } catch (IOException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  /**
+   * This recipe with what a YAML or JSON file says in its place.
+   *
+   * @throws SecateurException naming the file, the setting and what was expected
+   */
+  public Recipe overlaid(Path file) throws IOException {
+    try {
+      return overlaid(Json.YAML.readTree(Files.readAllBytes(file)));
+    } catch (JsonProcessingException e) {
+      throw new SecateurException(file + ": " + Json.told(e), e);
+    } catch (SettingException e) {
+      throw new SecateurException(file + ": " + e.getMessage());
+    }
+  }
+
+  /**
+   * This recipe with some settings in the place of its own.
+   *
+   * @param settings an object of the form that {@link #tree} has, any part of it
+   * @throws SettingException for an unknown setting or a value that cannot be
+   */
+  public Recipe overlaid(JsonNode settings) {
+    if (settings.isMissingNode() || settings.isNull()) {
+      return this;
+    }
+    ObjectNode tree = tree();
+    if (!settings.isObject()) {
+      throw new SettingException("recipe", "'" + settings + "': expected settings by name");
+    }
+    settings
+        .fields()
+        .forEachRemaining(
+            e -> {
+              boolean section = tree.path(e.getKey()).isObject() && e.getValue().isObject();
+              if (section) {
+                ((ObjectNode) tree.get(e.getKey())).setAll((ObjectNode) e.getValue());
+              } else {
+                tree.set(e.getKey(), e.getValue());
+              }
+            });
+    return of(tree);
+  }
+
+  /**
+   * This recipe with one setting changed, such as {@code with("choice.pruning-ratio", 0.2)}.
+   *
+   * @param value a number, a boolean, a text, or a list or map of them
+   * @throws SettingException for an unknown setting or a value that cannot be
+   */
+  public Recipe with(String setting, Object value) {
+    ObjectNode overlay = Json.SETTINGS.createObjectNode();
+    put(overlay, setting, value);
+    return overlaid(overlay);
+  }
+
+  /** Adds one setting to an overlay, by its path. */
+  public static void put(ObjectNode overlay, String setting, Object value) {
+    String[] path = setting.split("\\.");
+    ObjectNode at = overlay;
+    for (int i = 0; i < path.length - 1; i++) {
+      at = at.withObjectProperty(path[i]);
+    }
+    at.set(path[path.length - 1], Json.SETTINGS.valueToTree(value));
+  }
+
+  /** As JSON, all settings. */
+  public ObjectNode tree() {
+    return Json.SETTINGS.valueToTree(this);
+  }
+
+  /** As YAML, which {@link #overlaid(Path)} reads. */
+  public String yaml() {
+    try {
+      return Json.YAML.writeValueAsString(tree());
+    } catch (JsonProcessingException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  private static Recipe of(ObjectNode tree) {
+    try {
+      return Json.SETTINGS.treeToValue(tree, Recipe.class);
+    } catch (UnrecognizedPropertyException e) {
+      String known =
+          e.getKnownPropertyIds().stream()
+              .map(String::valueOf)
+              .sorted()
+              .collect(Collectors.joining(", "));
+      throw new SettingException(path(e, ""), "is no setting; expected one of " + known);
+    } catch (JsonMappingException e) {
+      if (e.getCause() instanceof SettingException s) {
+        throw new SettingException(path(e, s.setting()), s.problem());
+      }
+      Object given = e instanceof InvalidFormatException f ? f.getValue() : "";
+      throw new SettingException(path(e, ""), "'" + given + "': expected " + expected(e));
+    } catch (JsonProcessingException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  private static String path(JsonMappingException e, String last) {
+    String path =
+        e.getPath().stream()
+            .filter(r -> r.getFieldName() != null)
+            .map(JsonMappingException.Reference::getFieldName)
+            .collect(Collectors.joining("."));
+    return path.isEmpty() || last.isEmpty() ? path + last : path + "." + last;
+  }
+
+  private static String expected(JsonMappingException e) {
+    Class<?> type =
+        e instanceof com.fasterxml.jackson.databind.exc.MismatchedInputException m
+            ? m.getTargetType()
+            : Object.class;
+    if (type != null && type.isEnum()) {
+      return Arrays.stream(type.getEnumConstants())
+          .map(c -> c.toString().toLowerCase(Locale.ROOT))
+          .collect(Collectors.joining(" or "));
+    }
+    return type == int.class || type == Integer.class || type == long.class
+        ? "a whole number"
+        : type == double.class || type == Double.class
+            ? "a number"
+            : type == boolean.class ? "true or false" : "another kind of value";
+  }
+
+  // ---- what it means ---------------------------------------------------------------------------
+
+  /** What is left open decided, as it runs. */
+  public Recipe resolved() {
+    boolean oneStep = stop.aims() && stop.iterations.equals(Optional.of(1));
+    boolean limited = stop.aims() || stop.maxDrop.isPresent();
+    ObjectNode overlay = Json.SETTINGS.createObjectNode();
+    if (choice.pruningRatio.isEmpty() && !oneStep) {
+      put(overlay, "choice.pruning-ratio", USUAL_RATIO);
+    }
+    put(overlay, "stop.iterations", stop.iterations.orElse(limited ? WITHOUT_LIMIT : 1));
+    if (fineTuning.epochs == 0) { // what is of no effect makes no other run
+      overlay.set("fine-tuning", DEFAULT.tree().get("fine-tuning"));
+      put(overlay, "fine-tuning.epochs", 0);
+    }
+    return overlaid(overlay);
+  }
+
+  /** The same for one network: layers by name where they are told by their place. */
+  public Recipe resolved(Graph graph) {
+    return choice.exclude.isEmpty()
+        ? resolved()
+        : resolved().with("choice.keep", choice.kept(graph)).with("choice.exclude", List.of());
+  }
+
+  /** What scores filters. */
+  public Criterion criterion() {
+    return Criteria.named(scoring.criterion, new Criteria.Settings(scoring.components, seed));
+  }
+
+  /** Channel groups of a network that may go. */
+  public ChannelGroups groups(Graph graph) {
+    return ChannelGroups.of(graph, choice.scope, choice.constraints(graph)::keeps);
+  }
+}

@@ -1,0 +1,17 @@
+package dev.secateur.prune;
+
+import dev.secateur.nn.Graph;
+import dev.secateur.nn.Network;
+import dev.secateur.prune.criterion.Importance;
+
+/** Chooses which filters go, by their importance. */
+@FunctionalInterface
+public interface Selector {
+  /**
+   * @param original the network that the first iteration began with
+   * @param net as it is now
+   * @param groups what may go of it
+   * @throws dev.secateur.SecateurException when nothing can be chosen
+   */
+  Removal select(Graph original, Network net, ChannelGroups groups, Importance importance);
+}

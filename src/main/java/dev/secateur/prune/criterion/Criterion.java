@@ -1,0 +1,41 @@
+package dev.secateur.prune.criterion;
+
+import dev.secateur.nn.Network;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/** Says how much each filter matters: the lower its score, the sooner it goes. */
+public interface Criterion {
+
+  /** As {@code --criterion} takes it. */
+  String name();
+
+  /** Whether images are looked at. */
+  default boolean needsData() {
+    return true;
+  }
+
+  /**
+   * Scores the filters of some convolutions, comparable between them, so that one threshold serves
+   * all. The network stays as it is.
+   *
+   * @param layers names of the convolutions
+   * @param data left alone unless {@link #needsData}
+   * @return by layer, one score a filter
+   * @throws dev.secateur.SecateurException when the network or the data cannot be scored so
+   */
+  Map<String, float[]> score(Network net, List<String> layers, ScoringData data);
+
+  /**
+   * Images as points in a plane, where the criterion knows one that tells classes apart.
+   *
+   * @param fit images to find the plane with
+   * @param shown other images, which become the points
+   * @return empty when there is no such plane
+   */
+  default Optional<ProjectedImages> project(
+      Network net, List<String> layers, ScoringData fit, ScoringData shown) {
+    return Optional.empty();
+  }
+}

@@ -1,0 +1,275 @@
+package dev.secateur.run;
+
+import dev.secateur.data.Dataset;
+import dev.secateur.device.Device;
+import dev.secateur.nn.Cost;
+import dev.secateur.nn.Graph;
+import dev.secateur.nn.Model;
+import dev.secateur.nn.Network;
+import dev.secateur.prune.ChannelGroups;
+import dev.secateur.prune.Images;
+import dev.secateur.prune.Pruner;
+import dev.secateur.prune.RatioSelector;
+import dev.secateur.prune.Recipe;
+import dev.secateur.prune.Removal;
+import dev.secateur.prune.Selector;
+import dev.secateur.prune.Target;
+import dev.secateur.prune.criterion.Importance;
+import dev.secateur.prune.criterion.ProjectedImages;
+import dev.secateur.prune.latency.LatencyGoal;
+import dev.secateur.prune.latency.LatencySelector;
+import dev.secateur.train.EpochMetrics;
+import dev.secateur.train.Evaluation;
+import dev.secateur.train.ProgressListener;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Consumer;
+import java.util.stream.Collectors;
+
+/**
+ * The main job on disk: {@link Pruner#step} again and again into a run directory, until a rule of
+ * the recipe ends it. Scoring and fine-tuning see training images only; the rules look at a
+ * held-out part of them.
+ */
+public final class PruneRun {
+  private final Device device;
+  private final Model original;
+  private final Recipe recipe;
+  private final Optional<LatencyGoal> goal;
+  private final Images images;
+  private final Pruner pruner;
+  private final RunDirectory directory;
+  private final Consumer<IterationMetrics> listener;
+
+  private PruneRun(
+      Device device,
+      Model original,
+      Recipe recipe,
+      Optional<LatencyGoal> goal,
+      Images images,
+      Pruner pruner,
+      RunDirectory directory,
+      Consumer<IterationMetrics> listener) {
+    this.device = device;
+    this.original = original;
+    this.recipe = recipe;
+    this.goal = goal;
+    this.images = images;
+    this.pruner = pruner;
+    this.directory = directory;
+    this.listener = listener;
+  }
+
+  /**
+   * What came of a run.
+   *
+   * @param chosen the iteration that {@code model.sct} is
+   * @param stoppedBy settings of the recipe's {@code stop}, separated by commas
+   * @param latency where the recipe asks for one
+   */
+  public record Result(
+      List<IterationMetrics> iterations,
+      int chosen,
+      String stoppedBy,
+      Optional<LatencyOutcome> latency) {}
+
+  /**
+   * Prunes into a run directory.
+   *
+   * @param train all training images
+   * @param inputs what the run begins with, kept in run.json
+   * @param resume go on with a run that is there
+   * @param listener told each iteration, also those of an earlier start
+   * @throws dev.secateur.SecateurException for data that does not fit, a ratio or target that
+   *     cannot be, a pattern without layers, a directory in use
+   */
+  public static Result prune(
+      Device device,
+      Model model,
+      Dataset train,
+      Recipe recipe,
+      Path directory,
+      RunInputs inputs,
+      boolean resume,
+      ProgressListener progress,
+      Consumer<IterationMetrics> listener)
+      throws IOException {
+    Optional<LatencyGoal> goal = LatencyOutcome.goal(device, recipe.stop());
+    return prune(device, model, train, recipe, goal, directory, inputs, resume, progress, listener);
+  }
+
+  /** The same with the goal given. */
+  static Result prune(
+      Device device,
+      Model model,
+      Dataset train,
+      Recipe given,
+      Optional<LatencyGoal> goal,
+      Path directory,
+      RunInputs inputs,
+      boolean resume,
+      ProgressListener progress,
+      Consumer<IterationMetrics> listener)
+      throws IOException {
+    Graph graph = model.graph();
+    given.choice().constraints(graph).check(ChannelGroups.convolutions(graph));
+    Recipe recipe = given.resolved(graph);
+    if (goal.isPresent()) {
+      new LatencySelector(recipe, goal.get(), model).checkPossible(graph);
+    } else {
+      new RatioSelector(recipe).checkPossible(graph);
+    }
+    RunRecord record = new RunRecord(inputs, recipe, Optional.empty());
+    RunDirectory run = RunDirectory.open(directory, record, resume);
+    Images images = Images.of(train, recipe);
+    Model marked = model.with("pruned by", record.identity().toString());
+    return new PruneRun(
+            device,
+            marked,
+            recipe,
+            goal,
+            images,
+            new Pruner(recipe, images, progress),
+            run,
+            listener)
+        .run(record);
+  }
+
+  private Result run(RunRecord record) throws IOException {
+    List<IterationMetrics> done = new ArrayList<>();
+    for (int i = 0; i < directory.iterations(); i++) {
+      done.add(directory.metrics(i));
+      listener.accept(done.get(i));
+    }
+    if (done.isEmpty()) {
+      begin(done);
+    }
+    String reason = stop(done, directory.model(done.size() - 1).graph());
+    if (reason.isEmpty()) {
+      reason = iterate(done);
+    }
+    int last = done.size() - 1;
+    int chosen = reason.equals("max-drop") ? last - 1 : last;
+    Model result = directory.model(chosen);
+    directory.writeResult(result);
+    project(directory.model(0), result);
+    Optional<LatencyOutcome> latency =
+        goal.map(
+            g -> LatencyOutcome.measure(device, recipe.stop().latencyBatch(), g, original, result));
+    latency.ifPresent(directory::write);
+    directory.write(
+        new RunRecord(
+            record.inputs(),
+            record.recipe(),
+            Optional.of(RunRecord.Outcome.of(reason, chosen, device))));
+    return new Result(done, chosen, reason, latency);
+  }
+
+  /** Iteration 0: the network as it came. */
+  private void begin(List<IterationMetrics> done) throws IOException {
+    Instant start = Instant.now();
+    Evaluation e;
+    try (Network net = new Network(device, original)) {
+      e = pruner.evaluate(net);
+    }
+    Importance none = new Importance(recipe.scoring().criterion(), Map.of());
+    add(done, original, Removal.NONE, e, e, List.of(), none, start);
+  }
+
+  /** Steps until a rule holds; which. The network stays on the device between them. */
+  private String iterate(List<IterationMetrics> done) throws IOException {
+    Selector selector =
+        goal.isPresent()
+            ? new LatencySelector(recipe, goal.get(), original)
+            : new RatioSelector(recipe);
+    Network net = new Network(device, directory.model(done.size() - 1));
+    try {
+      while (true) {
+        Instant start = Instant.now();
+        Pruner.Step s = pruner.step(original.graph(), net, done.size(), selector, Optional.empty());
+        net.close();
+        net = s.network();
+        add(
+            done,
+            net.toModel(),
+            s.removal(),
+            s.cut(),
+            s.tuned(),
+            s.epochs(),
+            s.importance(),
+            start);
+        String reason = stop(done, net.graph());
+        if (!reason.isEmpty()) {
+          return reason;
+        }
+      }
+    } finally {
+      net.close();
+    }
+  }
+
+  private void add(
+      List<IterationMetrics> done,
+      Model model,
+      Removal removal,
+      Evaluation cut,
+      Evaluation tuned,
+      List<EpochMetrics> epochs,
+      Importance importance,
+      Instant start)
+      throws IOException {
+    Cost cost = Cost.of(model.graph());
+    IterationMetrics m =
+        new IterationMetrics(
+            done.size(),
+            recipe.groups(model.graph()).filters(),
+            cost.parameters(),
+            cost.macs(),
+            removal,
+            cut.top1(),
+            tuned.top1(),
+            tuned.loss(),
+            epochs);
+    directory.save(done.size(), model, m, importance, RunTime.since(start));
+    done.add(m);
+    directory.writeSummary(done);
+    listener.accept(m);
+  }
+
+  private String stop(List<IterationMetrics> done, Graph now) {
+    Recipe.Stop stop = recipe.stop();
+    IterationMetrics first = done.get(0);
+    IterationMetrics last = done.get(done.size() - 1);
+    if (stop.maxDrop().filter(d -> first.accuracy() - last.accuracy() > d).isPresent()) {
+      return "max-drop";
+    }
+    List<Target> targets = stop.targets();
+    if (!targets.isEmpty() && Target.reached(targets, original.graph(), now)) {
+      return targets.stream().map(Target::name).collect(Collectors.joining(","));
+    }
+    if (goal.filter(g -> g.reached(original.graph(), now)).isPresent()) {
+      return "latency";
+    }
+    return last.iteration() >= stop.iterations().orElseThrow() ? "iterations" : "";
+  }
+
+  /** Once, of the first and the last network: fitting costs less than a scoring. */
+  private void project(Model first, Model last) {
+    Optional<ProjectedImages> before = project(first);
+    Optional<ProjectedImages> after = project(last);
+    if (before.isPresent() && after.isPresent()) {
+      directory.write(new Projections(images.evaluation().classNames(), before.get(), after.get()));
+    }
+  }
+
+  private Optional<ProjectedImages> project(Model model) {
+    try (Network net = new Network(device, model)) {
+      return pruner.project(net);
+    }
+  }
+}

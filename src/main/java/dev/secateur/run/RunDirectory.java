@@ -1,0 +1,128 @@
+package dev.secateur.run;
+
+import dev.secateur.SecateurException;
+import dev.secateur.io.AtomicFile;
+import dev.secateur.io.Folders;
+import dev.secateur.io.Json;
+import dev.secateur.io.Models;
+import dev.secateur.nn.Model;
+import dev.secateur.prune.criterion.Importance;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.List;
+import java.util.Locale;
+
+/**
+ * What a pruning run leaves on disk: {@code run.json}, {@code summary.csv} and, for each iteration,
+ * {@code iter-NN/} with {@code model.sct}, {@code metrics.json}, {@code scores.json} and {@code
+ * time.json}; at the end {@code model.sct} and, where the criterion has components, {@code
+ * projection.json}. An iteration's folder appears at once or not at all, so that a run killed at
+ * any moment goes on from the last whole one.
+ */
+final class RunDirectory {
+  private final Path dir;
+
+  private RunDirectory(Path dir) {
+    this.dir = dir;
+  }
+
+  /**
+   * @param record what the run is; a resumed run must have the same inputs and recipe
+   * @throws SecateurException when there is a run already and {@code resume} is false, or it is
+   *     another run
+   */
+  static RunDirectory open(Path dir, RunRecord record, boolean resume) {
+    Path file = dir.resolve("run.json");
+    RunDirectory run = new RunDirectory(dir);
+    if (Files.exists(file)) {
+      if (!resume) {
+        throw new SecateurException(
+            dir + " holds a run already: resume it, or take another directory");
+      }
+      RunRecord.read(file).requireSame(file, record);
+    } else {
+      if (Files.exists(dir) && !Files.isDirectory(dir)) {
+        throw new SecateurException(dir + " is a file; expected a directory");
+      }
+      run.write(record);
+    }
+    return run;
+  }
+
+  void write(RunRecord record) {
+    Json.write(dir.resolve("run.json"), record.tree());
+  }
+
+  void write(LatencyOutcome latency) {
+    Json.write(dir.resolve("latency.json"), latency);
+  }
+
+  void writeResult(Model model) throws IOException {
+    Models.save(model, dir.resolve("model.sct"));
+  }
+
+  void write(Projections both) {
+    Json.write(dir.resolve("projection.json"), both);
+  }
+
+  /** The iterations that are whole, from 0 on. */
+  int iterations() {
+    int n = 0;
+    while (Files.exists(iteration(n).resolve("metrics.json"))) {
+      n++;
+    }
+    return n;
+  }
+
+  Path iteration(int number) {
+    return iteration(dir, number);
+  }
+
+  /** Where a run keeps an iteration. */
+  static Path iteration(Path run, int number) {
+    return run.resolve(String.format(Locale.ROOT, "iter-%02d", number));
+  }
+
+  Model model(int number) throws IOException {
+    return Models.load(iteration(number).resolve("model.sct"));
+  }
+
+  IterationMetrics metrics(int number) throws IOException {
+    return Json.MAPPER.readValue(
+        iteration(number).resolve("metrics.json").toFile(), IterationMetrics.class);
+  }
+
+  void save(int number, Model model, IterationMetrics metrics, Importance importance, RunTime time)
+      throws IOException {
+    Path temporary = dir.resolve("." + iteration(number).getFileName() + ".tmp");
+    Folders.delete(temporary);
+    Models.save(model, temporary.resolve("model.sct"));
+    Json.write(temporary.resolve("scores.json"), importance);
+    Json.write(temporary.resolve("time.json"), time);
+    Json.write(temporary.resolve("metrics.json"), metrics);
+    Folders.delete(iteration(number)); // left by hand, without metrics
+    Files.move(temporary, iteration(number), StandardCopyOption.ATOMIC_MOVE);
+  }
+
+  void writeSummary(List<IterationMetrics> all) {
+    StringBuilder csv = new StringBuilder();
+    csv.append("iteration,filters,parameters,macs,heldout_after_pruning,heldout_top1,heldout_loss");
+    csv.append('\n');
+    for (IterationMetrics m : all) {
+      csv.append(
+          String.format(
+              Locale.ROOT,
+              "%d,%d,%d,%d,%.4f,%.4f,%.6f%n",
+              m.iteration(),
+              m.filters(),
+              m.parameters(),
+              m.macs(),
+              m.afterPruning(),
+              m.accuracy(),
+              m.loss()));
+    }
+    AtomicFile.write(dir.resolve("summary.csv"), csv.toString());
+  }
+}

@@ -1,0 +1,109 @@
+package dev.secateur.run;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.secateur.SecateurException;
+import dev.secateur.device.Device;
+import dev.secateur.io.Json;
+import dev.secateur.io.Settings;
+import dev.secateur.prune.Recipe;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * {@code run.json}: what the run is and, once it has ended, what came of it.
+ *
+ * @param recipe resolved
+ */
+public record RunRecord(RunInputs inputs, Recipe recipe, Optional<Outcome> outcome) {
+
+  /**
+   * How a run ended.
+   *
+   * @param stoppedBy settings of the recipe's {@code stop}, separated by commas
+   * @param chosenIteration the one that is the result
+   * @param device in words
+   * @param libraries and their versions
+   * @param environment Java and the system
+   */
+  public record Outcome(
+      String stoppedBy,
+      int chosenIteration,
+      String device,
+      Map<String, String> libraries,
+      Map<String, String> environment) {
+
+    static Outcome of(String stoppedBy, int chosen, Device device) {
+      return new Outcome(
+          stoppedBy, chosen, device.description(), device.versions(), surroundings());
+    }
+
+    private static Map<String, String> surroundings() {
+      Map<String, String> out = new LinkedHashMap<>();
+      out.put("java", System.getProperty("java.runtime.version"));
+      out.put("java-vendor", System.getProperty("java.vendor"));
+      out.put("os", System.getProperty("os.name") + " " + System.getProperty("os.version"));
+      out.put("architecture", System.getProperty("os.arch"));
+      out.put("processors", Integer.toString(Runtime.getRuntime().availableProcessors()));
+      return out;
+    }
+  }
+
+  /**
+   * Reads run.json, also of earlier versions.
+   *
+   * @throws SecateurException for a file that is damaged
+   */
+  static RunRecord read(Path file) {
+    try {
+      JsonNode json = Json.SETTINGS.readTree(file.toFile());
+      if (json.has("config")) {
+        return EarlierRun.read(json);
+      }
+      if (!json.path("inputs").isObject() || !json.path("recipe").isObject()) {
+        throw new SecateurException(file + ": is damaged: expected objects 'inputs' and 'recipe'");
+      }
+      return new RunRecord(
+          Json.SETTINGS.treeToValue(json.get("inputs"), RunInputs.class),
+          Recipe.DEFAULT.overlaid(json.get("recipe")),
+          json.has("outcome")
+              ? Optional.of(Json.SETTINGS.treeToValue(json.get("outcome"), Outcome.class))
+              : Optional.empty());
+    } catch (IOException e) {
+      throw damaged(file, e);
+    }
+  }
+
+  static SecateurException damaged(Path file, IOException e) {
+    String reason =
+        e instanceof JsonProcessingException j ? j.getOriginalMessage() : e.getMessage();
+    return new SecateurException(file + ": is damaged: " + reason, e);
+  }
+
+  /** As JSON. */
+  public ObjectNode tree() {
+    ObjectNode json = identity();
+    outcome.ifPresent(o -> json.set("outcome", Json.SETTINGS.valueToTree(o)));
+    return json;
+  }
+
+  /** What a run that goes on must agree on. */
+  ObjectNode identity() {
+    ObjectNode json = Json.SETTINGS.createObjectNode();
+    json.set("inputs", Json.SETTINGS.valueToTree(inputs));
+    json.set("recipe", recipe.tree());
+    return json;
+  }
+
+  /**
+   * @param file of this record, named in the message
+   * @throws SecateurException naming the first setting that differs
+   */
+  void requireSame(Path file, RunRecord now) {
+    Settings.requireSame(file, identity(), now.identity(), "a run");
+  }
+}

@@ -1,0 +1,285 @@
+package dev.secateur.run;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.secateur.cli.Main;
+import dev.secateur.data.Corners;
+import dev.secateur.io.Json;
+import dev.secateur.io.Models;
+import dev.secateur.nn.Architectures;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Runs of the main job on a small data set made here. */
+class PruneRunTest {
+  @TempDir Path dir;
+  private Path model;
+
+  @BeforeEach
+  void makeDataAndModel() throws IOException {
+    Corners.write(dir, 600, 100);
+    model = dir.resolve("m.sct");
+    Models.save(Architectures.create("resnet8", 4, 1, 16, 1), model);
+  }
+
+  private List<String> arguments(Path out, String... more) {
+    List<String> a =
+        new ArrayList<>(
+            List.of(
+                "prune",
+                model.toString(),
+                "--data",
+                "idx:" + dir,
+                "--batch-size",
+                "32",
+                "--lr",
+                "0.05",
+                "-q",
+                "-o",
+                out.toString()));
+    a.addAll(List.of(more));
+    return a;
+  }
+
+  private static int run(List<String> arguments) {
+    return Main.execute(arguments.toArray(String[]::new));
+  }
+
+  @Test
+  void aRunKilledInTheMiddleAndResumedEndsAsAnUninterruptedOne() throws Exception {
+    Path whole = dir.resolve("whole");
+    String[] size = {"--iterations", "4", "--finetune-epochs", "12"};
+    assertEquals(0, run(arguments(whole, size)));
+
+    Path killed = dir.resolve("killed");
+    List<String> command =
+        new ArrayList<>(
+            List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-cp",
+                System.getProperty("java.class.path"),
+                "dev.secateur.cli.Main"));
+    command.addAll(arguments(killed, size));
+    Process p =
+        new ProcessBuilder(command)
+            .redirectErrorStream(true)
+            .redirectOutput(dir.resolve("log").toFile())
+            .start();
+    while (p.isAlive() && !Files.exists(killed.resolve("iter-01"))) {
+      Thread.sleep(5);
+    }
+    Thread.sleep(20);
+    p.destroyForcibly(); // SIGKILL
+    assertTrue(p.waitFor(20, TimeUnit.SECONDS));
+    assertEquals(
+        137, p.exitValue(), "killed, not finished: " + Files.readString(dir.resolve("log")));
+    assertFalse(Files.exists(killed.resolve("iter-04")), "killed in the middle");
+
+    assertEquals(1, run(arguments(killed, size)), "a run in the way is not overwritten");
+    assertEquals(
+        1,
+        run(arguments(killed, "--resume", "--iterations", "4", "--finetune-epochs", "3")),
+        "other settings are no resume");
+    List<String> resume = arguments(killed, size);
+    resume.add("--resume");
+    assertEquals(0, run(resume));
+    for (String file :
+        List.of(
+            "model.sct",
+            "iter-04/model.sct",
+            "iter-02/scores.json",
+            "projection.json",
+            "run.json")) {
+      assertArrayEquals(
+          Files.readAllBytes(whole.resolve(file)), Files.readAllBytes(killed.resolve(file)), file);
+    }
+    assertEquals(
+        Files.readString(whole.resolve("summary.csv")),
+        Files.readString(killed.resolve("summary.csv")));
+  }
+
+  @Test
+  void theCriterionIsKeptWithTheRunAndItsScores() throws IOException {
+    Path out = dir.resolve("criterion");
+    String[] random = {"--criterion", "random", "--iterations", "3", "--finetune-epochs", "0"};
+    assertEquals(0, run(arguments(out, random)));
+    JsonNode scores = Json.MAPPER.readTree(out.resolve("iter-02/scores.json").toFile());
+    assertEquals("random", scores.get("criterion").asText());
+    JsonNode earlier = Json.MAPPER.readTree(out.resolve("iter-01/scores.json").toFile());
+    assertNotEquals(
+        earlier.get("byFilter").get("layer3.0.conv1").get(0),
+        scores.get("byFilter").get("layer3.0.conv1").get(0),
+        "each iteration draws anew");
+    random[1] = "l1";
+    List<String> other = arguments(out, random);
+    other.add("--resume");
+    assertEquals(1, run(other), "another criterion is no resume");
+  }
+
+  @Test
+  void aRunEndsAtTheMacsAskedFor() throws IOException {
+    Path out = dir.resolve("macs");
+    assertEquals(
+        0,
+        run(
+            arguments(
+                out, "--target-macs", "0.6", "--pruning-ratio", "0.2", "--finetune-epochs", "0")));
+    JsonNode run = Json.MAPPER.readTree(out.resolve("run.json").toFile());
+    assertEquals("macs", run.at("/outcome/stopped-by").asText());
+    List<String> rows = Files.readAllLines(out.resolve("summary.csv"));
+    double first = macs(rows.get(1));
+    assertTrue(macs(rows.get(rows.size() - 1)) <= 0.6 * first);
+    assertTrue(macs(rows.get(rows.size() - 2)) > 0.6 * first, "not one iteration more");
+  }
+
+  @Test
+  void oneIterationWithATargetAndNoRateRemovesWhatReachesIt() throws IOException {
+    Path out = dir.resolve("once");
+    String[] once = {"--iterations", "1", "--finetune-epochs", "0", "--scope", "all"};
+    assertEquals(
+        1, run(with(arguments(out, once), "--target-macs", "0.001")), "out of reach, and says so");
+    assertFalse(Files.exists(out), "before anything is written");
+    assertEquals(0, run(with(arguments(out, once), "--target-macs", "0.6")));
+    List<String> rows = Files.readAllLines(out.resolve("summary.csv"));
+    double share = macs(rows.get(2)) / macs(rows.get(1));
+    assertTrue(share <= 0.6 && share > 0.5, "as few as reach it: " + share);
+    assertEquals("macs", runJson(out).at("/outcome/stopped-by").asText());
+  }
+
+  @Test
+  void aResumedRunKeepsItsScopeAndConstraints() throws IOException {
+    String[] two = {
+      "--scope",
+      "all",
+      "--round-to",
+      "4",
+      "--keep",
+      "layer3.*",
+      "--max-pruning-ratio",
+      "0.5",
+      "--pruning-ratio",
+      "0.2",
+      "--finetune-epochs",
+      "0",
+      "--iterations",
+      "2"
+    };
+    Path whole = dir.resolve("whole");
+    assertEquals(0, run(arguments(whole, two)));
+    Path half = dir.resolve("half");
+    assertEquals(0, run(arguments(half, two)));
+    for (String file : List.of("model.sct", "metrics.json", "scores.json", "time.json")) {
+      Files.delete(half.resolve("iter-02").resolve(file));
+    }
+    Files.delete(half.resolve("iter-02"));
+    assertEquals(1, run(with(arguments(half, two), "--resume", "--keep", "conv1")));
+    String[] paper = {
+      "--pruning-ratio", "0.2", "--finetune-epochs", "0", "--iterations", "2", "--resume"
+    };
+    assertEquals(1, run(arguments(half, paper)), "a setting that is no longer given is noticed");
+    assertEquals(0, run(with(arguments(half, two), "--resume")));
+    for (String file : List.of("model.sct", "iter-02/metrics.json", "iter-02/scores.json")) {
+      assertArrayEquals(
+          Files.readAllBytes(whole.resolve(file)), Files.readAllBytes(half.resolve(file)), file);
+    }
+    dev.secateur.nn.Graph graph = Models.load(half.resolve("model.sct")).graph();
+    for (String layer : List.of("layer3.0.conv1", "layer3.0.conv2")) {
+      assertEquals(64, graph.shape(layer).dim(1));
+    }
+    assertEquals(0, graph.shape("layer2.0.conv1").dim(1) % 4);
+    assertTrue(graph.shape("layer2.0.conv1").dim(1) >= 16);
+  }
+
+  private static List<String> with(List<String> arguments, String... more) {
+    arguments.addAll(List.of(more));
+    return arguments;
+  }
+
+  private static JsonNode runJson(Path out) throws IOException {
+    return Json.MAPPER.readTree(out.resolve("run.json").toFile());
+  }
+
+  @Test
+  void aRunThatCostsTooMuchAccuracyKeepsTheIterationBefore() throws IOException {
+    Path trained = dir.resolve("trained.sct");
+    assertEquals(
+        0,
+        run(
+            List.of(
+                "train",
+                "resnet8",
+                "--data",
+                "idx:" + dir,
+                "--epochs",
+                "6",
+                "--batch-size",
+                "32",
+                "--lr",
+                "0.05",
+                "--no-flip",
+                "--crop-padding",
+                "1",
+                "-q",
+                "-o",
+                trained.toString())));
+    model = trained;
+    Path out = dir.resolve("drop");
+    assertEquals(
+        0,
+        run(arguments(out, "--max-drop", "5", "--pruning-ratio", "0.3", "--finetune-epochs", "0")));
+    JsonNode run = Json.MAPPER.readTree(out.resolve("run.json").toFile());
+    assertEquals("max-drop", run.at("/outcome/stopped-by").asText());
+    String[] rows = Files.readAllLines(out.resolve("summary.csv")).toArray(String[]::new);
+    int chosen = run.at("/outcome/chosen-iteration").asInt();
+    assertEquals(rows.length - 3, chosen, Arrays.toString(rows));
+    assertTrue(top1(rows[1]) > 90, "it has learned: " + rows[1]);
+    assertTrue(top1(rows[1]) - top1(rows[chosen + 1]) <= 5);
+    assertTrue(top1(rows[1]) - top1(rows[chosen + 2]) > 5);
+    assertArrayEquals(
+        Files.readAllBytes(out.resolve("iter-0" + chosen).resolve("model.sct")),
+        Files.readAllBytes(out.resolve("model.sct")));
+  }
+
+  @Test
+  void aFullDiskLeavesTheEarlierModel() throws IOException {
+    Path full = Path.of("/dev/full");
+    org.junit.jupiter.api.Assumptions.assumeTrue(Files.exists(full), "no /dev/full: skipped");
+    byte[] before = Files.readAllBytes(model);
+    dev.secateur.SecateurException e =
+        org.junit.jupiter.api.Assertions.assertThrows(
+            dev.secateur.SecateurException.class,
+            () ->
+                dev.secateur.io.AtomicFile.write(
+                    model,
+                    out -> {
+                      // the file system's own error, not one made up here
+                      try (OutputStream disk = Files.newOutputStream(full)) {
+                        disk.write(new byte[1 << 20]);
+                      }
+                    }));
+    assertTrue(e.getMessage().contains("No space left on device"), e.getMessage());
+    assertArrayEquals(before, Files.readAllBytes(model));
+  }
+
+  private static double macs(String row) {
+    return Double.parseDouble(row.split(",")[3]);
+  }
+
+  private static double top1(String row) {
+    return Double.parseDouble(row.split(",")[5]);
+  }
+}
