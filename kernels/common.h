@@ -3,6 +3,7 @@
    T is the type of activations: float, F16 or BF16. The 16-bit types are read as float and round to
    the nearest, ties to even, when they are assigned. */
 #pragma once
+#include "kinds.h"
 
 #ifdef __CUDACC__
 static __device__ float common_from_f16(unsigned short bits) {
@@ -107,12 +108,11 @@ struct Channel {
   }
 };
 
-/* 0 none, 1 ReLU, 2 ReLU6. */
 static __device__ float common_activate(float v, int activation) {
-  if (activation >= 1) {
+  if (activation >= ACTIVATION_RELU) {
     v = v < 0.0f ? 0.0f : v; /* NaN stays */
   }
-  if (activation == 2) {
+  if (activation == ACTIVATION_RELU6) {
     v = v > 6.0f ? 6.0f : v;
   }
   return v;
@@ -164,6 +164,9 @@ static __device__ double common_sum(double v, double *shared) {
   __syncthreads();
   return shared[0];
 }
+
+/* What a kernel gives for what it does not know, so that nobody takes it for a result. */
+static __device__ float common_nan() { return __uint_as_float(0x7fc00000u); }
 
 /* The larger; NaN is larger than all. */
 static __device__ float common_larger(float a, float b) { return b > a || b != b ? b : a; }

@@ -26,16 +26,16 @@ extern "C" __global__ void secateur_copy(const void *src, int src_type, int src_
     long long other = src_last == dst_last ? i : elementwise_plain(i, channels, pixels);
     long long from = src_last ? i : other;
     long long to = dst_last ? i : other;
-    double v = src_type == 0   ? (double)((const float *)src)[from]
-               : src_type == 1 ? ((const double *)src)[from]
-               : src_type == 4 ? (double)(float)((const F16 *)src)[from]
-               : src_type == 5 ? (double)(float)((const BF16 *)src)[from]
-                               : (double)((const unsigned char *)src)[from];
-    if (dst_type == 0) {
+    double v = src_type == DTYPE_F32    ? (double)((const float *)src)[from]
+               : src_type == DTYPE_F64  ? ((const double *)src)[from]
+               : src_type == DTYPE_F16  ? (double)(float)((const F16 *)src)[from]
+               : src_type == DTYPE_BF16 ? (double)(float)((const BF16 *)src)[from]
+                                        : (double)((const unsigned char *)src)[from];
+    if (dst_type == DTYPE_F32) {
       ((float *)dst)[to] = (float)v;
-    } else if (dst_type == 1) {
+    } else if (dst_type == DTYPE_F64) {
       ((double *)dst)[to] = v;
-    } else if (dst_type == 4) {
+    } else if (dst_type == DTYPE_F16) {
       ((F16 *)dst)[to] = (float)v;
     } else {
       ((BF16 *)dst)[to] = (float)v;

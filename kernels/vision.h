@@ -8,58 +8,62 @@ static __device__ long long vision_at(long long n, long long c, long long i, lon
   return common_at(n, c, 0, i, channels, 1, pixels, last);
 }
 
-/* Kinds as in ElementwiseSpec. */
+/* A function of one number and its slope; NaN for a kind that is not known here. */
 static __device__ float vision_function(float x, int kind, float a, float b) {
   float v;
   switch (kind) {
-    case 0: /* leaky ReLU */
+    case ELEMENTWISE_LEAKY_RELU:
       return x > 0.0f ? x : a * x;
-    case 1: /* ELU */
+    case ELEMENTWISE_ELU:
       return x > 0.0f ? x : a * expm1f(x);
-    case 2: /* clip; NaN stays */
+    case ELEMENTWISE_CLIP: /* NaN stays */
       return x < a ? a : x > b ? b : x;
-    case 3: /* sigmoid */
+    case ELEMENTWISE_SIGMOID:
       return 1.0f / (1.0f + expf(-x));
-    case 4: /* hard sigmoid */
+    case ELEMENTWISE_HARD_SIGMOID:
       v = a * x + b;
       return v < 0.0f ? 0.0f : v > 1.0f ? 1.0f : v;
-    case 5: /* hard swish */
+    case ELEMENTWISE_HARD_SWISH:
       v = x / 6.0f + 0.5f;
       return x * (v < 0.0f ? 0.0f : v > 1.0f ? 1.0f : v);
-    case 6: /* SiLU */
+    case ELEMENTWISE_SILU:
       return x / (1.0f + expf(-x));
-    case 7: /* GELU */
+    case ELEMENTWISE_GELU:
       return 0.5f * x * (1.0f + erff(x * 0.70710678f));
-    default:
+    case ELEMENTWISE_TANH:
       return tanhf(x);
+    default:
+      return common_nan();
   }
 }
 
 static __device__ float vision_slope(float x, int kind, float a, float b) {
   float v;
   switch (kind) {
-    case 0:
+    case ELEMENTWISE_LEAKY_RELU:
       return x > 0.0f ? 1.0f : a;
-    case 1:
+    case ELEMENTWISE_ELU:
       return x > 0.0f ? 1.0f : a * expf(x);
-    case 2:
+    case ELEMENTWISE_CLIP:
       return x > a && x < b ? 1.0f : 0.0f;
-    case 3:
+    case ELEMENTWISE_SIGMOID:
       v = 1.0f / (1.0f + expf(-x));
       return v * (1.0f - v);
-    case 4:
+    case ELEMENTWISE_HARD_SIGMOID:
       v = a * x + b;
       return v > 0.0f && v < 1.0f ? a : 0.0f;
-    case 5:
+    case ELEMENTWISE_HARD_SWISH:
       return x <= -3.0f ? 0.0f : x >= 3.0f ? 1.0f : x / 3.0f + 0.5f;
-    case 6:
+    case ELEMENTWISE_SILU:
       v = 1.0f / (1.0f + expf(-x));
       return v * (1.0f + x * (1.0f - v));
-    case 7:
+    case ELEMENTWISE_GELU:
       return 0.5f * (1.0f + erff(x * 0.70710678f)) + 0.39894228f * x * expf(-0.5f * x * x);
-    default:
+    case ELEMENTWISE_TANH:
       v = tanhf(x);
       return 1.0f - v * v;
+    default:
+      return common_nan();
   }
 }
 

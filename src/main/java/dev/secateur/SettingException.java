@@ -7,21 +7,21 @@ package dev.secateur;
 public final class SettingException extends SecateurException {
   private static final long serialVersionUID = 1L;
 
-  private final String setting;
+  private final String path;
   private final String problem;
 
   /**
-   * @param setting its path in the recipe, such as {@code scoring.components}
+   * @param path the setting's in the recipe, such as {@code scoring.components}
    * @param problem what was given and what is possible, such as {@code '0': expected ...}
    */
-  public SettingException(String setting, String problem) {
-    super(setting + " " + problem);
-    this.setting = setting;
+  public SettingException(String path, String problem) {
+    super(path + " " + problem);
+    this.path = path;
     this.problem = problem;
   }
 
-  public String setting() {
-    return setting;
+  public String path() {
+    return path;
   }
 
   public String problem() {

@@ -6,16 +6,23 @@ import static com.tngtech.archunit.core.domain.properties.HasName.Predicates.nam
 import static com.tngtech.archunit.core.domain.properties.HasOwner.Predicates.With.owner;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.Architectures.layeredArchitecture;
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 
 import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.junit.AnalyzeClasses;
 import com.tngtech.archunit.junit.ArchTest;
 import com.tngtech.archunit.lang.ArchRule;
 import dev.secateur.device.Operations;
+import java.util.Arrays;
+import java.util.stream.Stream;
 
 /** The arrows of the design point one way. */
 @AnalyzeClasses(packages = "dev.secateur", importOptions = ImportOption.DoNotIncludeTests.class)
 class ArchitectureTest {
+
+  private static final String[] ABOVE_TRAINING = {
+    "cli", "experiment", "report", "run", "latency", "prune", "criterion", "bench"
+  };
 
   @ArchTest
   static final ArchRule ARROWS =
@@ -27,8 +34,14 @@ class ArchitectureTest {
           .definedBy("..experiment..")
           .layer("report")
           .definedBy("..report..")
+          .layer("run")
+          .definedBy("..run..")
+          .layer("latency")
+          .definedBy("..prune.latency..")
           .layer("prune")
-          .definedBy("..prune..")
+          .definedBy("dev.secateur.prune")
+          .layer("criterion")
+          .definedBy("..prune.criterion..")
           .layer("bench")
           .definedBy("..bench..")
           .layer("train")
@@ -51,20 +64,34 @@ class ArchitectureTest {
           .mayOnlyBeAccessedByLayers("cli")
           .whereLayer("report")
           .mayOnlyBeAccessedByLayers("cli", "experiment")
+          .whereLayer("run")
+          .mayOnlyBeAccessedByLayers("cli", "experiment", "report")
+          .whereLayer("latency")
+          .mayOnlyBeAccessedByLayers("cli", "experiment", "report", "run")
           .whereLayer("prune")
-          .mayOnlyBeAccessedByLayers("cli", "experiment", "report")
+          .mayOnlyBeAccessedByLayers("cli", "experiment", "report", "run", "latency")
+          .whereLayer("criterion")
+          .mayOnlyBeAccessedByLayers("cli", "experiment", "report", "run", "latency", "prune")
           .whereLayer("bench")
-          .mayOnlyBeAccessedByLayers("cli", "experiment", "report")
+          .mayOnlyBeAccessedByLayers("cli", "experiment", "report", "run")
           .whereLayer("train")
-          .mayOnlyBeAccessedByLayers("cli", "experiment", "report", "prune", "bench")
+          .mayOnlyBeAccessedByLayers(ABOVE_TRAINING)
           .whereLayer("io")
-          .mayOnlyBeAccessedByLayers("cli", "experiment", "report", "prune", "bench")
+          .mayOnlyBeAccessedByLayers(ABOVE_TRAINING)
           .whereLayer("nn")
-          .mayOnlyBeAccessedByLayers("cli", "experiment", "report", "prune", "bench", "train", "io")
+          .mayOnlyBeAccessedByLayers(with(ABOVE_TRAINING, "train", "io"))
           .whereLayer("pls")
-          .mayOnlyBeAccessedByLayers("cli", "experiment", "report", "prune", "bench")
+          .mayOnlyBeAccessedByLayers("criterion", "cli")
           .whereLayer("data")
-          .mayOnlyBeAccessedByLayers("cli", "experiment", "report", "prune", "bench", "train");
+          .mayOnlyBeAccessedByLayers(with(ABOVE_TRAINING, "train"));
+
+  private static String[] with(String[] layers, String... more) {
+    return Stream.concat(Arrays.stream(layers), Arrays.stream(more)).toArray(String[]::new);
+  }
+
+  @ArchTest
+  static final ArchRule NO_CIRCLES =
+      slices().matching("dev.secateur.(*)..").should().beFreeOfCycles();
 
   @ArchTest
   static final ArchRule DEVICES_KNOW_TENSORS_ONLY =
@@ -77,6 +104,7 @@ class ArchitectureTest {
               "dev.secateur.cli..",
               "dev.secateur.experiment..",
               "dev.secateur.report..",
+              "dev.secateur.run..",
               "dev.secateur.prune..",
               "dev.secateur.bench..",
               "dev.secateur.train..",

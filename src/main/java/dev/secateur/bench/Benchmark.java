@@ -37,7 +37,7 @@ public final class Benchmark {
   public record Entry(Path file, Model model) {}
 
   /**
-   * One measured cell.
+   * One measured cell, as bench --json and experiments write it: the components are its fields.
    *
    * @param math what the network computes in; ONNX Runtime always in fp32
    * @param milliseconds median a batch
@@ -173,14 +173,14 @@ public final class Benchmark {
     boolean own = cell.engine() == Engine.SECATEUR;
     Cost cost = Cost.of(cell.entry().model().graph());
     Latency.Timing t = times.get(index);
-    double[] interval = t.interval();
+    Interval interval = t.interval();
     Cell before = cells.get(0);
     Latency.Timing base =
         times.get(find(cells, before.entry(), cell.engine(), cell.setting()).orElseThrow());
-    double[] speedup = t.speedup(base);
+    Interval speedup = t.speedup(base);
     double byOurs =
         find(cells, cell.entry(), Engine.SECATEUR, first)
-            .map(i -> t.speedup(times.get(i))[0])
+            .map(i -> t.speedup(times.get(i)).median())
             .orElse(1.0);
     return new Row(
         cell.entry().file().toString(),
@@ -189,15 +189,15 @@ public final class Benchmark {
         batch,
         cost.parameters(),
         cost.macs(),
-        t.median(),
-        interval[0],
-        interval[1],
+        interval.median(),
+        interval.low95(),
+        interval.high95(),
         t.quantile(0.25),
         t.quantile(0.75),
-        batch / t.median() * 1000,
-        speedup[0],
-        speedup[1],
-        speedup[2],
+        batch / interval.median() * 1000,
+        speedup.median(),
+        speedup.low95(),
+        speedup.high95(),
         (double) Cost.of(before.entry().model().graph()).macs() / cost.macs(),
         own ? 1 : byOurs,
         own ? byOurs : 1,

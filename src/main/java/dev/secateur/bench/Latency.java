@@ -34,27 +34,25 @@ public final class Latency {
     }
 
     /**
-     * 95 % interval of the median: the order statistics n/2 -+ 0.98 sqrt(n), which hold whatever
-     * the distribution is.
+     * The median and its 95 % interval: the order statistics n/2 -+ 0.98 sqrt(n), which hold
+     * whatever the distribution is.
      */
-    public double[] interval() {
+    public Interval interval() {
       double[] sorted = milliseconds.clone();
       Arrays.sort(sorted);
       double half = 0.98 * Math.sqrt(sorted.length);
       int low = (int) Math.max(0, Math.floor(sorted.length / 2.0 - half));
       int high = (int) Math.min(sorted.length - 1, Math.ceil(sorted.length / 2.0 + half));
-      return new double[] {sorted[low], sorted[high]};
+      return new Interval(median(), sorted[low], sorted[high]);
     }
 
     /** How many times faster than the other, batch by batch: median and its 95 % interval. */
-    public double[] speedup(Timing base) {
+    public Interval speedup(Timing base) {
       double[] ratios = new double[milliseconds.length];
       for (int i = 0; i < ratios.length; i++) {
         ratios[i] = base.milliseconds[i] / milliseconds[i];
       }
-      Timing t = new Timing(ratios);
-      double[] interval = t.interval();
-      return new double[] {t.median(), interval[0], interval[1]};
+      return new Timing(ratios).interval();
     }
   }
 

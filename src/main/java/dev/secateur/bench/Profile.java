@@ -243,7 +243,7 @@ public final class Profile {
       long macs = s.nodes().stream().mapToLong(n -> Cost.macs(graph, n)).sum();
       double flops = 2.0 * macs * batch;
       double ms = t.median();
-      double[] interval = t.interval();
+      Interval interval = t.interval();
       String shape = s.output().shape().toString();
       return new Layer(
           s.nodes().isEmpty() ? "(single precision)" : s.nodes().get(0).name(),
@@ -254,8 +254,8 @@ public final class Profile {
           s.bytes(),
           flops / s.bytes(),
           ms,
-          interval[0],
-          interval[1],
+          interval.low95(),
+          interval.high95(),
           ms / sum,
           flops / ms / 1e6,
           roof.memoryBound(flops / s.bytes()),

@@ -23,6 +23,7 @@ final class DataOptions {
         "cifar10:DIR (binary version), fashion-mnist:DIR or idx:DIR; plain, .gz or .xz;",
         "folder:DIR[?size=S&resize=R&channels=1|3]: DIR/train|test|val/CLASS/*.jpg, .jpeg, .png"
       })
+  @Sets("data")
   private String data;
 
   @Option(names = "--batch-size", paramLabel = "N", description = "images at once")

@@ -1,7 +1,6 @@
 package dev.secateur.cli;
 
 import dev.secateur.SecateurException;
-import dev.secateur.SettingException;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
@@ -16,6 +15,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
 import java.util.stream.Collectors;
@@ -79,9 +79,9 @@ public final class Main implements Runnable {
     try {
       return line.execute(renamed(args));
     } catch (OutOfMemoryError e) {
-      return report(err, e, List.of(args).contains("--verbose"));
+      return report(err, e, List.of(args).contains("--verbose"), Optional.empty());
     } catch (LinkageError e) {
-      return report(err, e, List.of(args).contains("--verbose"));
+      return report(err, e, List.of(args).contains("--verbose"), Optional.empty());
     } finally {
       out.flush();
       err.flush();
@@ -219,14 +219,11 @@ public final class Main implements Runnable {
     if (command.userObject() instanceof BaseCommand base) {
       base.endProgress();
     }
-    Throwable told =
-        e instanceof SettingException s
-            ? new SecateurException(RecipeReader.told(command, s), s)
-            : e;
-    return report(line.getErr(), told, last.hasMatchedOption("--verbose"));
+    return report(line.getErr(), e, last.hasMatchedOption("--verbose"), Optional.of(command));
   }
 
-  private static int report(PrintWriter err, Throwable failure, boolean verbose) {
+  private static int report(
+      PrintWriter err, Throwable failure, boolean verbose, Optional<CommandSpec> command) {
     Throwable e = failure;
     while (e.getCause() != null
         && (e instanceof CompletionException
@@ -235,7 +232,11 @@ public final class Main implements Runnable {
             || e.getCause() instanceof SecateurException)) {
       e = e.getCause();
     }
-    err.println("secateur: " + oneLine(describe(e)));
+    String message =
+        e instanceof SecateurException s && command.isPresent()
+            ? RecipeReader.told(command.get(), s)
+            : describe(e);
+    err.println("secateur: " + oneLine(message));
     if (verbose) {
       failure.printStackTrace(err);
     }

@@ -23,6 +23,7 @@ final class ModelOptions extends OnnxArguments {
       names = "--arch",
       paramLabel = "NAME",
       description = "architecture of a PyTorch state dict, such as resnet20")
+  @Sets("model.architecture")
   private String architecture;
 
   @Option(

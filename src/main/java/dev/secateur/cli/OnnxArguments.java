@@ -15,6 +15,7 @@ class OnnxArguments {
       description =
           "what an .onnx network expects to be subtracted from pixel / 255, one number or one a"
               + " channel, such as 0.485,0.456,0.406; default 0")
+  @Sets("onnx.mean")
   private List<Float> mean = List.of();
 
   @Option(
@@ -23,6 +24,7 @@ class OnnxArguments {
       split = ",",
       converter = Converters.PositiveReal.class,
       description = "what it is divided by then, such as 0.229,0.224,0.225; default 1")
+  @Sets("onnx.std")
   private List<Float> std = List.of();
 
   @Option(
@@ -30,6 +32,7 @@ class OnnxArguments {
       paramLabel = "H,W",
       converter = Converters.ImageSize.class,
       description = "height and width of images, for an .onnx network that takes any")
+  @Sets("onnx.input-size")
   private OnnxOptions.Size size;
 
   @Option(

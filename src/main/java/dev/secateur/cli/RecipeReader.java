@@ -1,6 +1,7 @@
 package dev.secateur.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.secateur.SecateurException;
 import dev.secateur.SettingException;
 import dev.secateur.io.Json;
 import dev.secateur.prune.Recipe;
@@ -11,12 +12,16 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParameterException;
 
 /** Makes a recipe of a command's options, those marked with {@link Sets}. */
 final class RecipeReader {
+  /** What begins the paths of settings that are no recipe's. */
+  private static final Set<String> OTHERS = Set.of("data", "model", "onnx");
+
   private RecipeReader() {}
 
   /**
@@ -26,7 +31,9 @@ final class RecipeReader {
     ObjectNode overlay = Json.SETTINGS.createObjectNode();
     for (OptionSpec o : command.commandLine().getParseResult().matchedOptions()) {
       for (String setting : settings(o)) {
-        Recipe.put(overlay, setting, plain(o.getValue()));
+        if (!OTHERS.contains(setting.replaceFirst("\\..*", ""))) {
+          Recipe.put(overlay, setting, plain(o.getValue()));
+        }
       }
     }
     try {
@@ -36,10 +43,24 @@ final class RecipeReader {
     }
   }
 
+  /** A message with the option that could help, where there is one. */
+  static String told(CommandSpec command, SecateurException e) {
+    if (e instanceof SettingException s) {
+      return told(command, s);
+    }
+    String option =
+        e.setting()
+            .flatMap(
+                s -> command.options().stream().filter(o -> settings(o).contains(s)).findFirst())
+            .map(o -> " (" + o.longestName() + ")")
+            .orElse("");
+    return e.getMessage() + option;
+  }
+
   /** A message that names the option which set the value, where one did. */
-  static String told(CommandSpec command, SettingException e) {
+  private static String told(CommandSpec command, SettingException e) {
     return command.commandLine().getParseResult().matchedOptions().stream()
-        .filter(o -> settings(o).contains(e.setting()))
+        .filter(o -> settings(o).contains(e.path()))
         .findFirst()
         .map(o -> o.longestName() + " " + e.problem())
         .orElse(e.getMessage());
@@ -53,6 +74,7 @@ final class RecipeReader {
   /** What a recipe has where an option is not given, in words. */
   static Optional<String> usual(OptionSpec o, Recipe base) {
     return settings(o).stream()
+        .filter(s -> !OTHERS.contains(s.replaceFirst("\\..*", "")))
         .map(s -> base.tree().at("/" + s.replace('.', '/')))
         .filter(v -> v.isValueNode() && !v.isNull() && !v.isBoolean())
         .map(v -> v.isDouble() ? Numbers.plain(v.asDouble()) : v.asText())

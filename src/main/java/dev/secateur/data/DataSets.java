@@ -1,6 +1,7 @@
 package dev.secateur.data;
 
 import dev.secateur.SecateurException;
+import dev.secateur.SettingException;
 import dev.secateur.tensor.Shape;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -60,7 +61,7 @@ public final class DataSets {
       case "idx" -> idx(dir, split, List.of());
       case "fashion-mnist" -> idx(dir, split, FASHION);
       case "folder" -> ImageFolder.open(FolderSpec.of(place, wanted), split, unreadable);
-      default -> throw new SecateurException("--data " + spec + ": expected one of " + KINDS);
+      default -> throw new SettingException("data", spec + ": expected one of " + KINDS);
     };
   }
 

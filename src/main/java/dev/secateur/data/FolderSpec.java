@@ -1,6 +1,7 @@
 package dev.secateur.data;
 
 import dev.secateur.SecateurException;
+import dev.secateur.SettingException;
 import dev.secateur.tensor.Shape;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -47,12 +48,12 @@ record FolderSpec(Path dir, int channels, int height, int width, int resize) {
       resize = larger < MARGIN_FROM ? larger : Math.round(larger * 256f / 224f);
     }
     if (resize < larger) {
-      throw new SecateurException(
-          "--data folder:" + text + ": resize=" + resize + " is less than the size, " + larger);
+      throw new SettingException(
+          "data", "folder:" + text + ": resize=" + resize + " is less than the size, " + larger);
     }
     if (channels != 1 && channels != 3) {
-      throw new SecateurException(
-          "--data folder:" + text + ": images have 1 or 3 channels, not " + channels);
+      throw new SettingException(
+          "data", "folder:" + text + ": images have 1 or 3 channels, not " + channels);
     }
     return new FolderSpec(dir, channels, height, width, resize);
   }
@@ -70,8 +71,9 @@ record FolderSpec(Path dir, int channels, int height, int width, int resize) {
   }
 
   private static SecateurException wrong(String text, String option) {
-    return new SecateurException(
-        "--data folder:"
+    return new SettingException(
+        "data",
+        "folder:"
             + text
             + ": "
             + (option.isEmpty() ? "nothing after ?" : option)

@@ -36,7 +36,7 @@ public final class Devices {
         throw new IllegalArgumentException(
             "the cpu device computes in fp32 only; "
                 + precision.name().toLowerCase(Locale.ROOT)
-                + " needs a GPU (--device cuda)");
+                + " needs a GPU");
       }
       return new CpuDevice();
     }

@@ -322,7 +322,8 @@ final class GraphJson {
   static Graph read(String json) throws IOException {
     JsonNode nodes = Safetensors.STRICT.readTree(json);
     if (!nodes.isArray() || nodes.isEmpty()) {
-      throw new IllegalArgumentException("it holds no graph; parameters alone need --arch");
+      throw new IllegalArgumentException(
+          "it holds no graph; parameters alone need an architecture");
     }
     List<Node> out = new ArrayList<>();
     for (JsonNode n : nodes) {

@@ -58,7 +58,8 @@ final class NativeFormat {
     checkFormat(metadata.remove(FORMAT), path);
     String json = metadata.remove(GRAPH);
     if (json == null) {
-      throw new IllegalArgumentException("it holds no graph; parameters alone need --arch");
+      throw new IllegalArgumentException(
+          "it holds no graph; parameters alone need an architecture");
     }
     Graph graph = GraphJson.read(json);
     Map<String, HostTensor> parameters = new LinkedHashMap<>();

@@ -100,9 +100,10 @@ final class Safetensors {
           length.length < 8 ? -1 : ByteBuffer.wrap(length).order(ByteOrder.LITTLE_ENDIAN).getLong();
       if (head < 2 || head > size - 8 || head > LARGEST_HEADER) {
         throw new SecateurException(
-            file
-                + ": unknown format; expected a native model file, or a PyTorch state dict or"
-                + " safetensors file with --arch");
+                file
+                    + ": unknown format; expected a native model file, or a PyTorch state dict or"
+                    + " safetensors file with its architecture")
+            .about("model.architecture");
       }
       JsonNode header = STRICT.readTree(in.readNBytes((int) head));
       Data data = new Data(channel, 8 + head, size - 8 - head);

@@ -10,7 +10,6 @@ import dev.secateur.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.function.Function;
 
 /**
  * The gradients of one node by its inputs and its weights, for the ops whose backward needs no more
@@ -21,32 +20,26 @@ final class BackwardKernels {
   private final Device device;
   private final Arena arena;
   private final ForwardKernels forward;
-  private final Function<String, Tensor> filters;
-  private final Function<String, Tensor> filterGradient;
-  private final Function<String, Tensor> gradient;
+  private final Parameters parameters;
+  private final Gradients gradients;
 
   /**
    * @param arena for tables that kernels read, and sums in between
-   * @param filters where the weights of a convolution or linear layer lie, by their name
-   * @param filterGradient where the gradient of a convolution's is wanted
-   * @param gradient where that of another parameter is wanted
    */
   BackwardKernels(
       Device device,
       Arena arena,
       ForwardKernels forward,
-      Function<String, Tensor> filters,
-      Function<String, Tensor> filterGradient,
-      Function<String, Tensor> gradient) {
+      Parameters parameters,
+      Gradients gradients) {
     this.device = device;
     this.arena = arena;
     this.forward = forward;
-    this.filters = filters;
-    this.filterGradient = filterGradient;
-    this.gradient = gradient;
+    this.parameters = parameters;
+    this.gradients = gradients;
   }
 
-  /** Of a node's weight and bias; none for a node without. */
+  /** The gradients of a node's weight and bias; none for a node without. */
   List<Kernel> weights(Node n, Tensor x, Tensor dy) {
     List<Kernel> out = new ArrayList<>();
     boolean bias = false;
@@ -57,17 +50,17 @@ final class BackwardKernels {
       out.add(device.convolutions().backwardWeights(t.spec(), dy, x, weightGradient(n)));
       bias = t.bias();
     } else if (n.op() instanceof Op.Linear l) {
-      out.add(device.linear().backwardWeights(x, dy, gradient.apply(n.name() + ".weight")));
+      out.add(device.linear().backwardWeights(x, dy, gradients.of(n.name() + ".weight")));
       bias = l.bias();
     }
     if (bias) {
-      out.add(device.reductions().biasBackward(dy, gradient.apply(n.name() + ".bias")));
+      out.add(device.reductions().biasBackward(dy, gradients.of(n.name() + ".bias")));
     }
     return out;
   }
 
   /**
-   * Of one of a node's inputs.
+   * The gradient of one of a node's inputs.
    *
    * @param x what the node read
    * @param dx shaped as {@code x.get(input)}
@@ -151,10 +144,10 @@ final class BackwardKernels {
   }
 
   private Tensor weight(Node n) {
-    return filters.apply(n.name() + ".weight");
+    return parameters.weights(n.name() + ".weight");
   }
 
   private Tensor weightGradient(Node n) {
-    return filterGradient.apply(n.name() + ".weight");
+    return gradients.ofFilters(n.name() + ".weight");
   }
 }

@@ -11,8 +11,6 @@ import dev.secateur.tensor.Shape;
 import dev.secateur.tensor.Tensor;
 import java.util.List;
 import java.util.Optional;
-import java.util.function.BiFunction;
-import java.util.function.Function;
 
 /**
  * The forward kernel of one node by itself, for every op but the input and batch norm, which
@@ -21,23 +19,15 @@ import java.util.function.Function;
 final class ForwardKernels {
   private final Device device;
   private final Arena arena;
-  private final Function<String, Tensor> filters;
-  private final BiFunction<String, DType, Tensor> vector;
+  private final Parameters parameters;
 
   /**
    * @param arena for tables that kernels read
-   * @param filters where the weights of a convolution or linear layer lie, by their name
-   * @param vector where another parameter lies in a type
    */
-  ForwardKernels(
-      Device device,
-      Arena arena,
-      Function<String, Tensor> filters,
-      BiFunction<String, DType, Tensor> vector) {
+  ForwardKernels(Device device, Arena arena, Parameters parameters) {
     this.device = device;
     this.arena = arena;
-    this.filters = filters;
-    this.vector = vector;
+    this.parameters = parameters;
   }
 
   /**
@@ -139,11 +129,11 @@ final class ForwardKernels {
   }
 
   private Tensor weight(Node n) {
-    return filters.apply(n.name() + ".weight");
+    return parameters.weights(n.name() + ".weight");
   }
 
   private Tensor vector(Node n, String part, DType type) {
-    return vector.apply(n.name() + part, type);
+    return parameters.vector(n.name() + part, type);
   }
 
   private Optional<Tensor> bias(Node n, boolean present, Tensor y) {

@@ -1,5 +1,7 @@
 package dev.secateur.nn;
 
+import dev.secateur.device.Device;
+import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Shape;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -68,5 +70,24 @@ public final class Graph {
       }
     }
     return out;
+  }
+
+  /** The type of a node's result: logits of a linear layer are not rounded. */
+  DType typeOf(Node n, Device device) {
+    return logits(n) ? DType.F32 : device.activationType();
+  }
+
+  /** Whether a node is a linear layer whose result is the network's. */
+  boolean logits(Node n) {
+    return n == output() && n.op() instanceof Op.Linear;
+  }
+
+  /** Whether a node's output is its input's memory under another shape. */
+  boolean isView(Node n) {
+    if (n.op() instanceof Op.Flatten) {
+      Shape s = shape(n.inputs().get(0));
+      return s.rank() == 2 || s.dim(2) * s.dim(3) == 1;
+    }
+    return n.op() instanceof Op.Identity;
   }
 }

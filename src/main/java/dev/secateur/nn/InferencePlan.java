@@ -29,7 +29,7 @@ public final class InferencePlan {
     Map<String, Integer> index = new HashMap<>();
     for (Node node : graph.nodes()) {
       index.put(node.name(), index.size());
-      if (fusion.visible(node) && !InferenceProgram.isView(graph, node)) {
+      if (fusion.visible(node) && !graph.isView(node)) {
         Optional<Fusion.Fused> fused = fusion.endingAt(node);
         Node first = fused.map(Fusion.Fused::first).orElse(node);
         InferenceStep step =
@@ -41,7 +41,7 @@ public final class InferencePlan {
                     || first.op() instanceof Op.Convolution c && c.bias(),
                 fused.flatMap(Fusion.Fused::residual).isPresent(),
                 fused.map(Fusion.Fused::activation).orElse(Activation.NONE),
-                node == graph.output() && node.op() instanceof Op.Linear);
+                graph.logits(node));
         int[] reads = fusion.reads(node).stream().mapToInt(index::get).toArray();
         places.add(new Place(reads, index.get(node.name()), step));
       }

@@ -35,6 +35,7 @@ public final class InferenceProgram implements AutoCloseable {
   private final Map<String, Tensor> values = new HashMap<>();
   private final Map<String, SlabPool.Slab> slabs = new HashMap<>();
   private final SlabPool pool;
+  private final Snapshots parameters;
   private final ForwardKernels forward;
   private final Map<String, Integer> readsLeft = new HashMap<>();
   private final Tensor output;
@@ -43,9 +44,6 @@ public final class InferenceProgram implements AutoCloseable {
   /** Which step computes a node; views of its result lie there too. */
   private final Map<String, Integer> stepOf = new HashMap<>();
 
-  /** Of the parameters' copies made so far. */
-  private long parameterBytes;
-
   private InferenceProgram(Network net, int batch, Optional<FeatureTap> tap, Arena arena) {
     this.net = net;
     this.graph = net.graph();
@@ -53,7 +51,8 @@ public final class InferenceProgram implements AutoCloseable {
     this.batch = batch;
     this.arena = arena;
     this.pool = new SlabPool(arena);
-    this.forward = new ForwardKernels(device, arena, this::filters, this::snapshot);
+    this.parameters = new Snapshots(net, arena);
+    this.forward = new ForwardKernels(device, arena, parameters);
     Shape in = graph.shape(graph.input().name()).with(0, batch);
     this.pixels = arena.allocate(in, DType.U8, Layout.PLAIN);
     Map<String, Long> columns = new HashMap<>();
@@ -150,15 +149,9 @@ public final class InferenceProgram implements AutoCloseable {
     readsLeft.merge(graph.output().name(), 1, Integer::sum);
   }
 
-  /** The type of a node's result: logits of a linear layer are not rounded. */
-  static DType typeOf(Graph graph, Node n, Device device) {
-    boolean logits = n == graph.output() && n.op() instanceof Op.Linear;
-    return logits ? DType.F32 : device.activationType();
-  }
-
   private Tensor take(Node n) {
     long elements = graph.shape(n.name()).with(0, batch).elements();
-    slabs.put(n.name(), pool.take(elements * typeOf(graph, n, device).bytes()));
+    slabs.put(n.name(), pool.take(elements * graph.typeOf(n, device).bytes()));
     return in(slabs.get(n.name()), n);
   }
 
@@ -175,7 +168,7 @@ public final class InferenceProgram implements AutoCloseable {
   private Tensor in(SlabPool.Slab slab, Node n) {
     Shape shape = graph.shape(n.name()).with(0, batch);
     Layout layout = shape.rank() == 4 ? device.activationLayout() : Layout.PLAIN;
-    return slab.as(shape, typeOf(graph, n, device), layout);
+    return slab.as(shape, graph.typeOf(n, device), layout);
   }
 
   /** The network's result in F32. */
@@ -199,7 +192,7 @@ public final class InferenceProgram implements AutoCloseable {
   private void emit(Node n) {
     List<String> reads = fusion.reads(n);
     Fusion.Fused f = fusion.endingAt(n).orElse(null);
-    if (f == null && isView(graph, n)) {
+    if (f == null && graph.isView(n)) {
       Tensor x = values.get(n.inputs().get(0));
       Tensor y =
           n.op() instanceof Op.Flatten
@@ -230,10 +223,10 @@ public final class InferenceProgram implements AutoCloseable {
     if (n.op() instanceof Op.Input) {
       x.add(pixels);
     }
-    long before = parameterBytes;
+    long before = parameters.bytes();
     Kernel kernel = f == null ? kernel(n, x, y) : fused(f, x, y);
     List<Node> nodes = f == null ? List.of(n) : f.nodes();
-    step(kernel, nodes, x, parameterBytes - before + y.bytes(), y);
+    step(kernel, nodes, x, parameters.bytes() - before + y.bytes(), y);
     reads.forEach(this::release);
   }
 
@@ -256,10 +249,10 @@ public final class InferenceProgram implements AutoCloseable {
         .norms()
         .batchNorm(
             forward.image(x.get(0)),
-            snapshot(name + ".weight"),
-            snapshot(name + ".bias"),
-            snapshot(name + ".running_mean"),
-            snapshot(name + ".running_var"),
+            parameters.vector(name + ".weight", DType.F32),
+            parameters.vector(name + ".bias", DType.F32),
+            parameters.vector(name + ".running_mean", DType.F32),
+            parameters.vector(name + ".running_var", DType.F32),
             ((Op.BatchNorm) f.first().op()).eps(),
             f.activation(),
             forward.image(y));
@@ -267,20 +260,10 @@ public final class InferenceProgram implements AutoCloseable {
 
   private Kernel kernel(Node n, List<Tensor> x, Tensor y) {
     if (n.op() instanceof Op.Input) {
-      InputScale s = InputScale.of(net, arena);
-      parameterBytes += s.scale().bytes() + s.shift().bytes();
+      InputScale s = parameters.inputScale();
       return device.moves().imageInput(pixels, Optional.empty(), 0, s.scale(), s.shift(), y);
     }
     return forward.of(n, x, y);
-  }
-
-  /** Whether a node's output is its input's memory under another shape. */
-  static boolean isView(Graph graph, Node n) {
-    if (n.op() instanceof Op.Flatten) {
-      Shape s = graph.shape(n.inputs().get(0));
-      return s.rank() == 2 || s.dim(2) * s.dim(3) == 1;
-    }
-    return n.op() instanceof Op.Identity;
   }
 
   private Kernel convolution(Fusion.Fused f, Op.Convolution c, Tensor x, Tensor y) {
@@ -294,11 +277,12 @@ public final class InferenceProgram implements AutoCloseable {
     if (f.norm().isPresent()) {
       fold(f.norm().get(), w, bias);
     }
-    Tensor weight = constant(w, parameter.shape(), device.activationType(), device.weightLayout());
+    Tensor weight =
+        parameters.constant(w, parameter.shape(), device.activationType(), device.weightLayout());
     Optional<Tensor> b = Optional.empty();
     if (c.bias() || f.norm().isPresent()) {
       Shape channels = Shape.of(bias.length);
-      b = Optional.of(constant(bias, channels, device.activationType(), Layout.PLAIN));
+      b = Optional.of(parameters.constant(bias, channels, device.activationType(), Layout.PLAIN));
     }
     Optional<Tensor> residual = f.residual().map(values::get);
     return device
@@ -321,32 +305,5 @@ public final class InferenceProgram implements AutoCloseable {
       }
       bias[k] = (float) ((bias[k] - mean[k]) * scale + beta[k]);
     }
-  }
-
-  private Tensor snapshot(String parameter) {
-    return snapshot(parameter, DType.F32);
-  }
-
-  private Tensor snapshot(String parameter, DType type) {
-    return snapshot(parameter, type, Layout.PLAIN);
-  }
-
-  /** Weights of a convolution or linear layer, as the device reads them. */
-  private Tensor filters(String parameter) {
-    boolean bank = net.parameter(parameter).shape().rank() == 4;
-    Layout layout = bank ? device.weightLayout() : Layout.PLAIN;
-    return snapshot(parameter, device.activationType(), layout);
-  }
-
-  private Tensor snapshot(String parameter, DType type, Layout layout) {
-    Tensor t = net.parameter(parameter);
-    return constant(device.downloadFloats(t), t.shape(), type, layout);
-  }
-
-  private Tensor constant(float[] data, Shape shape, DType type, Layout layout) {
-    Tensor copy = arena.allocate(shape, type, layout);
-    device.upload(data, copy);
-    parameterBytes += copy.bytes();
-    return copy;
   }
 }

@@ -12,7 +12,6 @@ import dev.secateur.tensor.Tensor;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.function.Function;
 
 /**
  * One kernel of a network compiled for inference, without its place in the network: equal steps
@@ -94,13 +93,20 @@ public record InferenceStep(
       return noise(shape, type, Layout.PLAIN);
     }
 
-    ForwardKernels forward(Map<String, Shape> parameters) {
-      Function<String, Shape> shape = parameters::get;
-      return new ForwardKernels(
-          device,
-          arena,
-          name -> filters(shape.apply(name)),
-          (name, type) -> vector(shape.apply(name), type));
+    ForwardKernels forward(Map<String, Shape> shapes) {
+      Parameters noise =
+          new Parameters() {
+            @Override
+            public Tensor weights(String parameter) {
+              return filters(shapes.get(parameter));
+            }
+
+            @Override
+            public Tensor vector(String parameter, DType type) {
+              return Maker.this.vector(shapes.get(parameter), type);
+            }
+          };
+      return new ForwardKernels(device, arena, noise);
     }
 
     /** Numbers between 0.5 and 1, so that nothing becomes zero, infinite or subnormal. */

@@ -116,7 +116,15 @@ public final class ShapeInference {
       }
       return Shape.of(1, l.outFeatures());
     }
-    return x; // norms, functions of one number, softmax, identity
+    if (op instanceof Op.BatchNorm
+        || op instanceof Op.LayerNorm
+        || op instanceof Op.Activate
+        || op instanceof Op.Elementwise
+        || op instanceof Op.Softmax
+        || op instanceof Op.Identity) {
+      return x;
+    }
+    throw new IllegalStateException("no shape for " + op);
   }
 
   private static void check(ConvolutionSpec s, Shape x, int outChannels) {

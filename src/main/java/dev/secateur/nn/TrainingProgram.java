@@ -7,9 +7,7 @@ import dev.secateur.device.Cleanup;
 import dev.secateur.device.Device;
 import dev.secateur.device.Kernel;
 import dev.secateur.device.LayerNormTraining;
-import dev.secateur.device.MixedPrecision;
 import dev.secateur.device.PoolSpec;
-import dev.secateur.device.SgdSpec;
 import dev.secateur.device.TrainingKernels;
 import dev.secateur.nn.SlabPool.Slab;
 import dev.secateur.tensor.DType;
@@ -31,14 +29,11 @@ import java.util.Set;
  * Gradients share memory as soon as they have been used.
  *
  * <p>Where the device computes in another type or layout than parameters have ({@link
- * MixedPrecision}), every step begins with one kernel that copies them; the loss and SGD stay in
- * F32. In half precision the loss is scaled, and a step whose gradients overflow changes no
- * parameter.
+ * dev.secateur.device.MixedPrecision}), every step begins with one kernel that copies them; the
+ * loss and SGD stay in F32. In half precision the loss is scaled, and a step whose gradients
+ * overflow changes no parameter.
  */
 public final class TrainingProgram implements AutoCloseable {
-  /** Of the loss, in half precision; PyTorch's GradScaler begins with it too. */
-  private static final float FIRST_SCALE = 65536;
-
   private final Network net;
   private final Graph graph;
   private final Device device;
@@ -52,8 +47,7 @@ public final class TrainingProgram implements AutoCloseable {
   private final Tensor labels;
   private final Tensor metrics;
   private final Tensor learningRate;
-  private final Tensor gradients;
-  private final Optional<Mixed> mixed;
+  private final TrainingParameters parameters;
   private final Kernel clearMetrics;
   private final Kernel pass;
   private final Kernel step;
@@ -71,16 +65,6 @@ public final class TrainingProgram implements AutoCloseable {
 
   private record Gradient(Tensor tensor, Slab slab) {}
 
-  /**
-   * What is there twice, see {@link MixedPrecision}.
-   *
-   * @param weights copies of the parameters, the layers' type
-   * @param gradients those of filters
-   * @param state of the loss scale
-   */
-  private record Mixed(
-      MixedPrecision kernels, Tensor weights, Tensor gradients, Optional<Tensor> state) {}
-
   private TrainingProgram(Network net, int batch, Sgd sgd, int cropPadding, Arena arena) {
     this.net = net;
     this.graph = net.graph();
@@ -94,13 +78,10 @@ public final class TrainingProgram implements AutoCloseable {
     this.labels = arena.allocate(Shape.of(batch), DType.I32, Layout.PLAIN);
     this.metrics = arena.doubles(4);
     this.learningRate = arena.floats(1);
-    this.gradients = arena.floats(net.flat().elements());
     this.clearMetrics = device.moves().fill(metrics, 0);
-    this.mixed = device.mixedPrecision().map(this::copies);
-    this.forwards = new ForwardKernels(device, arena, this::read, this::vector);
-    this.backwards =
-        new BackwardKernels(
-            device, arena, forwards, this::read, this::filterGradient, this::gradient);
+    this.parameters = new TrainingParameters(net, arena);
+    this.forwards = new ForwardKernels(device, arena, parameters);
+    this.backwards = new BackwardKernels(device, arena, forwards, parameters, parameters);
     planFusion();
     graph.nodes().forEach(this::place);
     InputScale s = InputScale.of(net, arena);
@@ -118,36 +99,16 @@ public final class TrainingProgram implements AutoCloseable {
       }
     }
     List<Kernel> kernels = new ArrayList<>();
-    List<Tensor> filters = filters();
-    mixed.ifPresent(m -> kernels.add(m.kernels().pack(net.flat(), filters, m.weights(), arena)));
+    parameters.pack().ifPresent(kernels::add);
     nodes.stream().map(n -> forward.get(n.name())).filter(k -> k != null).forEach(kernels::add);
     kernels.addAll(loss);
     kernels.addAll(backward);
-    mixed.ifPresent(
-        m ->
-            kernels.add(
-                m.kernels()
-                    .unpack(m.gradients(), net.flat(), filters, gradients, m.state(), arena)));
+    parameters.unpack().ifPresent(kernels::add);
     this.pass = device.sequence(kernels, arena);
     List<Kernel> whole = new ArrayList<>(kernels);
-    whole.add(update(sgd));
+    whole.add(parameters.update(sgd, learningRate));
     this.step = device.sequence(whole, arena);
     device.synchronize();
-  }
-
-  private Mixed copies(MixedPrecision kernels) {
-    Shape all = net.flat().shape();
-    DType type = device.activationType();
-    Optional<Tensor> state = Optional.empty();
-    if (kernels.scalesLoss()) {
-      state = Optional.of(arena.floats(3));
-      device.upload(new float[] {FIRST_SCALE, 0, 0}, state.get());
-    }
-    return new Mixed(
-        kernels,
-        arena.allocate(all, type, Layout.PLAIN),
-        arena.allocate(all, type, Layout.PLAIN),
-        state);
   }
 
   /** The loss and its gradient by the network's result, which is in F32 for this. */
@@ -164,30 +125,10 @@ public final class TrainingProgram implements AutoCloseable {
     out.add(
         device.training().crossEntropy(logits, labels, smoothing, metrics, Optional.of(single)));
     if (narrow) {
-      Mixed m = mixed.orElseThrow();
-      out.add(m.kernels().scaleLoss(single, gradient.tensor(), m.state()));
+      out.add(parameters.scaleLoss(single, gradient.tensor()));
     }
     contribute(graph.output().name(), gradient);
     return out;
-  }
-
-  /** All filter banks. */
-  private List<Tensor> filters() {
-    return graph.nodes().stream()
-        .filter(n -> n.op() instanceof Op.Convolution || n.op() instanceof Op.TransposedConvolution)
-        .map(n -> net.parameter(n.name() + ".weight"))
-        .toList();
-  }
-
-  private Kernel update(Sgd sgd) {
-    Tensor velocity = net.momentum();
-    SgdSpec spec = new SgdSpec(sgd.momentum(), sgd.nesterov(), sgd.weightDecay());
-    Optional<Tensor> state = mixed.flatMap(Mixed::state);
-    if (state.isPresent()) {
-      MixedPrecision kernels = mixed.get().kernels();
-      return kernels.sgd(net.flat(), gradients, velocity, learningRate, spec, state.get());
-    }
-    return device.training().sgd(net.flat(), gradients, velocity, learningRate, spec);
   }
 
   /**
@@ -228,7 +169,7 @@ public final class TrainingProgram implements AutoCloseable {
 
   /** Gradient of the mean loss by a trainable parameter, in the parameter's shape. */
   public Tensor gradient(String parameter) {
-    return net.partOf(gradients, parameter);
+    return parameters.of(parameter);
   }
 
   /** Logits (batch, classes) of the last step. */
@@ -246,7 +187,7 @@ public final class TrainingProgram implements AutoCloseable {
    * device.
    */
   public float lossScale() {
-    return mixed.flatMap(Mixed::state).map(s -> device.downloadFloats(s)[0]).orElse(1f);
+    return parameters.lossScale();
   }
 
   /** For the steps that follow. */
@@ -309,12 +250,12 @@ public final class TrainingProgram implements AutoCloseable {
     }
     Shape shape = graph.shape(n.name()).with(0, batch);
     Tensor value;
-    if (isView(n)) {
+    if (graph.isView(n)) {
       Tensor x = values.get(n.inputs().get(0));
       Layout layout = shape.rank() == 4 ? x.layout() : Layout.PLAIN;
       value = new Tensor(x.buffer(), x.byteOffset(), shape, x.dtype(), layout);
     } else {
-      value = arena.allocate(shape, InferenceProgram.typeOf(graph, n, device), layout(shape));
+      value = arena.allocate(shape, graph.typeOf(n, device), layout(shape));
     }
     values.put(result(n), value);
   }
@@ -323,39 +264,10 @@ public final class TrainingProgram implements AutoCloseable {
     return shape.rank() == 4 ? device.activationLayout() : Layout.PLAIN;
   }
 
-  private boolean isView(Node n) {
-    return InferenceProgram.isView(graph, n);
-  }
-
   private Gradient fresh(Shape shape, Layout layout) {
     DType type = device.activationType();
     Slab slab = pool.take(shape.elements() * type.bytes());
     return new Gradient(slab.as(shape, type, layout), slab);
-  }
-
-  /** A convolution's or linear layer's parameter as the layer reads it. */
-  private Tensor read(String parameter) {
-    return mixed
-        .map(m -> filterLayout(net.partOf(m.weights(), parameter)))
-        .orElseGet(() -> net.parameter(parameter));
-  }
-
-  /** Where the gradient of filters is written. */
-  private Tensor filterGradient(String parameter) {
-    return mixed
-        .map(m -> filterLayout(net.partOf(m.gradients(), parameter)))
-        .orElseGet(() -> gradient(parameter));
-  }
-
-  private Tensor filterLayout(Tensor t) {
-    return t.shape().rank() == 4
-        ? new Tensor(t.buffer(), t.byteOffset(), t.shape(), t.dtype(), device.weightLayout())
-        : t;
-  }
-
-  /** A vector in the type of what it is added to or scales. */
-  private Tensor vector(String parameter, DType type) {
-    return type == DType.F32 ? net.parameter(parameter) : read(parameter);
   }
 
   private Gradient freshFor(String value) {
@@ -413,7 +325,7 @@ public final class TrainingProgram implements AutoCloseable {
       contribute(n.inputs().get(0), unactivated(a.activation(), y, g));
     } else if (op instanceof Op.Add) {
       add(n, g);
-    } else if (isView(n)) {
+    } else if (graph.isView(n)) {
       Tensor x = input(n, 0);
       Tensor view = g.slab().as(x.shape(), x.dtype(), x.layout());
       contribute(n.inputs().get(0), new Gradient(view, g.slab().share()));

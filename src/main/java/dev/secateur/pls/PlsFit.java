@@ -4,6 +4,9 @@ import dev.secateur.SecateurException;
 import dev.secateur.device.Arena;
 import dev.secateur.device.Device;
 import dev.secateur.device.Kernel;
+import dev.secateur.device.Matrices;
+import dev.secateur.device.Moves;
+import dev.secateur.device.Pls;
 import dev.secateur.tensor.Shape;
 import dev.secateur.tensor.Tensor;
 import java.util.List;
@@ -112,6 +115,9 @@ public final class PlsFit {
               + ")");
     }
     Device d = sums.device();
+    Matrices matrices = d.matrices();
+    Pls pls = d.pls();
+    Moves moves = d.moves();
     sums.finish();
     Tensor factorX = results.doubles(p);
     Tensor weights = results.doubles(components, p);
@@ -121,11 +127,9 @@ public final class PlsFit {
       Tensor factorY = arena.doubles(q);
       Tensor s = arena.doubles(q, p); // YᵀX, centred and scaled, then deflated
       Tensor n = sums.samples();
-      d.pls().inverseDeviation(sums.squares(), sums.sumX(), n, factorX).launch();
-      d.pls().inverseDeviation(sums.sumY(), sums.sumY(), n, factorY).launch();
-      d.pls()
-          .standardize(sums.crossYx(), sums.sumY(), sums.sumX(), n, factorY, factorX, s)
-          .launch();
+      pls.inverseDeviation(sums.squares(), sums.sumX(), n, factorX).launch();
+      pls.inverseDeviation(sums.sumY(), sums.sumY(), n, factorY).launch();
+      pls.standardize(sums.crossYx(), sums.sumY(), sums.sumX(), n, factorY, factorX, s).launch();
 
       Tensor loadings = arena.doubles(components, p);
       Tensor gram = arena.doubles(q, q);
@@ -143,40 +147,38 @@ public final class PlsFit {
         Tensor r = rotations.view((long) a * p, Shape.of(1, p));
         Tensor loading = loadings.view((long) a * p, Shape.of(1, p));
         // w: the dominant right singular vector of S, from the q x q matrix S Sᵀ
-        d.matrices().gemm(false, true, 1, s, s, 0, gram).launch();
-        d.matrices().eigenSymmetric(gram, eigenvalues).launch();
+        matrices.gemm(false, true, 1, s, s, 0, gram).launch();
+        matrices.eigenSymmetric(gram, eigenvalues).launch();
         Tensor v = gram.view((long) (q - 1) * q, Shape.of(1, q));
-        d.matrices().gemm(false, false, 1, v, s, 0, w).launch();
-        d.matrices().gemm(false, true, 1, w, w, 0, cell).launch();
-        d.pls().scaleByPower(w, scalar, -0.5).launch();
+        matrices.gemm(false, false, 1, v, s, 0, w).launch();
+        matrices.gemm(false, true, 1, w, w, 0, cell).launch();
+        pls.scaleByPower(w, scalar, -0.5).launch();
         // r: w without the earlier loadings
-        d.moves().copy(w, r).launch();
+        moves.copy(w, r).launch();
         if (a > 0) {
           Tensor earlier = arena.doubles(1, a);
           Shape before = Shape.of(a, p);
-          d.matrices().gemm(false, true, 1, w, loadings.view(0, before), 0, earlier).launch();
-          d.matrices().gemm(false, false, -1, earlier, rotations.view(0, before), 1, r).launch();
+          matrices.gemm(false, true, 1, w, loadings.view(0, before), 0, earlier).launch();
+          matrices.gemm(false, false, -1, earlier, rotations.view(0, before), 1, r).launch();
         }
         // u = C r with C = D (XᵀX - ΣX ΣXᵀ / n) D
-        d.pls().multiply(r, rowFactor, scaled).launch();
+        pls.multiply(r, rowFactor, scaled).launch();
         product.forEach(Kernel::launch);
-        d.matrices().gemm(false, true, 1, scaled, rowSum, 0, cell).launch();
-        d.pls().scaleByPower(scalar, n, -1).launch();
-        d.matrices().gemm(false, false, -1, cell, rowSum, 1, u).launch();
-        d.pls().multiply(u, rowFactor, u).launch();
+        matrices.gemm(false, true, 1, scaled, rowSum, 0, cell).launch();
+        pls.scaleByPower(scalar, n, -1).launch();
+        matrices.gemm(false, false, -1, cell, rowSum, 1, u).launch();
+        pls.multiply(u, rowFactor, u).launch();
         // tt = rᵀ u, p = u / tt, q = S r / tt
-        d.matrices().gemm(false, true, 1, u, r, 0, cell).launch();
-        d.moves().copy(u, loading).launch();
-        d.pls().scaleByPower(loading, scalar, -1).launch();
-        d.matrices().gemm(false, true, 1, r, s, 0, yLoading).launch();
-        d.pls().scaleByPower(yLoading, scalar, -1).launch();
+        matrices.gemm(false, true, 1, u, r, 0, cell).launch();
+        moves.copy(u, loading).launch();
+        pls.scaleByPower(loading, scalar, -1).launch();
+        matrices.gemm(false, true, 1, r, s, 0, yLoading).launch();
+        pls.scaleByPower(yLoading, scalar, -1).launch();
         // s_a = tt qᵀq; S = S - tt q pᵀ
         Tensor own = strength.view(a, Shape.of(1));
-        d.matrices()
-            .gemm(false, true, 1, yLoading, yLoading, 0, own.reshape(Shape.of(1, 1)))
-            .launch();
-        d.pls().scaleByPower(own, scalar, 1).launch();
-        d.matrices().gemm(true, false, -1, yLoading, u, 1, s).launch();
+        matrices.gemm(false, true, 1, yLoading, yLoading, 0, own.reshape(Shape.of(1, 1))).launch();
+        pls.scaleByPower(own, scalar, 1).launch();
+        matrices.gemm(true, false, -1, yLoading, u, 1, s).launch();
       }
       d.synchronize(); // before the arena goes
       return new Directions(weights, rotations, strength, factorX);

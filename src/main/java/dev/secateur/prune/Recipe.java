@@ -537,7 +537,7 @@ public record Recipe(
       throw new SettingException(path(e, ""), "is no setting; expected one of " + known);
     } catch (JsonMappingException e) {
       if (e.getCause() instanceof SettingException s) {
-        throw new SettingException(path(e, s.setting()), s.problem());
+        throw new SettingException(path(e, s.path()), s.problem());
       }
       Object given = e instanceof InvalidFormatException f ? f.getValue() : "";
       throw new SettingException(path(e, ""), "'" + given + "': expected " + expected(e));

@@ -110,8 +110,7 @@ final class Page {
     out.add(p(sentence()).withClass("lead"));
     if (run.stoppedBy().isEmpty()) {
       out.add(
-          p("The run has not ended: this is how far it is. Go on with --resume.")
-              .withClass("note"));
+          p("The run has not ended: this is how far it is. It can be resumed.").withClass("note"));
     }
     if (timing.isPresent() && timing.get().unsteady()) {
       out.add(

@@ -76,9 +76,7 @@ public final class Report {
             "accuracy",
             "Accuracy, MACs and milliseconds",
             accuracy,
-            timing.isPresent()
-                ? Optional.empty()
-                : Optional.of("Milliseconds were not measured (--no-bench).")),
+            timing.isPresent() ? Optional.empty() : Optional.of("Milliseconds were not measured.")),
         Section.of(
             "widths",
             "Widths of the layers",
@@ -103,7 +101,7 @@ public final class Report {
             "training",
             "Training curves",
             figures.training(),
-            "No fine-tuning: the run had none (--finetune-epochs 0) or has not come to it."));
+            "No fine-tuning: the run had none or has not come to it."));
   }
 
   private static ObjectNode json(SavedRun run, Optional<Timing> timing, String version) {

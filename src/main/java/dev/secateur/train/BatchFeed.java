@@ -42,8 +42,19 @@ public final class BatchFeed implements AutoCloseable {
   private int turn;
   private int done;
 
-  private record Slot(
-      HostBuffer pixels, HostBuffer labels, HostBuffer crops, CompletableFuture<?>[] filling) {}
+  /** Staging memory of one batch, and the work that fills it. */
+  private static final class Slot {
+    private final HostBuffer pixels;
+    private final HostBuffer labels;
+    private final HostBuffer crops;
+    private CompletableFuture<?> filling = CompletableFuture.completedFuture(null);
+
+    Slot(HostBuffer pixels, HostBuffer labels, HostBuffer crops) {
+      this.pixels = pixels;
+      this.labels = labels;
+      this.crops = crops;
+    }
+  }
 
   /** The first {@code limit} images in order; rows beyond the end have label -1. */
   public BatchFeed(Device device, Dataset data, Tensor pixels, Tensor labels, int limit) {
@@ -59,7 +70,7 @@ public final class BatchFeed implements AutoCloseable {
   /**
    * Training: {@link #startEpoch} shuffles; only whole batches are taken.
    *
-   * @param crops I32 (batch,3), see {@link Device#imageInput}
+   * @param crops I32 (batch,3), see {@link dev.secateur.device.Moves#imageInput}
    */
   public BatchFeed(
       Device device,
@@ -108,8 +119,7 @@ public final class BatchFeed implements AutoCloseable {
             new Slot(
                 buffer(pixels.bytes()),
                 buffer(labels.bytes()),
-                buffer(Shape.of(batch, 3).elements() * 4),
-                new CompletableFuture<?>[1]);
+                buffer(Shape.of(batch, 3).elements() * 4));
       }
     } catch (RuntimeException e) {
       throw Cleanup.after(e, closers);
@@ -166,14 +176,14 @@ public final class BatchFeed implements AutoCloseable {
         fill(turn - 1 + SLOTS); // the slot that the device has had a batch's time to read
       }
       Slot s = slots[turn % SLOTS];
-      s.filling()[0].join();
+      s.filling.join();
       int taken = Math.min(batch, images - done);
       checkLabels(s, taken);
       rows = closeRanks(s, taken);
       if (rows > 0) {
-        device.upload(s.pixels(), pixels);
-        device.upload(s.labels(), labels);
-        crops.ifPresent(c -> device.upload(s.crops(), c));
+        device.upload(s.pixels, pixels);
+        device.upload(s.labels, labels);
+        crops.ifPresent(c -> device.upload(s.crops, c));
       }
       turn++;
       done += taken;
@@ -184,14 +194,14 @@ public final class BatchFeed implements AutoCloseable {
   /** The labels that {@link #next} uploaded last, by row; below 0 in a row that does not count. */
   public int[] labels() {
     int[] out = new int[batch];
-    slots[(turn + SLOTS - 1) % SLOTS].labels().bytes().asIntBuffer().get(out);
+    slots[(turn + SLOTS - 1) % SLOTS].labels.bytes().asIntBuffer().get(out);
     return out;
   }
 
   /** Neither device looks at labels that are too large: one gives an error, the other NaN. */
   private void checkLabels(Slot s, int taken) {
     int classes = data.classNames().size();
-    ByteBuffer label = s.labels().bytes();
+    ByteBuffer label = s.labels.bytes();
     for (int i = 0; i < taken; i++) {
       if (label.getInt(4 * i) >= classes) {
         throw new SecateurException(
@@ -212,8 +222,8 @@ public final class BatchFeed implements AutoCloseable {
    * them.
    */
   private int closeRanks(Slot s, int taken) {
-    ByteBuffer label = s.labels().bytes();
-    ByteBuffer pixel = s.pixels().bytes();
+    ByteBuffer label = s.labels.bytes();
+    ByteBuffer pixel = s.pixels.bytes();
     int rows = taken;
     for (int i = 0; i < rows; i++) {
       while (rows > i && label.getInt(4 * i) < 0) {
@@ -241,27 +251,27 @@ public final class BatchFeed implements AutoCloseable {
       return;
     }
     Slot s = slots[number % SLOTS];
-    s.pixels().awaitRead();
-    s.labels().awaitRead();
-    s.crops().awaitRead();
+    s.pixels.awaitRead();
+    s.labels.awaitRead();
+    s.crops.awaitRead();
     CompletableFuture<?>[] parts = new CompletableFuture<?>[threads];
     for (int t = 0; t < threads; t++) {
       int from = batch * t / threads;
       int to = batch * (t + 1) / threads;
       parts[t] = CompletableFuture.runAsync(() -> rows(s, (int) first, from, to), readers);
     }
-    s.filling()[0] = CompletableFuture.allOf(parts);
+    s.filling = CompletableFuture.allOf(parts);
   }
 
   private void rows(Slot s, int first, int from, int to) {
-    ByteBuffer label = s.labels().bytes();
+    ByteBuffer label = s.labels.bytes();
     for (int i = from; i < to; i++) {
       boolean counts = first + i < images;
-      boolean read = counts && data.read(order[first + i], s.pixels().bytes(), i * imageBytes);
+      boolean read = counts && data.read(order[first + i], s.pixels.bytes(), i * imageBytes);
       label.putInt(4 * i, read ? data.label(order[first + i]) : -1);
       if (crops.isPresent()) {
         long own = (seed * 31 + epoch) * 1_000_000_007L + first + i;
-        augmentation.draw(new SplittableRandom(own), s.crops().bytes(), 12 * i);
+        augmentation.draw(new SplittableRandom(own), s.crops.bytes(), 12 * i);
       }
     }
   }
@@ -269,18 +279,16 @@ public final class BatchFeed implements AutoCloseable {
   /** Waits until nobody writes to the staging buffers. */
   private void filled() {
     for (Slot s : slots) {
-      if (s.filling()[0] != null) {
-        s.filling()[0].exceptionally(e -> null).join();
-      }
+      s.filling.exceptionally(e -> null).join();
     }
   }
 
   private void settle() {
     filled();
     for (Slot s : slots) {
-      s.pixels().awaitRead();
-      s.labels().awaitRead();
-      s.crops().awaitRead();
+      s.pixels.awaitRead();
+      s.labels.awaitRead();
+      s.crops.awaitRead();
     }
   }
 

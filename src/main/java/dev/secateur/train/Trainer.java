@@ -1,6 +1,7 @@
 package dev.secateur.train;
 
 import dev.secateur.SecateurException;
+import dev.secateur.SettingException;
 import dev.secateur.data.Dataset;
 import dev.secateur.device.Device;
 import dev.secateur.nn.Network;
@@ -24,8 +25,9 @@ public final class Trainer {
       Network net, Dataset data, TrainingOptions options, ProgressListener progress) {
     Evaluator.checkFits(net, data);
     if (data.size() < options.batch()) {
-      throw new SecateurException(
-          "--batch-size " + options.batch() + ": the data has only " + data.size() + " images");
+      throw new SettingException(
+          "fine-tuning.batch-size",
+          options.batch() + ": the data has only " + data.size() + " images");
     }
     Device device = net.device();
     net.clearMomentum();
@@ -74,7 +76,10 @@ public final class Trainer {
     double[] m = device.downloadDoubles(program.metrics());
     if (!Double.isFinite(m[0])) {
       throw new SecateurException(
-          "the loss is not a finite number in epoch " + (epoch + 1) + ": try a smaller --lr");
+              "the loss is not a finite number in epoch "
+                  + (epoch + 1)
+                  + ": try a smaller learning rate")
+          .about("fine-tuning.lr");
     }
     return Map.of("loss", m[0] / m[3], "accuracy", 100 * m[1] / m[3]);
   }

@@ -1,6 +1,5 @@
 package dev.secateur.bench;
 
-import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -31,7 +30,7 @@ class BenchmarkTest {
     assertEquals(50, t.median());
     assertEquals(25, t.quantile(0.25));
     // ranks 50 -+ 9.8: the binomial's 95 %
-    assertArrayEquals(new double[] {40, 60}, t.interval());
+    assertEquals(new Interval(t.median(), 40, 60), t.interval());
     assertEquals(0, ms[0], "the measured order stays");
   }
 
@@ -39,7 +38,7 @@ class BenchmarkTest {
   void speedupIsTakenTurnByTurn() {
     Latency.Timing slow = new Latency.Timing(new double[] {2, 40, 2, 4, 2});
     Latency.Timing fast = new Latency.Timing(new double[] {1, 20, 1, 2, 1});
-    assertArrayEquals(new double[] {2, 2, 2}, fast.speedup(slow));
+    assertEquals(new Interval(2, 2, 2), fast.speedup(slow));
   }
 
   @Test

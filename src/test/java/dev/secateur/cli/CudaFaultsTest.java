@@ -239,7 +239,7 @@ class CudaFaultsTest {
         for (long nth = 1; nth <= n; nth += Math.max(1, n / 20)) {
           EmulatedCuda.fail(api, nth);
           SecateurException e = assertThrows(SecateurException.class, task::run);
-          assertTrue(e.getMessage().contains("--batch-size"), e.getMessage());
+          assertTrue(e.getMessage().contains("use a smaller batch"), e.getMessage());
           EmulatedCuda.reset();
           assertEquals(before, EmulatedCuda.live(), api + " call " + nth + " of " + n);
         }
@@ -294,7 +294,8 @@ class CudaFaultsTest {
     boolean told = !api.matches("cudnn(Find|Get)Convolution\\w+");
     check(!told || line.contains(statusOf(api)), problems, fault + ": " + line);
     boolean memory = api.matches(".*(Alloc(Async)?|Create|ModuleLoadData)$");
-    check(!memory || line.contains("--batch-size"), problems, fault + ": no advice: " + line);
+    check(
+        !memory || line.contains("use a smaller batch"), problems, fault + ": no advice: " + line);
     check(!line.contains("internal error"), problems, fault + ": " + line);
     files()
         .forEach(

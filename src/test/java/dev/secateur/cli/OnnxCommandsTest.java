@@ -65,8 +65,14 @@ class OnnxCommandsTest {
     Path sct = dir.resolve("m.sct");
     assertEquals(0, run("import", onnx, "-o", sct).code());
     fails(1, "is no .onnx file; --mean", run("info", sct, "--mean", "0.5"));
-    fails(1, "--mean has 2 numbers; the input has 3", run("info", onnx, "--mean", "0.5,0.5"));
-    fails(1, "--input-size 64,64 is of no use", run("info", onnx, "--input-size", "64,64"));
+    fails(
+        1,
+        "the mean has 2 numbers; the input has 3 channels (--mean)",
+        run("info", onnx, "--mean", "0.5,0.5"));
+    fails(
+        1,
+        "a size of 64,64 is of no use there (--input-size)",
+        run("info", onnx, "--input-size", "64,64"));
     fails(2, "expected H,W", run("info", onnx, "--input-size", "64"));
     fails(2, "expected a number greater than 0", run("info", onnx, "--std", "0"));
     fails(1, "has no output nothing; it has scores", run("info", onnx, "--output-name", "nothing"));

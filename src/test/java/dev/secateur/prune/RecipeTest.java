@@ -92,7 +92,7 @@ class RecipeTest {
   void aMistakeIsToldByItsPathWithWhatIsPossible(String setting, String value, String problem) {
     SettingException e =
         assertThrows(SettingException.class, () -> Recipe.DEFAULT.with(setting, value));
-    assertEquals(setting, e.setting());
+    assertEquals(setting, e.path());
     assertTrue(e.problem().startsWith(problem), e.problem());
     SecateurException inFile =
         assertThrows(

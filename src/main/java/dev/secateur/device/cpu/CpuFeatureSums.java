@@ -9,7 +9,7 @@ import java.nio.IntBuffer;
 import java.util.Arrays;
 
 /**
- * {@link dev.secateur.device.Device#accumulateFeatures}. Threads share out the columns, so that the
+ * {@link dev.secateur.device.Pls#accumulateFeatures}. Threads share out the columns, so that the
  * sums do not depend on how many there are; a batch is summed in floats, in heap arrays that stay
  * in the cache.
  */

@@ -227,13 +227,14 @@ final class CudaContext {
       long[] total = new long[1];
       boolean known = cuMemGetInfo(free, total) == CUresult.CUDA_SUCCESS;
       throw new SecateurException(
-          "the GPU's memory is full: "
-              + bytes
-              + " bytes were asked for"
-              + (known ? ", " + free[0] + " of " + total[0] + " are free" : "")
-              + "; use a smaller --batch-size ("
-              + CUresult.stringFor(status)
-              + ")");
+              "the GPU's memory is full: "
+                  + bytes
+                  + " bytes were asked for"
+                  + (known ? ", " + free[0] + " of " + total[0] + " are free" : "")
+                  + "; use a smaller batch ("
+                  + CUresult.stringFor(status)
+                  + ")")
+          .about("scoring.batch-size");
     }
     Status.driver(status, "allocating " + bytes + " bytes on the GPU");
   }

@@ -310,11 +310,11 @@ final class CudnnConvolutions implements Convolutions {
     Kernel apart = followed(plain(c, x, w), c.y(), epilogue);
     Kernel clip = pointwise.compileActivation(epilogue.activation(), c.y(), c.y());
     boolean clips = epilogue.activation() == Activation.RELU6;
-    boolean[] refused = new boolean[1];
+    Refusal refusal = new Refusal();
     return context.kernel(
         all,
         () -> {
-          if (!refused[0]) {
+          if (!refusal.refused()) {
             int status =
                 cudnnConvolutionBiasActivationForward(
                     cudnn.handle(),
@@ -335,8 +335,7 @@ final class CudnnConvolutions implements Convolutions {
                     activation,
                     p.d.y(),
                     py);
-            refused[0] = Status.cudnnCannot(status);
-            if (!refused[0]) {
+            if (!refusal.is(status)) {
               Status.cudnn(status, "a convolution (cudnnConvolutionBiasActivationForward)");
               if (clips) {
                 clip.launch();

@@ -90,7 +90,7 @@ final class CudnnHalfNorm {
       cudnnActivationDescriptor relu,
       Sizes sizes,
       TrainingKernels instead) {
-    boolean[] refused = new boolean[1]; // by the forward pass, whose statistics backward needs
+    Refusal refusal = new Refusal(); // of the forward pass, whose statistics backward needs
     workspace.reserve(Math.max(sizes.forward(), sizes.backward()));
     Tensor mean = arena.floats(n.channels());
     Tensor inverse = arena.floats(n.channels());
@@ -118,7 +118,7 @@ final class CudnnHalfNorm {
                 inverse,
                 reserve),
             () -> {
-              if (!refused[0]) {
+              if (!refusal.refused()) {
                 int status =
                     cudnnBatchNormalizationForwardTrainingEx(
                         cudnn.handle(),
@@ -146,8 +146,7 @@ final class CudnnHalfNorm {
                         sizes.forward(),
                         kept,
                         sizes.reserve());
-                refused[0] = Status.cudnnCannot(status);
-                if (!refused[0]) {
+                if (!refusal.is(status)) {
                   Status.cudnn(status, "batch norm (cudnnBatchNormalizationForwardTrainingEx)");
                   return;
                 }
@@ -173,7 +172,7 @@ final class CudnnHalfNorm {
                 inverse,
                 reserve),
             () -> {
-              if (refused[0]) {
+              if (refusal.refused()) {
                 instead.backward().launch();
                 return;
               }

@@ -57,12 +57,13 @@ final class Status {
   private static SecateurException failure(String what, String name) {
     boolean memory = name.contains("OUT_OF_MEMORY") || name.contains("ALLOC");
     return new SecateurException(
-        memory
-            ? "CUDA: no memory left for "
-                + what
-                + ": "
-                + name
-                + "; use a smaller --batch-size, or end what else uses the GPU"
-            : "CUDA: " + what + " failed: " + name);
+            memory
+                ? "CUDA: no memory left for "
+                    + what
+                    + ": "
+                    + name
+                    + "; use a smaller batch, or end what else uses the GPU"
+                : "CUDA: " + what + " failed: " + name)
+        .about(memory ? "scoring.batch-size" : "");
   }
 }

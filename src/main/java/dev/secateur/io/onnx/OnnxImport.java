@@ -205,11 +205,12 @@ public final class OnnxImport {
     }
     if (!given.isEmpty() && given.size() != 1 && given.size() != channels) {
       throw refuse(
-          (key.equals(MEAN) ? "--mean has " : "--std has ")
-              + given.size()
-              + " numbers; the input has "
-              + channels
-              + " channels");
+              (key.equals(MEAN) ? "the mean has " : "the deviation has ")
+                  + given.size()
+                  + " numbers; the input has "
+                  + channels
+                  + " channels")
+          .about(key.equals(MEAN) ? "onnx.mean" : "onnx.std");
     }
     for (int i = 0; i < channels && !given.isEmpty(); i++) {
       out[i] = given.get(given.size() == 1 ? 0 : i) * unit;
@@ -271,7 +272,7 @@ public final class OnnxImport {
               + names.size()
               + " outputs the first, "
               + Text.name(wanted)
-              + ", is read, and an export has it alone; --output-name takes another");
+              + ", is read, and an export has it alone; another can be taken by its name");
     }
     return graph.getOutput(names.indexOf(wanted));
   }
@@ -390,14 +391,14 @@ public final class OnnxImport {
     if (options.size().isPresent()) {
       OnnxOptions.Size s = options.size().get();
       if (h > 0 && h != s.height() || w > 0 && w != s.width()) {
-        throw refuse(
-            shape + "; --input-size " + s.height() + "," + s.width() + " is of no use there");
+        throw refuse(shape + "; a size of " + s.height() + "," + s.width() + " is of no use there")
+            .about("onnx.input-size");
       }
       h = s.height();
       w = s.width();
     }
     if (h < 1 || w < 1) {
-      throw refuse(shape + ", of any size; add --input-size H,W");
+      throw refuse(shape + ", of any size: say its height and width").about("onnx.input-size");
     }
     if (c > LARGEST_IMAGE || h > LARGEST_IMAGE || w > LARGEST_IMAGE || over(c, h, w)) {
       throw refuse(shape + ", which is too large");

@@ -163,7 +163,7 @@ class CudaDeviceTest {
       EmulatedCuda.memory(32 << 20);
       SecateurException e = assertThrows(SecateurException.class, () -> a.floats(100 << 20));
       assertTrue(e.getMessage().contains("419430400 bytes"), e.getMessage());
-      assertTrue(e.getMessage().contains("--batch-size"), e.getMessage());
+      assertTrue(e.getMessage().contains("use a smaller batch"), e.getMessage());
       assertTrue(e.getMessage().contains("CUDA_ERROR_OUT_OF_MEMORY"), e.getMessage());
       assertEquals(0, a.bytes());
     }

@@ -3,6 +3,10 @@ package dev.secateur.device.cuda;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.secateur.device.Activation;
+import dev.secateur.device.ElementwiseSpec;
+import dev.secateur.device.PoolSpec;
+import dev.secateur.tensor.DType;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -13,6 +17,8 @@ import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
@@ -46,5 +52,25 @@ class KernelsTest {
     List<String> lines = ptx().lines().toList();
     assertTrue(lines.contains(".version 6.3"), "version");
     assertTrue(lines.contains(".target sm_75"), "target");
+  }
+
+  @Test
+  void kindsAreTheOrdinalsOfTheEnums() throws IOException {
+    String kinds = Files.readString(Path.of("kernels", "kinds.h"));
+    assertEquals(names("ACTIVATION_", Activation.values()), names(kinds, "Activation"));
+    assertEquals(names("POOL_", PoolSpec.Kind.values()), names(kinds, "PoolSpec_Kind"));
+    assertEquals(
+        names("ELEMENTWISE_", ElementwiseSpec.Kind.values()), names(kinds, "ElementwiseSpec_Kind"));
+    assertEquals(names("DTYPE_", DType.values()), names(kinds, "DType"));
+  }
+
+  private static List<String> names(String prefix, Enum<?>[] values) {
+    return Stream.of(values).map(v -> prefix + v.name()).toList();
+  }
+
+  private static List<String> names(String header, String type) {
+    Matcher m = Pattern.compile("enum " + type + " \\{([^}]*)}").matcher(header);
+    assertTrue(m.find(), type);
+    return List.of(m.group(1).strip().split(",\\s+"));
   }
 }

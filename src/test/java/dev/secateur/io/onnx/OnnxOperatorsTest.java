@@ -415,7 +415,8 @@ class OnnxOperatorsTest {
   void inputsThatAreNoImages() throws IOException {
     Proto p = new Proto(13, 3, 0, 0);
     String y = p.node("Conv", "x", p.weight(4, 3, 3, 3));
-    contains(refused(p, OnnxOptions.DEFAULT, y), "input x is (N,3,any,any)", "--input-size H,W");
+    contains(
+        refused(p, OnnxOptions.DEFAULT, y), "input x is (N,3,any,any)", "say its height and width");
     OnnxOptions sized =
         new OnnxOptions(
             List.of(), List.of(), Optional.of(new OnnxOptions.Size(9, 7)), Optional.empty());

@@ -1,0 +1,133 @@
+package dev.secateur.nn;
+
+import dev.secateur.device.Arena;
+import dev.secateur.device.Device;
+import dev.secateur.device.Kernel;
+import dev.secateur.device.MixedPrecision;
+import dev.secateur.device.SgdSpec;
+import dev.secateur.tensor.DType;
+import dev.secateur.tensor.Layout;
+import dev.secateur.tensor.Shape;
+import dev.secateur.tensor.Tensor;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * A network's parameters and their gradients while it is trained: the network's own, or copies of
+ * them where the device computes in another type or layout (see {@link MixedPrecision}).
+ */
+final class TrainingParameters implements Parameters, Gradients {
+  /** The loss' scale at first, in half precision; PyTorch's GradScaler begins with it too. */
+  private static final float FIRST_SCALE = 65536;
+
+  private final Network net;
+  private final Device device;
+  private final Arena arena;
+  private final Tensor gradients;
+  private final Optional<Mixed> mixed;
+
+  /**
+   * What is there twice.
+   *
+   * @param weights copies of the parameters, the layers' type
+   * @param gradients those of filters
+   * @param state of the loss scale
+   */
+  private record Mixed(
+      MixedPrecision kernels, Tensor weights, Tensor gradients, Optional<Tensor> state) {}
+
+  TrainingParameters(Network net, Arena arena) {
+    this.net = net;
+    this.device = net.device();
+    this.arena = arena;
+    this.gradients = arena.floats(net.flat().elements());
+    this.mixed = device.mixedPrecision().map(this::copies);
+  }
+
+  private Mixed copies(MixedPrecision kernels) {
+    Shape all = net.flat().shape();
+    DType type = device.activationType();
+    Optional<Tensor> state = Optional.empty();
+    if (kernels.scalesLoss()) {
+      state = Optional.of(arena.floats(3));
+      device.upload(new float[] {FIRST_SCALE, 0, 0}, state.get());
+    }
+    return new Mixed(
+        kernels,
+        arena.allocate(all, type, Layout.PLAIN),
+        arena.allocate(all, type, Layout.PLAIN),
+        state);
+  }
+
+  @Override
+  public Tensor weights(String parameter) {
+    return mixed
+        .map(m -> filterLayout(net.partOf(m.weights(), parameter)))
+        .orElseGet(() -> net.parameter(parameter));
+  }
+
+  @Override
+  public Tensor vector(String parameter, DType type) {
+    return type == DType.F32 ? net.parameter(parameter) : weights(parameter);
+  }
+
+  @Override
+  public Tensor ofFilters(String parameter) {
+    return mixed
+        .map(m -> filterLayout(net.partOf(m.gradients(), parameter)))
+        .orElseGet(() -> of(parameter));
+  }
+
+  @Override
+  public Tensor of(String parameter) {
+    return net.partOf(gradients, parameter);
+  }
+
+  private Tensor filterLayout(Tensor t) {
+    return t.shape().rank() == 4
+        ? new Tensor(t.buffer(), t.byteOffset(), t.shape(), t.dtype(), device.weightLayout())
+        : t;
+  }
+
+  /** Brings the copies up to date, where there are any: the first kernel of a step. */
+  Optional<Kernel> pack() {
+    return mixed.map(m -> m.kernels().pack(net.flat(), filters(), m.weights(), arena));
+  }
+
+  /** Gathers the gradients of copies, where there are any: behind the backward pass. */
+  Optional<Kernel> unpack() {
+    return mixed.map(
+        m -> m.kernels().unpack(m.gradients(), net.flat(), filters(), gradients, m.state(), arena));
+  }
+
+  /** y = x, the gradient of the loss in F32, times the scale, in the layers' type. */
+  Kernel scaleLoss(Tensor x, Tensor y) {
+    Mixed m = mixed.orElseThrow();
+    return m.kernels().scaleLoss(x, y, m.state());
+  }
+
+  /** The step of SGD, with the network's momentum. */
+  Kernel update(Sgd sgd, Tensor learningRate) {
+    SgdSpec spec = new SgdSpec(sgd.momentum(), sgd.nesterov(), sgd.weightDecay());
+    Tensor velocity = net.momentum();
+    Optional<Tensor> state = mixed.flatMap(Mixed::state);
+    if (state.isPresent()) {
+      MixedPrecision kernels = mixed.get().kernels();
+      return kernels.sgd(net.flat(), gradients, velocity, learningRate, spec, state.get());
+    }
+    return device.training().sgd(net.flat(), gradients, velocity, learningRate, spec);
+  }
+
+  /** What the loss is multiplied with in the next step; waits for the device. */
+  float lossScale() {
+    return mixed.flatMap(Mixed::state).map(s -> device.downloadFloats(s)[0]).orElse(1f);
+  }
+
+  /** All filter banks. */
+  private List<Tensor> filters() {
+    return net.graph().nodes().stream()
+        .filter(n -> n.op() instanceof Op.Convolution || n.op() instanceof Op.TransposedConvolution)
+        .map(n -> net.parameter(n.name() + ".weight"))
+        .toList();
+  }
+}
