@@ -8,12 +8,14 @@ import dev.secateur.JavaNames;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.ArgSpec;
 import picocli.CommandLine.Model.CommandSpec;
@@ -28,6 +30,9 @@ class BadValuesTest {
   private static final List<String> OTHERS =
       List.of(
           "", " ", "x", "-1", "1.5", "1e999", "NaN", "99999999999999999999", "a,b", "=", "a\nb");
+
+  private static final Map<String, String> USUAL =
+      Map.of("--data", "cifar10:/nowhere", "--target-latency", "0.5");
 
   static Stream<String> commands() {
     return Main.commandLine().getSubcommands().keySet().stream();
@@ -81,9 +86,11 @@ class BadValuesTest {
       Object[] worst = line(command, a, WORST);
       if (!freeText(a)) {
         toldWell(worst);
-        String name = a instanceof OptionSpec o ? o.longestName() : a.paramLabel();
-        assertTrue(Cli.run(worst).err().contains(name), name + " is not named");
         checked++;
+        boolean setting = a instanceof OptionSpec o && !RecipeReader.settings(o).isEmpty();
+        String name = a instanceof OptionSpec o ? o.longestName() : a.paramLabel();
+        // settings are looked at when all that is required is there
+        assertTrue(setting || Cli.run(worst).err().contains(name), name + " is not named");
       }
       for (String value : OTHERS) {
         Object[] line = line(command, a, value);
@@ -97,6 +104,53 @@ class BadValuesTest {
       }
     }
     assertTrue(checked > 0 || command.equals("completion"), "nothing to check");
+  }
+
+  /** What a command needs besides, of which no file exists: it must not come to look for it. */
+  private static List<String> complete(String command, String option, String value) {
+    List<String> out = new ArrayList<>(List.of(command));
+    CommandSpec spec = spec(command);
+    OptionSpec tried = spec.findOption(option);
+    for (OptionSpec o : spec.options()) {
+      String name = o.longestName();
+      if (o == tried) {
+        out.add(name + "=" + value);
+      } else if (needed(o) || o.required() && o.group() == tried.group()) {
+        out.add(name + "=" + USUAL.getOrDefault(name, "/nowhere/there"));
+      }
+    }
+    out.add("/nowhere/m.sct");
+    return out;
+  }
+
+  /** Whether a command does not start without it: not one in a group that may be left out. */
+  private static boolean needed(OptionSpec o) {
+    return o.required()
+        && (o.group() == null || !o.group().exclusive() && o.group().multiplicity().min() > 0);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"score", "prune"})
+  void aBadSettingIsToldBeforeAnyFileIsLookedFor(String command) {
+    int refused = 0;
+    for (ArgSpec a : arguments(command)) {
+      if (!(a instanceof OptionSpec o) || RecipeReader.settings(o).isEmpty()) {
+        continue;
+      }
+      for (String value : Stream.concat(Stream.of(WORST), OTHERS.stream()).toList()) {
+        Cli.Result r = Cli.run(complete(command, o.longestName(), value).toArray());
+        if (r.code() == 1) {
+          assertTrue(r.err().startsWith("secateur: no such file: /nowhere"), r.err());
+        } else {
+          toldWell(complete(command, o.longestName(), value).toArray());
+          assertTrue(
+              r.err().contains(o.longestName()),
+              complete(command, o.longestName(), value) + r.err());
+          refused++;
+        }
+      }
+    }
+    assertTrue(refused > 50, refused + " were refused");
   }
 
   @Test
