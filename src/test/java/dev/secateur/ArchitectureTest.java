@@ -1,7 +1,10 @@
 package dev.secateur;
 
+import static com.tngtech.archunit.base.DescribedPredicate.not;
 import static com.tngtech.archunit.core.domain.JavaCall.Predicates.target;
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.assignableTo;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage;
 import static com.tngtech.archunit.core.domain.properties.HasName.Predicates.nameStartingWith;
 import static com.tngtech.archunit.core.domain.properties.HasOwner.Predicates.With.owner;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
@@ -88,6 +91,16 @@ class ArchitectureTest {
   private static String[] with(String[] layers, String... more) {
     return Stream.concat(Arrays.stream(layers), Arrays.stream(more)).toArray(String[]::new);
   }
+
+  @ArchTest
+  static final ArchRule UTIL_KNOWS_NOBODY =
+      noClasses()
+          .that()
+          .resideInAPackage("..util..")
+          .should()
+          .dependOnClassesThat(
+              resideInAPackage("dev.secateur..")
+                  .and(not(resideInAnyPackage("dev.secateur", "dev.secateur.util"))));
 
   @ArchTest
   static final ArchRule NO_CIRCLES =

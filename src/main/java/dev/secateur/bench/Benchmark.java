@@ -1,11 +1,11 @@
 package dev.secateur.bench;
 
-import dev.secateur.device.Cleanup;
 import dev.secateur.device.Device;
-import dev.secateur.io.Folders;
 import dev.secateur.io.Models;
 import dev.secateur.nn.Cost;
 import dev.secateur.nn.Model;
+import dev.secateur.util.Cleanup;
+import dev.secateur.util.Folders;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -1,9 +1,9 @@
 package dev.secateur.bench;
 
 import dev.secateur.SecateurException;
-import dev.secateur.device.Cleanup;
 import dev.secateur.device.EnergyMeter;
 import dev.secateur.nn.Model;
+import dev.secateur.util.Cleanup;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;

@@ -1,6 +1,5 @@
 package dev.secateur.bench;
 
-import dev.secateur.device.Cleanup;
 import dev.secateur.device.Device;
 import dev.secateur.device.HostBuffer;
 import dev.secateur.nn.InferenceProgram;
@@ -9,6 +8,7 @@ import dev.secateur.nn.Network;
 import dev.secateur.nn.Sgd;
 import dev.secateur.nn.TrainingProgram;
 import dev.secateur.tensor.Tensor;
+import dev.secateur.util.Cleanup;
 import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.function.BiFunction;

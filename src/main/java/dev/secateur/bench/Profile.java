@@ -1,6 +1,5 @@
 package dev.secateur.bench;
 
-import dev.secateur.device.Cleanup;
 import dev.secateur.device.Kernel;
 import dev.secateur.device.KernelTimes;
 import dev.secateur.nn.Cost;
@@ -9,6 +8,7 @@ import dev.secateur.nn.InferenceProgram;
 import dev.secateur.nn.Network;
 import dev.secateur.nn.Node;
 import dev.secateur.nn.Step;
+import dev.secateur.util.Cleanup;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;

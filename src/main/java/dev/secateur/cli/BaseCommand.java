@@ -2,9 +2,9 @@ package dev.secateur.cli;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import dev.secateur.device.Device;
-import dev.secateur.io.Json;
 import dev.secateur.prune.Recipe;
 import dev.secateur.train.ProgressListener;
+import dev.secateur.util.Json;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;

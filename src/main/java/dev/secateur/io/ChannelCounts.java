@@ -5,6 +5,7 @@ import dev.secateur.device.ConvolutionSpec;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Node;
 import dev.secateur.nn.Op;
+import dev.secateur.util.Json;
 
 /** The layers of a network with parameters, and how wide each is, as JSON. */
 final class ChannelCounts {

@@ -12,6 +12,7 @@ import dev.secateur.nn.Graph;
 import dev.secateur.nn.Node;
 import dev.secateur.nn.Op;
 import dev.secateur.tensor.Shape;
+import dev.secateur.util.Json;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashSet;

@@ -13,6 +13,7 @@ import dev.secateur.nn.Node;
 import dev.secateur.nn.Op;
 import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Shape;
+import dev.secateur.util.AtomicFile;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;

@@ -9,6 +9,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.secateur.SecateurException;
 import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Shape;
+import dev.secateur.util.Json;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;

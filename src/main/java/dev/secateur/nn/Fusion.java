@@ -12,7 +12,7 @@ import java.util.Set;
 /** Which nodes an inference program computes in one kernel: convolutions with what follows them. */
 final class Fusion {
   private final Graph graph;
-  private final Set<String> tapped;
+  private final Set<String> hooked;
 
   /** Fused convolutions and batch norms, by the name of the last node that they absorb. */
   private final Map<String, Fused> fusedAt = new HashMap<>();
@@ -28,11 +28,11 @@ final class Fusion {
   }
 
   /**
-   * @param tapped nodes whose own output is needed
+   * @param hooked nodes whose own output is needed
    */
-  Fusion(Graph graph, Set<String> tapped) {
+  Fusion(Graph graph, Set<String> hooked) {
     this.graph = graph;
-    this.tapped = tapped;
+    this.hooked = hooked;
     for (Node n : graph.nodes()) {
       boolean conv = n.op() instanceof Op.Convolution;
       if (absorbed.contains(n.name()) || !(conv || n.op() instanceof Op.BatchNorm)) {
@@ -71,10 +71,10 @@ final class Fusion {
     }
   }
 
-  /** What may be fused behind a node: its reader, if there is one only and no tap between. */
+  /** What may be fused behind a node: its reader, if there is one only and no hook between. */
   private Optional<Node> onlyConsumer(Node n) {
     List<Node> c = graph.consumers(n.name());
-    boolean alone = c.size() == 1 && n != graph.output() && !tapped.contains(n.name());
+    boolean alone = c.size() == 1 && n != graph.output() && !hooked.contains(n.name());
     return alone ? Optional.of(c.get(0)) : Optional.empty();
   }
 

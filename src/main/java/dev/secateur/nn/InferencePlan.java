@@ -11,7 +11,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.stream.IntStream;
 
-/** The steps of an inference program without taps, for any widths that the nodes may have. */
+/** The steps of an inference program without hooks, for any widths that the nodes may have. */
 public final class InferencePlan {
   private final List<Place> places = new ArrayList<>();
 

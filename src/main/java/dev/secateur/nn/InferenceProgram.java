@@ -1,7 +1,6 @@
 package dev.secateur.nn;
 
 import dev.secateur.device.Arena;
-import dev.secateur.device.Cleanup;
 import dev.secateur.device.Device;
 import dev.secateur.device.Epilogue;
 import dev.secateur.device.Kernel;
@@ -9,6 +8,7 @@ import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Shape;
 import dev.secateur.tensor.Tensor;
+import dev.secateur.util.Cleanup;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -44,7 +44,7 @@ public final class InferenceProgram implements AutoCloseable {
   /** Which step computes a node; views of its result lie there too. */
   private final Map<String, Integer> stepOf = new HashMap<>();
 
-  private InferenceProgram(Network net, int batch, Optional<FeatureTap> tap, Arena arena) {
+  private InferenceProgram(Network net, int batch, Optional<ForwardHook> hook, Arena arena) {
     this.net = net;
     this.graph = net.graph();
     this.device = net.device();
@@ -57,7 +57,7 @@ public final class InferenceProgram implements AutoCloseable {
     this.pixels = arena.allocate(in, DType.U8, Layout.PLAIN);
     Map<String, Long> columns = new HashMap<>();
     long p = 0;
-    for (String c : tap.map(FeatureTap::nodes).orElse(List.of())) {
+    for (String c : hook.map(ForwardHook::nodes).orElse(List.of())) {
       columns.put(c, p);
       p += graph.shape(c).dim(1);
     }
@@ -73,7 +73,9 @@ public final class InferenceProgram implements AutoCloseable {
         Tensor x = values.get(n.name());
         Tensor f = features.orElseThrow();
         step(
-            device.reductions().poolFeatures(tap.orElseThrow().kind(), x, f, columns.get(n.name())),
+            device
+                .reductions()
+                .poolFeatures(hook.orElseThrow().kind(), x, f, columns.get(n.name())),
             List.of(),
             List.of(x),
             x.shape().dim(1) * batch * Float.BYTES,
@@ -86,12 +88,12 @@ public final class InferenceProgram implements AutoCloseable {
   }
 
   /**
-   * @param tap which nodes to pool into {@link #features}; nothing behind them is fused into them
+   * @param hook which nodes to pool into {@link #features}; nothing behind them is fused into them
    */
-  public static InferenceProgram compile(Network net, int batch, Optional<FeatureTap> tap) {
+  public static InferenceProgram compile(Network net, int batch, Optional<ForwardHook> hook) {
     Arena arena = net.device().newArena();
     try {
-      return new InferenceProgram(net, batch, tap, arena);
+      return new InferenceProgram(net, batch, hook, arena);
     } catch (RuntimeException e) {
       throw Cleanup.after(e, arena);
     }
@@ -110,10 +112,10 @@ public final class InferenceProgram implements AutoCloseable {
   /**
    * Pooled channels (batch, p).
    *
-   * @throws IllegalStateException when compiled without a tap
+   * @throws IllegalStateException when compiled without a hook
    */
   public Tensor features() {
-    return features.orElseThrow(() -> new IllegalStateException("compiled without a feature tap"));
+    return features.orElseThrow(() -> new IllegalStateException("compiled without a forward hook"));
   }
 
   /** Bytes of device memory held. */

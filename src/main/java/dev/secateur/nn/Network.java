@@ -1,13 +1,13 @@
 package dev.secateur.nn;
 
 import dev.secateur.device.Arena;
-import dev.secateur.device.Cleanup;
 import dev.secateur.device.Device;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Shape;
 import dev.secateur.tensor.Tensor;
+import dev.secateur.util.Cleanup;
 import java.nio.IntBuffer;
 import java.util.Collections;
 import java.util.HashMap;

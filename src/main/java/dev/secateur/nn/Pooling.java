@@ -32,8 +32,8 @@ public record Pooling(PoolSpec.Kind kind, Place place) {
   }
 
   /** The nodes whose output is pooled for these convolutions, in their order. */
-  public FeatureTap tap(Graph graph, List<String> convolutions) {
-    return new FeatureTap(convolutions.stream().map(c -> node(graph, c)).toList(), kind);
+  public ForwardHook hook(Graph graph, List<String> convolutions) {
+    return new ForwardHook(convolutions.stream().map(c -> node(graph, c)).toList(), kind);
   }
 
   private String node(Graph graph, String convolution) {

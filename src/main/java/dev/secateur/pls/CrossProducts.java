@@ -1,13 +1,13 @@
 package dev.secateur.pls;
 
 import dev.secateur.device.Arena;
-import dev.secateur.device.Cleanup;
 import dev.secateur.device.Device;
 import dev.secateur.device.Kernel;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Shape;
 import dev.secateur.tensor.Tensor;
+import dev.secateur.util.Cleanup;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;

@@ -22,7 +22,7 @@ import java.util.function.Predicate;
  *
  * <p>A group has at least one filter of a convolution, plain or transposed; classes of linear
  * layers' outputs alone are remaining out, as nothing says what those matter. A linear layer's
- * output that hangs together with filters goes with them.
+ * output that is coupled with filters goes with them.
  */
 public final class ChannelGroups {
   private final Graph graph;

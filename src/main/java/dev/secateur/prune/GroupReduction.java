@@ -2,7 +2,7 @@ package dev.secateur.prune;
 
 import java.util.Locale;
 
-/** How the scores of a unit's filters become one. */
+/** How the importance of a channel group's filters becomes one. */
 public enum GroupReduction {
   MEAN,
   MAX,

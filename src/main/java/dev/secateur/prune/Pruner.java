@@ -1,7 +1,6 @@
 package dev.secateur.prune;
 
 import dev.secateur.data.Dataset;
-import dev.secateur.device.Cleanup;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Network;
 import dev.secateur.prune.criterion.Criterion;
@@ -13,6 +12,7 @@ import dev.secateur.train.Evaluation;
 import dev.secateur.train.Evaluator;
 import dev.secateur.train.ProgressListener;
 import dev.secateur.train.Trainer;
+import dev.secateur.util.Cleanup;
 import java.util.List;
 import java.util.Optional;
 

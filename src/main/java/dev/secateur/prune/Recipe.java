@@ -12,7 +12,6 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.secateur.SecateurException;
 import dev.secateur.SettingException;
 import dev.secateur.device.PoolSpec;
-import dev.secateur.io.Json;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Pooling;
 import dev.secateur.nn.Sgd;
@@ -21,6 +20,7 @@ import dev.secateur.prune.criterion.Criterion;
 import dev.secateur.train.Augmentation;
 import dev.secateur.train.Schedule;
 import dev.secateur.train.TrainingOptions;
+import dev.secateur.util.Json;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -49,7 +49,13 @@ public record Recipe(
   /** Where nothing else is said. */
   public static final Recipe DEFAULT =
       new Recipe(
-          new Scoring("pls-vip", 2, Pool.MAX, Pooling.Place.CONVOLUTION, new Samples(10_000), 128),
+          new Scoring(
+              Criteria.names().get(0),
+              2,
+              Pool.MAX,
+              Pooling.Place.CONVOLUTION,
+              new Samples(10_000),
+              128),
           new Choice(
               Scope.PAPER,
               GroupReduction.MEAN,

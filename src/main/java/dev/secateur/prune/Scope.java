@@ -10,7 +10,7 @@ public enum Scope {
    */
   PAPER,
 
-  /** Every filter whose channels can be removed; those that hang together go together. */
+  /** Every filter whose channels can be removed; coupled ones go together. */
   ALL;
 
   /** As it is written, in lower case. */

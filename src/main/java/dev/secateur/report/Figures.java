@@ -246,10 +246,6 @@ final class Figures {
     return out;
   }
 
-  static String scoreName(String criterion) {
-    return criterion.equals("pls-vip") ? "VIP" : criterion + " score";
-  }
-
   /**
    * The highest score of a filter that went in an iteration: the threshold, where no constraint
    * held others back.
@@ -268,7 +264,7 @@ final class Figures {
   private Figure scores(int iteration) {
     SavedRun.Iteration it = run.iterations().get(iteration);
     Importance importance = it.importance();
-    String what = scoreName(importance.criterion());
+    String what = run.criterion().measure();
     List<String> layers = List.copyOf(importance.byFilter().keySet());
     double[] x = positions(layers);
     double[][] q = new double[5][layers.size()];

@@ -132,7 +132,6 @@ final class Page {
   }
 
   private String sentence() {
-    String criterion = run.iterations().get(run.iterations().size() - 1).importance().criterion();
     long gone = first.filters() - result.filters();
     String begin =
         run.chosen() == 0
@@ -140,7 +139,7 @@ final class Page {
             : Numbers.format(
                 "%s by %s removed %d of %d prunable filters: ",
                 run.chosen() == 1 ? "One iteration" : run.chosen() + " iterations",
-                criterion.equals("pls-vip") ? "PLS and VIP" : criterion,
+                run.criterion().title(),
                 gone,
                 first.filters());
     String cost =

@@ -1,7 +1,7 @@
 package dev.secateur.report;
 
 import dev.secateur.SecateurException;
-import dev.secateur.io.AtomicFile;
+import dev.secateur.util.AtomicFile;
 import java.awt.Graphics2D;
 import java.awt.RenderingHints;
 import java.awt.geom.Rectangle2D;

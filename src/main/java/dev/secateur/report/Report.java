@@ -2,12 +2,13 @@ package dev.secateur.report;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.secateur.io.AtomicFile;
-import dev.secateur.io.Json;
 import dev.secateur.io.Models;
 import dev.secateur.nn.Graph;
+import dev.secateur.prune.criterion.Criteria;
 import dev.secateur.run.Projections;
 import dev.secateur.run.SavedRun;
+import dev.secateur.util.AtomicFile;
+import dev.secateur.util.Json;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -70,7 +71,6 @@ public final class Report {
           accuracy.add(figures.speedup(t));
         });
     Optional<Projections> projections = run.projections();
-    String criterion = run.iterations().get(run.iterations().size() - 1).importance().criterion();
     return List.of(
         new Section(
             "accuracy",
@@ -84,18 +84,20 @@ public final class Report {
             "No layer was scored and none became narrower."),
         Section.of(
             "scores",
-            Figures.scoreName(criterion) + " by layer",
+            run.criterion().measure() + " by layer",
             figures.scores(),
             "Nothing has been scored: the run has no iteration yet."),
         Section.of(
             "pls",
             "PLS scores of images",
             projections.map(figures::projections).orElse(List.of()),
-            criterion.equals("pls-vip")
+            run.criterion().projects()
                 ? "The run has no projection.json: it has not ended, was made by an earlier version,"
                     + " or has fewer than two PLS components."
-                : "Only runs with the criterion pls-vip have PLS scores; this one used "
-                    + criterion
+                : "Only runs with the criterion "
+                    + Criteria.names().get(0)
+                    + " have PLS scores; this one used "
+                    + run.criterion().name()
                     + "."),
         Section.of(
             "training",

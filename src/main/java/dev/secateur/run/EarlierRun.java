@@ -2,9 +2,9 @@ package dev.secateur.run;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.secateur.io.Json;
 import dev.secateur.prune.Recipe;
 import dev.secateur.train.Schedule;
+import dev.secateur.util.Json;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;

@@ -1,12 +1,12 @@
 package dev.secateur.run;
 
 import dev.secateur.SecateurException;
-import dev.secateur.io.AtomicFile;
-import dev.secateur.io.Folders;
-import dev.secateur.io.Json;
 import dev.secateur.io.Models;
 import dev.secateur.nn.Model;
 import dev.secateur.prune.criterion.Importance;
+import dev.secateur.util.AtomicFile;
+import dev.secateur.util.Folders;
+import dev.secateur.util.Json;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

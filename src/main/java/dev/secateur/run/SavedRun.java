@@ -3,8 +3,10 @@ package dev.secateur.run;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.secateur.SecateurException;
-import dev.secateur.io.Json;
+import dev.secateur.prune.criterion.Criteria;
+import dev.secateur.prune.criterion.Criterion;
 import dev.secateur.prune.criterion.Importance;
+import dev.secateur.util.Json;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -69,6 +71,16 @@ public record SavedRun(
         record,
         iterations,
         Files.exists(command) ? Optional.of(Files.readString(command).strip()) : Optional.empty());
+  }
+
+  /**
+   * What the run scores by.
+   *
+   * @throws SecateurException for one that this version does not know
+   */
+  public Criterion criterion() {
+    String name = iterations.get(iterations.size() - 1).importance().criterion();
+    return Criteria.named(name, new Criteria.Settings(record.recipe().scoring().components(), 1));
   }
 
   /** What ended the run; empty when it has not ended. */

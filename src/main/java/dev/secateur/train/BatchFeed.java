@@ -2,11 +2,11 @@ package dev.secateur.train;
 
 import dev.secateur.SecateurException;
 import dev.secateur.data.Dataset;
-import dev.secateur.device.Cleanup;
 import dev.secateur.device.Device;
 import dev.secateur.device.HostBuffer;
 import dev.secateur.tensor.Shape;
 import dev.secateur.tensor.Tensor;
+import dev.secateur.util.Cleanup;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Optional;

@@ -12,15 +12,15 @@ import dev.secateur.device.Device;
 import dev.secateur.device.PoolSpec;
 import dev.secateur.device.cuda.EmulatedCuda;
 import dev.secateur.device.cuda.TestCuda;
-import dev.secateur.io.Json;
 import dev.secateur.io.Models;
 import dev.secateur.nn.Architectures;
-import dev.secateur.nn.FeatureTap;
+import dev.secateur.nn.ForwardHook;
 import dev.secateur.nn.InferenceProgram;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Network;
 import dev.secateur.prune.ChannelGroups;
 import dev.secateur.prune.Scope;
+import dev.secateur.util.Json;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -252,11 +252,11 @@ class CudaCommandsTest {
   private long[] compilingAlone() throws IOException {
     EmulatedCuda.reset();
     Model m = Models.load(model);
-    FeatureTap tap =
-        new FeatureTap(ChannelGroups.of(m.graph(), Scope.PAPER).layers(), PoolSpec.Kind.MAX);
+    ForwardHook hook =
+        new ForwardHook(ChannelGroups.of(m.graph(), Scope.PAPER).layers(), PoolSpec.Kind.MAX);
     try (Device d = TestCuda.open();
         Network net = new Network(d, m);
-        InferenceProgram p = InferenceProgram.compile(net, BATCH, Optional.of(tap))) {
+        InferenceProgram p = InferenceProgram.compile(net, BATCH, Optional.of(hook))) {
       assertEquals(336, p.features().shape().dim(1));
       return new long[] {
         EmulatedCuda.count("bytes HtoD"),

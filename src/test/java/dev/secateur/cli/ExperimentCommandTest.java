@@ -7,9 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.secateur.data.Corners;
-import dev.secateur.io.Json;
 import dev.secateur.io.Models;
 import dev.secateur.nn.Architectures;
+import dev.secateur.util.Json;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -145,6 +145,33 @@ class ExperimentCommandTest {
         all.stream().filter(a -> a[1] == 0).mapToDouble(a -> a[0]).min().orElseThrow();
     assertTrue(highestGone <= lowestLeft * 1.0001, highestGone + " " + lowestLeft);
     assertEquals(all.size() / 5, all.stream().filter(a -> a[1] == 1).count());
+  }
+
+  @Test
+  void scorePruneAndExperimentAgreeFilterByFilter() throws IOException {
+    String settings =
+        "pruning-ratios: [0.2]\nscoring: {batch-size: 50, samples: 100}\nseeds: [3]\n";
+    assertEquals(
+        0, run("criteria: [pls-vip]\nfine-tuning: {epochs: 0}\n" + settings, "out").code());
+    List<Object> same = List.of("--batch-size", 50, "--samples", 100, "--seed", 3, "-q");
+    List<Object> score = new ArrayList<>(List.of("score", dir.resolve("m.sct"), "--data"));
+    score.addAll(List.of("idx:" + dir, "--device", "cpu", "-o", dir.resolve("scores.json")));
+    score.addAll(same);
+    assertEquals(0, Cli.run(score.toArray()).code());
+    List<Object> prune = new ArrayList<>(List.of("prune", dir.resolve("m.sct"), "--data"));
+    prune.addAll(List.of("idx:" + dir, "--device", "cpu", "-o", dir.resolve("run")));
+    prune.addAll(List.of("--pruning-ratio", 0.2, "--finetune-epochs", 0));
+    prune.addAll(same);
+    assertEquals(0, Cli.run(prune.toArray()).code());
+    Path first = dir.resolve("run/iter-01");
+    assertEquals(
+        Json.MAPPER.readTree(dir.resolve("scores.json").toFile()),
+        Json.MAPPER.readTree(first.resolve("scores.json").toFile()),
+        "score and prune");
+    assertEquals(
+        cell("out", "pls-vip-ratio0.2-seed3").at("/steps/0/removed"),
+        Json.MAPPER.readTree(first.resolve("metrics.json").toFile()).get("removed"),
+        "experiment and prune");
   }
 
   @Test

@@ -6,10 +6,10 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import dev.secateur.io.Json;
 import dev.secateur.io.Models;
 import dev.secateur.io.onnx.Fixtures;
 import dev.secateur.nn.Model;
+import dev.secateur.util.Json;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

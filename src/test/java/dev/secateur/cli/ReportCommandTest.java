@@ -9,9 +9,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.secateur.io.Json;
 import dev.secateur.io.Models;
 import dev.secateur.nn.Architectures;
+import dev.secateur.util.Json;
 import dev.secateur.util.Numbers;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -233,7 +233,7 @@ class ReportCommandTest {
     Path out = own.resolve("out");
     assertEquals(0, run("report", finished, "-o", out, "--no-bench").code());
     Document page = page(out);
-    assertTrue(page.select("#accuracy .note").text().contains("--no-bench"));
+    assertTrue(page.select("#accuracy .note").text().contains("were not measured"));
     assertEquals(1, page.select("#accuracy figure").size());
     assertFalse(Files.exists(out.resolve("speedup.svg")));
   }

@@ -11,6 +11,7 @@ import dev.secateur.SecateurException;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Node;
 import dev.secateur.nn.Op;
+import dev.secateur.util.Json;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.net.URISyntaxException;

@@ -15,6 +15,7 @@ import dev.secateur.nn.Model;
 import dev.secateur.prune.ChannelGroups;
 import dev.secateur.prune.Scope;
 import dev.secateur.tensor.HostTensor;
+import dev.secateur.util.Json;
 import java.io.IOException;
 import java.math.BigInteger;
 import java.nio.ByteBuffer;

@@ -68,17 +68,17 @@ class GoldenPlansTest {
                         shape,
                         zeros.computeIfAbsent(shape.elements(), n -> new float[n.intValue()]))));
     try (Network net = new Network(recording.device(), new Model(graph, parameters, Map.of()))) {
-      List<String> tapped =
+      List<String> hooked =
           graph.nodes().stream()
               .filter(n -> n.op() instanceof Op.Convolution)
               .map(Node::name)
               .toList();
-      Map<String, Optional<FeatureTap>> taps = new LinkedHashMap<>();
-      taps.put("inference", Optional.empty());
-      taps.put("features", Optional.of(new FeatureTap(tapped, PoolSpec.Kind.MAX)));
-      taps.forEach(
-          (mode, tap) -> {
-            try (InferenceProgram p = InferenceProgram.compile(net, BATCH, tap)) {
+      Map<String, Optional<ForwardHook>> hooks = new LinkedHashMap<>();
+      hooks.put("inference", Optional.empty());
+      hooks.put("features", Optional.of(new ForwardHook(hooked, PoolSpec.Kind.MAX)));
+      hooks.forEach(
+          (mode, hook) -> {
+            try (InferenceProgram p = InferenceProgram.compile(net, BATCH, hook)) {
               List<String> plan = new ArrayList<>();
               for (Step s : p.steps()) {
                 plan.add("-- " + s.nodes().stream().map(Node::name).toList());

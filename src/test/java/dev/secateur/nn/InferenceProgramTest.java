@@ -161,36 +161,36 @@ class InferenceProgramTest {
     byte[] pixels = pixels(batch * 3 * 32 * 32);
     Map<String, double[]> values = new ReferenceNetwork(model, batch, pixels).run();
     List<String> convolutions = List.of("layer1.0.conv1", "layer2.0.conv1", "layer3.0.conv1");
-    FeatureTap tapped = new Pooling(kind, place).tap(model.graph(), convolutions);
-    List<String> taps = tapped.nodes();
+    ForwardHook hooked = new Pooling(kind, place).hook(model.graph(), convolutions);
+    List<String> hooks = hooked.nodes();
     for (int i = 0; i < 3; i++) {
       String name = convolutions.get(i);
       boolean raw = place == Pooling.Place.CONVOLUTION;
-      assertEquals(raw ? name : name.replace("conv1", "relu1"), taps.get(i));
+      assertEquals(raw ? name : name.replace("conv1", "relu1"), hooks.get(i));
     }
     try (Device device = new CpuDevice();
         Network net = new Network(device, model);
-        InferenceProgram program = InferenceProgram.compile(net, batch, Optional.of(tapped))) {
+        InferenceProgram program = InferenceProgram.compile(net, batch, Optional.of(hooked))) {
       upload(device, program, pixels);
       program.run();
       float[] f = device.downloadFloats(program.features());
       int p = 16 + 32 + 64;
       assertEquals(batch * p, f.length);
       int column = 0;
-      for (String tap : taps) {
-        Shape s = model.graph().shape(tap);
+      for (String hook : hooks) {
+        Shape s = model.graph().shape(hook);
         int plane = s.size(2) * s.size(3);
         for (int c = 0; c < s.size(1); c++, column++) {
           for (int n = 0; n < batch; n++) {
             double max = Double.NEGATIVE_INFINITY;
             double sum = 0;
             for (int i = 0; i < plane; i++) {
-              double v = values.get(tap)[(n * s.size(1) + c) * plane + i];
+              double v = values.get(hook)[(n * s.size(1) + c) * plane + i];
               max = Math.max(max, v);
               sum += v;
             }
             double want = kind == PoolSpec.Kind.MAX ? max : sum / plane;
-            assertEquals(want, f[n * p + column], 1e-4 * (1 + Math.abs(want)), tap + " " + c);
+            assertEquals(want, f[n * p + column], 1e-4 * (1 + Math.abs(want)), hook + " " + c);
           }
         }
       }
@@ -202,7 +202,7 @@ class InferenceProgramTest {
     Graph g = Architectures.create("resnet8", 10, 3, 32, 3).graph();
     Pooling pooling = new Pooling(PoolSpec.Kind.MAX, Pooling.Place.ACTIVATION);
     // an addition follows the norm of the second convolution
-    assertEquals(List.of("layer1.0.bn2"), pooling.tap(g, List.of("layer1.0.conv2")).nodes());
+    assertEquals(List.of("layer1.0.bn2"), pooling.hook(g, List.of("layer1.0.conv2")).nodes());
   }
 
   @Test

@@ -8,7 +8,7 @@ import dev.secateur.device.Device;
 import dev.secateur.device.PoolSpec;
 import dev.secateur.device.cpu.CpuDevice;
 import dev.secateur.io.Models;
-import dev.secateur.nn.FeatureTap;
+import dev.secateur.nn.ForwardHook;
 import dev.secateur.nn.InferenceProgram;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Network;
@@ -44,10 +44,10 @@ final class PlsComparison {
             .filter(x -> x.op() instanceof Op.Convolution)
             .map(Node::name)
             .toList();
-    FeatureTap tap = new FeatureTap(layers, PoolSpec.Kind.MAX);
+    ForwardHook hook = new ForwardHook(layers, PoolSpec.Kind.MAX);
     try (Device device = new CpuDevice();
         Network net = new Network(device, model);
-        InferenceProgram program = InferenceProgram.compile(net, batch, Optional.of(tap));
+        InferenceProgram program = InferenceProgram.compile(net, batch, Optional.of(hook));
         Arena arena = device.newArena();
         DataOutputStream out =
             new DataOutputStream(

@@ -9,9 +9,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.secateur.cli.Main;
 import dev.secateur.data.Corners;
-import dev.secateur.io.Json;
 import dev.secateur.io.Models;
 import dev.secateur.nn.Architectures;
+import dev.secateur.util.Json;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Files;
@@ -263,7 +263,7 @@ class PruneRunTest {
         org.junit.jupiter.api.Assertions.assertThrows(
             dev.secateur.SecateurException.class,
             () ->
-                dev.secateur.io.AtomicFile.write(
+                dev.secateur.util.AtomicFile.write(
                     model,
                     out -> {
                       // the file system's own error, not one made up here

@@ -7,8 +7,6 @@ import java.util.function.ToIntFunction;
 import org.bytedeco.dnnl.dnnl_memory_desc;
 import org.bytedeco.dnnl.dnnl_primitive;
 import org.bytedeco.dnnl.dnnl_primitive_desc;
-import org.bytedeco.javacpp.BytePointer;
-import org.bytedeco.javacpp.PointerPointer;
 
 /** Compiled code of one operation for one set of shapes; freed when nothing refers to it. */
 final class DnnlPrimitive {
@@ -46,14 +44,5 @@ final class DnnlPrimitive {
   /** The layout chosen for an argument (a {@code dnnl_query_*_md}); valid as long as this. */
   dnnl_memory_desc query(int what) {
     return dnnl_primitive_desc_query_md(desc, what, 0);
-  }
-
-  /** oneDNN's name of the implementation. */
-  String implementation() {
-    try (PointerPointer<BytePointer> p = new PointerPointer<>(1)) {
-      Dnnl.check(
-          dnnl_primitive_desc_query(desc, dnnl_query_impl_info_str, 0, p), "implementation name");
-      return new BytePointer(p.get(0)).getString();
-    }
   }
 }

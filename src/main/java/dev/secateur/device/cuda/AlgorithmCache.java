@@ -1,6 +1,6 @@
 package dev.secateur.device.cuda;
 
-import dev.secateur.device.LineCache;
+import dev.secateur.util.LineCache;
 import java.nio.file.Path;
 import java.util.Optional;
 

@@ -4,7 +4,7 @@ import static jcuda.driver.JCudaDriver.cuMemsetD8Async;
 import static jcuda.jcudnn.JCudnn.*;
 
 import dev.secateur.SecateurException;
-import dev.secateur.device.Cleanup;
+import dev.secateur.util.Cleanup;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;

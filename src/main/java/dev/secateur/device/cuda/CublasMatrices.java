@@ -2,12 +2,12 @@ package dev.secateur.device.cuda;
 
 import static jcuda.jcublas.JCublas2.*;
 
-import dev.secateur.device.Cleanup;
 import dev.secateur.device.Contract;
 import dev.secateur.device.Kernel;
 import dev.secateur.device.Matrices;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Tensor;
+import dev.secateur.util.Cleanup;
 import java.util.List;
 import jcuda.Pointer;
 import jcuda.jcublas.cublasFillMode;

@@ -3,12 +3,12 @@ package dev.secateur.device.cuda;
 import static jcuda.driver.JCudaDriver.cuMemsetD8Async;
 
 import dev.secateur.device.Arena;
-import dev.secateur.device.Cleanup;
 import dev.secateur.device.Contract;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Shape;
 import dev.secateur.tensor.Tensor;
+import dev.secateur.util.Cleanup;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;

@@ -1,6 +1,6 @@
 package dev.secateur.device.cuda;
 
-import dev.secateur.device.CacheFolder;
+import dev.secateur.util.CacheFolder;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -3,9 +3,9 @@ package dev.secateur.device.cuda;
 import static jcuda.driver.JCudaDriver.*;
 
 import dev.secateur.SecateurException;
-import dev.secateur.device.Cleanup;
 import dev.secateur.device.Kernel;
 import dev.secateur.tensor.Tensor;
+import dev.secateur.util.Cleanup;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.List;

@@ -2,11 +2,11 @@ package dev.secateur.device.cuda;
 
 import static jcuda.driver.JCudaDriver.*;
 
-import dev.secateur.device.Cleanup;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Shape;
 import dev.secateur.tensor.Tensor;
+import dev.secateur.util.Cleanup;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import jcuda.Pointer;

@@ -2,7 +2,6 @@ package dev.secateur.device.cuda;
 
 import dev.secateur.SecateurException;
 import dev.secateur.device.Arena;
-import dev.secateur.device.Cleanup;
 import dev.secateur.device.Contract;
 import dev.secateur.device.Convolutions;
 import dev.secateur.device.Device;
@@ -25,6 +24,7 @@ import dev.secateur.device.Training;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Tensor;
+import dev.secateur.util.Cleanup;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;

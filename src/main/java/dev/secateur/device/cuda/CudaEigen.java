@@ -2,9 +2,9 @@ package dev.secateur.device.cuda;
 
 import static jcuda.jcusolver.JCusolverDn.*;
 
-import dev.secateur.device.Cleanup;
 import dev.secateur.device.Kernel;
 import dev.secateur.tensor.Tensor;
+import dev.secateur.util.Cleanup;
 import java.util.List;
 import jcuda.jcublas.cublasFillMode;
 import jcuda.jcusolver.JCusolver;

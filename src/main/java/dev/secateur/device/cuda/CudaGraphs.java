@@ -4,8 +4,8 @@ import static jcuda.driver.JCudaDriver.*;
 
 import dev.secateur.SecateurException;
 import dev.secateur.device.Arena;
-import dev.secateur.device.Cleanup;
 import dev.secateur.device.Kernel;
+import dev.secateur.util.Cleanup;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;

@@ -2,9 +2,9 @@ package dev.secateur.device.cuda;
 
 import static jcuda.driver.JCudaDriver.*;
 
-import dev.secateur.device.Cleanup;
 import dev.secateur.device.HostBuffer;
 import dev.secateur.tensor.Tensor;
+import dev.secateur.util.Cleanup;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.function.Consumer;

@@ -2,9 +2,9 @@ package dev.secateur.device.cuda;
 
 import static jcuda.driver.JCudaDriver.*;
 
-import dev.secateur.device.Cleanup;
 import dev.secateur.device.Kernel;
 import dev.secateur.device.KernelTimes;
+import dev.secateur.util.Cleanup;
 import java.util.ArrayList;
 import java.util.List;
 import jcuda.driver.CUevent;

@@ -1,6 +1,6 @@
 package dev.secateur.device.cuda;
 
-import dev.secateur.device.Cleanup;
+import dev.secateur.util.Cleanup;
 
 /**
  * Scratch memory that all kernels of a device share, because they run one after the other. It grows

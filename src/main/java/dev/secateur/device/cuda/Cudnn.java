@@ -2,13 +2,13 @@ package dev.secateur.device.cuda;
 
 import static jcuda.jcudnn.JCudnn.*;
 
-import dev.secateur.device.Cleanup;
 import dev.secateur.device.ConvolutionSpec;
 import dev.secateur.device.PoolSpec;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Shape;
 import dev.secateur.tensor.Tensor;
+import dev.secateur.util.Cleanup;
 import java.util.HashMap;
 import java.util.Map;
 import jcuda.jcudnn.cudnnActivationDescriptor;

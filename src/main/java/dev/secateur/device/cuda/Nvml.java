@@ -7,8 +7,8 @@ import com.sun.jna.ptr.IntByReference;
 import com.sun.jna.ptr.LongByReference;
 import com.sun.jna.ptr.PointerByReference;
 import dev.secateur.SecateurException;
-import dev.secateur.device.Cleanup;
 import dev.secateur.device.EnergyMeter;
+import dev.secateur.util.Cleanup;
 import java.nio.file.Path;
 import java.util.Optional;
 

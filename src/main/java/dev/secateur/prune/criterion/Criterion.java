@@ -8,8 +8,23 @@ import java.util.Optional;
 /** Says how much each filter matters: the lower its score, the sooner it goes. */
 public interface Criterion {
 
-  /** As {@code --criterion} takes it. */
+  /** As recipes call it. */
   String name();
+
+  /** In words, as what a run pruned by. */
+  default String title() {
+    return name();
+  }
+
+  /** What its numbers are called. */
+  default String measure() {
+    return name() + " score";
+  }
+
+  /** Whether {@link #project} may know a plane. */
+  default boolean projects() {
+    return false;
+  }
 
   /** Whether images are looked at. */
   default boolean needsData() {

@@ -2,7 +2,7 @@ package dev.secateur.prune.criterion;
 
 import dev.secateur.device.Arena;
 import dev.secateur.device.Device;
-import dev.secateur.nn.FeatureTap;
+import dev.secateur.nn.ForwardHook;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.InferenceProgram;
 import dev.secateur.nn.Network;
@@ -51,20 +51,20 @@ final class Features {
   /** Runs the images through the network once; features stay on the device. */
   static void stream(
       String phase, Network net, List<String> layers, ScoringData data, Batches sink) {
-    FeatureTap tap = data.pooling().tap(net.graph(), layers);
+    ForwardHook hook = data.pooling().hook(net.graph(), layers);
     run(
         phase,
         net,
-        Optional.of(tap),
+        Optional.of(hook),
         data,
         (program, labels, feed, rows) -> sink.take(program.features(), labels, feed, rows));
   }
 
   /** Runs the images through the network once, batch by batch. */
   static void run(
-      String phase, Network net, Optional<FeatureTap> tap, ScoringData data, Runs sink) {
+      String phase, Network net, Optional<ForwardHook> hook, ScoringData data, Runs sink) {
     Device device = net.device();
-    try (InferenceProgram program = InferenceProgram.compile(net, data.batch(), tap);
+    try (InferenceProgram program = InferenceProgram.compile(net, data.batch(), hook);
         Arena arena = device.newArena()) {
       Tensor labels = arena.allocate(Shape.of(data.batch()), DType.I32, Layout.PLAIN);
       try (BatchFeed feed =

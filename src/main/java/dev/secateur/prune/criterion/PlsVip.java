@@ -28,6 +28,21 @@ record PlsVip(int components) implements Criterion {
   }
 
   @Override
+  public String title() {
+    return "PLS and VIP";
+  }
+
+  @Override
+  public String measure() {
+    return "VIP";
+  }
+
+  @Override
+  public boolean projects() {
+    return true;
+  }
+
+  @Override
   public Map<String, float[]> score(Network net, List<String> layers, ScoringData data) {
     return FeatureCriterion.ofClasses(name(), sums -> PlsFit.vip(sums, components))
         .score(net, layers, data);

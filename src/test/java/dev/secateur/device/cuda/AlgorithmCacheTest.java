@@ -8,11 +8,11 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.secateur.SecateurException;
 import dev.secateur.device.Arena;
-import dev.secateur.device.CacheFolder;
 import dev.secateur.device.ConvolutionSpec;
 import dev.secateur.device.Device;
 import dev.secateur.device.Epilogue;
 import dev.secateur.tensor.Tensor;
+import dev.secateur.util.CacheFolder;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -5,12 +5,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.secateur.device.Activation;
 import dev.secateur.device.Device;
-import dev.secateur.device.LineCache;
 import dev.secateur.device.cpu.CpuDevice;
 import dev.secateur.device.cuda.TestCuda;
 import dev.secateur.nn.InferenceStep;
 import dev.secateur.nn.Op;
 import dev.secateur.tensor.Shape;
+import dev.secateur.util.LineCache;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -1,4 +1,4 @@
-package dev.secateur.device;
+package dev.secateur.util;
 
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
 

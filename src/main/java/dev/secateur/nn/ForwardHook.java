@@ -10,8 +10,8 @@ import java.util.List;
  * @param nodes names; columns follow this order, each node's channels in a row
  * @param kind MAX or AVERAGE over height and width
  */
-public record FeatureTap(List<String> nodes, PoolSpec.Kind kind) {
-  public FeatureTap {
+public record ForwardHook(List<String> nodes, PoolSpec.Kind kind) {
+  public ForwardHook {
     nodes = List.copyOf(nodes);
   }
 }

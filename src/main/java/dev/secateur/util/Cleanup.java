@@ -1,4 +1,4 @@
-package dev.secateur.device;
+package dev.secateur.util;
 
 import java.util.ArrayDeque;
 import java.util.Deque;

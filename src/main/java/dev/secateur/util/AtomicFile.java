@@ -1,4 +1,4 @@
-package dev.secateur.io;
+package dev.secateur.util;
 
 import dev.secateur.SecateurException;
 import java.io.BufferedOutputStream;

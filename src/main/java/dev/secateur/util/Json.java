@@ -1,4 +1,4 @@
-package dev.secateur.io;
+package dev.secateur.util;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;

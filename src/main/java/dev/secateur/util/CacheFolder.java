@@ -1,4 +1,4 @@
-package dev.secateur.device;
+package dev.secateur.util;
 
 import java.nio.file.Path;
 import java.util.Map;

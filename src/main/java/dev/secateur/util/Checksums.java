@@ -1,4 +1,4 @@
-package dev.secateur.io;
+package dev.secateur.util;
 
 import java.io.IOException;
 import java.io.InputStream;
