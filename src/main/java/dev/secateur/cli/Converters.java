@@ -5,6 +5,8 @@ import dev.secateur.device.Precision;
 import dev.secateur.io.onnx.OnnxOptions;
 import dev.secateur.prune.Recipe;
 import dev.secateur.prune.criterion.Criteria;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
 import java.util.Iterator;
 import java.util.Map;
 import java.util.function.DoublePredicate;
@@ -43,6 +45,60 @@ final class Converters {
             throw new TypeConversionException("'" + value + "': expected fp32, tf32, fp16 or bf16");
       };
     }
+  }
+
+  /** A file or folder. */
+  static final class FilePath implements ITypeConverter<Path> {
+    @Override
+    public Path convert(String value) {
+      try {
+        return Path.of(value);
+      } catch (InvalidPathException e) {
+        throw new TypeConversionException(noPath(value, System.getProperty("sun.jnu.encoding")));
+      }
+    }
+  }
+
+  /**
+   * @param encoding of file names, which the locale says
+   */
+  static String noPath(String value, String encoding) {
+    boolean utf8 = encoding.equalsIgnoreCase("UTF-8");
+    return utf8
+        ? "'" + value + "' is no path"
+        : "'"
+            + value
+            + "' is no path that this locale ("
+            + encoding
+            + ") can name: set LC_ALL=C.UTF-8";
+  }
+
+  /** Any whole number. */
+  static final class WholeNumber implements ITypeConverter<Integer> {
+    @Override
+    public Integer convert(String value) {
+      try {
+        return Integer.parseInt(value);
+      } catch (NumberFormatException e) {
+        throw noWholeNumber(value);
+      }
+    }
+  }
+
+  /** Any whole number, as a long. */
+  static final class LongWholeNumber implements ITypeConverter<Long> {
+    @Override
+    public Long convert(String value) {
+      try {
+        return Long.parseLong(value);
+      } catch (NumberFormatException e) {
+        throw noWholeNumber(value);
+      }
+    }
+  }
+
+  private static TypeConversionException noWholeNumber(String value) {
+    return new TypeConversionException("'" + value + "': expected a whole number");
   }
 
   /** A number strictly between 0 and 1. */

@@ -9,7 +9,9 @@ import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -26,6 +28,7 @@ import picocli.CommandLine.MutuallyExclusiveArgsException;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.TypeConversionException;
 import picocli.CommandLine.UnmatchedArgumentException;
 
 /**
@@ -39,23 +42,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
     versionProvider = Version.class,
     description = "Prunes filters of convolutional networks by partial least squares.",
     sortOptions = false,
-    usageHelpAutoWidth = true,
-    subcommands = {
-      DoctorCommand.class,
-      InfoCommand.class,
-      EvalCommand.class,
-      TrainCommand.class,
-      ScoreCommand.class,
-      PruneCommand.class,
-      FinetuneCommand.class,
-      ExportCommand.class,
-      ImportCommand.class,
-      BenchCommand.class,
-      ExperimentCommand.class,
-      CompareLatencyCommand.class,
-      ReportCommand.class,
-      CompletionCommand.class
-    })
+    usageHelpAutoWidth = true)
 public final class Main implements Runnable {
   /** Names that options had in version 0.1, taken for one release. */
   private static final Map<String, String> EARLIER =
@@ -65,6 +52,9 @@ public final class Main implements Runnable {
           "--max-rate", "--max-pruning-ratio",
           "--group-score", "--group-reduction",
           "--latency-batch", "--batch");
+
+  /** By name, in the order of the help. */
+  private static final Map<String, Class<?>> COMMANDS = commands();
 
   @CommandLine.Spec private CommandSpec spec;
 
@@ -85,7 +75,7 @@ public final class Main implements Runnable {
   static int execute(PrintWriter out, PrintWriter err, String... args) {
     // JavaCPP then logs through slf4j, whose settings are in simplelogger.properties.
     System.setProperty("org.bytedeco.javacpp.logger", "slf4j");
-    CommandLine line = commandLine().setOut(out).setErr(err);
+    CommandLine line = commandLine(needed(args)).setOut(out).setErr(err);
     try {
       return line.execute(renamed(args));
     } catch (OutOfMemoryError e) {
@@ -109,9 +99,49 @@ public final class Main implements Runnable {
     return out;
   }
 
-  /** The commands and how their failures are told. */
+  private static Map<String, Class<?>> commands() {
+    Map<String, Class<?>> out = new LinkedHashMap<>();
+    out.put("doctor", DoctorCommand.class);
+    out.put("info", InfoCommand.class);
+    out.put("eval", EvalCommand.class);
+    out.put("train", TrainCommand.class);
+    out.put("score", ScoreCommand.class);
+    out.put("prune", PruneCommand.class);
+    out.put("finetune", FinetuneCommand.class);
+    out.put("export", ExportCommand.class);
+    out.put("import", ImportCommand.class);
+    out.put("bench", BenchCommand.class);
+    out.put("experiment", ExperimentCommand.class);
+    out.put("compare-latency", CompareLatencyCommand.class);
+    out.put("report", ReportCommand.class);
+    out.put("completion", CompletionCommand.class);
+    return out;
+  }
+
+  /** The commands that a line of arguments can need: reading all options of all takes a while. */
+  private static List<Class<?>> needed(String... args) {
+    String first = args.length == 0 ? "" : args[0];
+    if (List.of("--version", "-V").contains(first) && args.length == 1) {
+      return List.of();
+    }
+    boolean alone = COMMANDS.containsKey(first) && COMMANDS.get(first) != CompletionCommand.class;
+    return alone ? List.of(COMMANDS.get(first)) : List.copyOf(COMMANDS.values());
+  }
+
+  /** All commands. */
   static CommandLine commandLine() {
-    return new CommandLine(new Main())
+    return commandLine(List.copyOf(COMMANDS.values()));
+  }
+
+  /** Some commands and how their failures are told. */
+  private static CommandLine commandLine(List<Class<?>> commands) {
+    CommandLine line = new CommandLine(new Main());
+    commands.forEach(line::addSubcommand);
+    return line.registerConverter(Path.class, new Converters.FilePath())
+        .registerConverter(Integer.class, new Converters.WholeNumber())
+        .registerConverter(int.class, new Converters.WholeNumber())
+        .registerConverter(Long.class, new Converters.LongWholeNumber())
+        .registerConverter(long.class, new Converters.LongWholeNumber())
         .setCaseInsensitiveEnumValuesAllowed(true)
         .setHelpFactory(RecipeHelp::new)
         .setParameterExceptionHandler(Main::wrongUsage)
@@ -129,8 +159,13 @@ public final class Main implements Runnable {
     CommandLine line = e.getCommandLine();
     String message = oneLine(e.getMessage());
     ArgSpec arg = e.getArgSpec();
+    boolean ownWords = e.getCause() instanceof TypeConversionException;
     if (arg != null && message.contains("(case-insensitive)")) {
       message = name(arg) + " '" + e.getValue() + "': expected " + choices(arg);
+    } else if (arg != null && e.getCause() != null) {
+      // picocli tells what Java calls the option's type, and the exception
+      String reason = ownWords ? e.getCause().getMessage() : "'" + e.getValue() + "' is no value";
+      message = name(arg) + ": " + oneLine(reason);
     }
     if (e instanceof MutuallyExclusiveArgsException) {
       String all = message;
@@ -142,8 +177,10 @@ public final class Main implements Runnable {
                   .collect(Collectors.joining(" and "))
               + ": only one of them at a time";
     }
-    // a group says all that it can hold: what may be left out is in brackets
-    message = message.replaceFirst("^Error: ", "").replaceAll(" *\\[[^\\[\\]]*\\]", "");
+    if (!ownWords) {
+      // a group says all that it can hold: what may be left out is in brackets
+      message = message.replaceFirst("^Error: ", "").replaceAll(" *\\[[^\\[\\]]*\\]", "");
+    }
     if (e instanceof UnmatchedArgumentException u && !u.getUnmatched().isEmpty()) {
       String word = u.getUnmatched().get(0);
       boolean command = line.getParent() == null && !u.isUnknownOption();
@@ -155,7 +192,11 @@ public final class Main implements Runnable {
     }
     line.getErr()
         .println(
-            "secateur: " + message + " (see " + line.getCommandSpec().qualifiedName() + " --help)");
+            "secateur: "
+                + oneLine(message)
+                + " (see "
+                + line.getCommandSpec().qualifiedName()
+                + " --help)");
     return CommandLine.ExitCode.USAGE;
   }
 
@@ -219,7 +260,7 @@ public final class Main implements Runnable {
       return f.getFile() + ": " + f.getReason();
     }
     if (e instanceof IOException) {
-      return e.getMessage() == null ? e.toString() : e.getMessage();
+      return e.getMessage() == null ? "reading or writing failed" : e.getMessage();
     }
     if (e instanceof OutOfMemoryError) {
       return "out of memory (Java may use "
@@ -227,12 +268,15 @@ public final class Main implements Runnable {
           + " MiB): take a smaller --batch-size, or set JAVA_OPTS=-Xmx8g";
     }
     if (e instanceof LinkageError) {
-      return "a library does not load: " + e + "; see secateur doctor";
+      return "a library does not load (" + e.getMessage() + "); see secateur doctor";
     }
-    return "internal error: " + e + " (--verbose shows where)";
+    return "internal error (--verbose shows where): " + e.getMessage();
   }
 
+  /** What a message quotes may be anything, also what steers terminals. */
   private static String oneLine(String text) {
-    return text == null ? "" : text.strip().replaceAll("\\s*\\R\\s*", " ");
+    return text == null
+        ? ""
+        : text.strip().replaceAll("\\s*\\R\\s*", " ").replaceAll("\\p{Cntrl}", "?");
   }
 }

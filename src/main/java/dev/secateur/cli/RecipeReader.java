@@ -60,7 +60,7 @@ final class RecipeReader {
   /** A message that names the option which set the value, where one did. */
   private static String told(CommandSpec command, SettingException e) {
     return command.commandLine().getParseResult().matchedOptions().stream()
-        .filter(o -> settings(o).contains(e.path()))
+        .filter(o -> settings(o).stream().anyMatch(s -> (e.path() + ".").startsWith(s + ".")))
         .findFirst()
         .map(o -> o.longestName() + " " + e.problem())
         .orElse(e.getMessage());

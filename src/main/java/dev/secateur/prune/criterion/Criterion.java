@@ -32,8 +32,8 @@ public interface Criterion {
   }
 
   /**
-   * Importance the filters of some convolutions, comparable between them, so that one threshold
-   * serves all. The network stays as it is.
+   * Scores the filters of some convolutions, comparable between them, so that one threshold serves
+   * all. The network stays as it is.
    *
    * @param layers names of the convolutions
    * @param data left alone unless {@link #needsData}

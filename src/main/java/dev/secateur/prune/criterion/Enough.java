@@ -10,6 +10,9 @@ import java.util.Map;
  * give all filters the same score, which looks like a result and is none.
  */
 final class Enough {
+  /** The setting that asks for more images. */
+  private static final String SAMPLES = "scoring.samples";
+
   private Enough() {}
 
   /**
@@ -20,13 +23,14 @@ final class Enough {
   static void images(String criterion, long images, int least) {
     if (images < least) {
       throw new SecateurException(
-          "criterion "
-              + criterion
-              + ": "
-              + images
-              + (images == 1 ? " image" : " images")
-              + " to score on; it needs at least "
-              + least);
+              "criterion "
+                  + criterion
+                  + ": "
+                  + images
+                  + (images == 1 ? " image" : " images")
+                  + " to score on; it needs at least "
+                  + least)
+          .about(SAMPLES);
     }
   }
 
@@ -40,11 +44,12 @@ final class Enough {
     long present = Arrays.stream(counts).filter(n -> n > 0).count();
     if (present < 2) {
       throw new SecateurException(
-          "criterion "
-              + criterion
-              + ": the images to score on ("
-              + (long) Arrays.stream(counts).sum()
-              + ") are of one class; it needs at least 2 classes");
+              "criterion "
+                  + criterion
+                  + ": the images to score on ("
+                  + (long) Arrays.stream(counts).sum()
+                  + ") are of one class; it needs at least 2 classes")
+          .about(SAMPLES);
     }
   }
 
@@ -60,11 +65,12 @@ final class Enough {
     images(criterion, n, 2);
     if (Arrays.stream(ranges).noneMatch(r -> r > 0)) {
       throw new SecateurException(
-          "criterion "
-              + criterion
-              + ": no filter's output differs between the "
-              + n
-              + " images to score on; it needs images that differ");
+              "criterion "
+                  + criterion
+                  + ": no filter's output differs between the "
+                  + n
+                  + " images to score on; it needs images that differ")
+          .about(SAMPLES);
     }
   }
 

@@ -32,7 +32,7 @@ record WeightCriterion(String name, BiFunction<Device, Tensor, double[]> ranking
     return out;
   }
 
-  /** Importance divided by their mean; zeros where all are zero. */
+  /** Scores divided by their mean; zeros where all are zero. */
   static float[] overMean(double[] scores) {
     double sum = 0;
     for (double s : scores) {
