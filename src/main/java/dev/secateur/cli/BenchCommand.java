@@ -47,70 +47,73 @@ final class BenchCommand extends BaseCommand.OnDevice {
   @Parameters(arity = "1..*", paramLabel = "MODEL", description = "model files (.sct, .onnx)")
   private List<Path> files;
 
-  @Option(
-      names = "--batch",
-      paramLabel = "N",
-      split = ",",
-      defaultValue = "1,32",
-      converter = Converters.Count.class,
-      description = "images at once, one or more; default ${DEFAULT-VALUE}")
-  private List<Integer> batches;
+  @ArgGroup(validate = false, heading = "%nTiming:%n", order = 2)
+  private Timed timed = new Timed();
 
-  @Option(
-      names = "--runs",
-      paramLabel = "N",
-      defaultValue = "50",
-      converter = Converters.Count.class,
-      description = "timed batches of each model; default ${DEFAULT-VALUE}")
-  private int runs;
+  private static final class Timed {
+    @Option(
+        names = "--batch",
+        paramLabel = "N",
+        split = ",",
+        converter = Converters.Count.class,
+        description = "images at once, one or more; default 1,32")
+    private List<Integer> batches = List.of(1, 32);
 
-  @Option(
-      names = "--train",
-      description = "time whole training steps (forward, backward, SGD) instead of inference")
-  private boolean train;
+    @Option(
+        names = "--runs",
+        paramLabel = "N",
+        converter = Converters.Count.class,
+        description = "timed batches of each model; default 50")
+    private int runs = 50;
 
-  @Option(
-      names = "--engine",
-      paramLabel = "NAME",
-      split = ",",
-      defaultValue = "secateur",
-      description = {
-        "secateur, onnxruntime (on the CPU, the same network as ONNX), or both;",
-        "default ${DEFAULT-VALUE}"
-      })
-  private List<Benchmark.Engine> engines;
+    @Option(
+        names = "--train",
+        description = "time whole training steps (forward, backward, SGD) instead of inference")
+    private boolean train;
 
-  @Option(
-      names = "--profile",
-      description = {
-        "also time each layer: MACs, bytes moved, share of the time, and, for several models,",
-        "which layers got faster"
-      })
-  private boolean profile;
+    @Option(
+        names = "--engine",
+        paramLabel = "NAME",
+        split = ",",
+        description = {
+          "secateur, onnxruntime (on the CPU, the same network as ONNX), or both;",
+          "default secateur"
+        })
+    private List<Benchmark.Engine> engines = List.of(Benchmark.Engine.SECATEUR);
 
-  @Option(
-      names = "--energy",
-      description = {
-        "also measure millijoules an image, where NVML (NVIDIA's driver) tells them;",
-        "takes 2 s or more for each model, batch and type"
-      })
-  private boolean energy;
+    @Option(
+        names = "--profile",
+        description = {
+          "also time each layer: MACs, bytes moved, share of the time, and, for several models,",
+          "which layers got faster"
+        })
+    private boolean profile;
 
-  @Option(
-      names = "--data",
-      paramLabel = "KIND:DIR",
-      description = "also measure top-1 on this test split: " + DataSets.KINDS)
-  private Optional<String> data;
+    @Option(
+        names = "--energy",
+        description = {
+          "also measure millijoules an image, where NVML (NVIDIA's driver) tells them;",
+          "takes 2 s or more for each model, batch and type"
+        })
+    private boolean energy;
+
+    @Option(
+        names = "--data",
+        paramLabel = "KIND:DIR",
+        description = "also measure top-1 on this test split: " + DataSets.KINDS)
+    private String data;
+  }
 
   @Override
   public Integer call() throws IOException {
-    if (train && engines.contains(Benchmark.Engine.ONNXRUNTIME)) {
+    if (timed.train && timed.engines.contains(Benchmark.Engine.ONNXRUNTIME)) {
       throw new ParameterException(
-          spec.commandLine(), "--train --engine onnxruntime: ONNX Runtime does not train");
+          spec.commandLine(),
+          "--timed.train --engine onnxruntime: ONNX Runtime does not timed.train");
     }
-    if (train && profile) {
+    if (timed.train && timed.profile) {
       throw new ParameterException(
-          spec.commandLine(), "--train --profile: layers are timed for inference only");
+          spec.commandLine(), "--timed.train --timed.profile: layers are timed for inference only");
     }
     List<Benchmark.Entry> entries = new ArrayList<>();
     for (Path f : files) {
@@ -135,23 +138,24 @@ final class BenchCommand extends BaseCommand.OnDevice {
       json.put("device", first.description());
       json.put("versions", first.versions());
       json.put("math", math);
-      json.put("training", train);
-      json.put("runs", runs);
+      json.put("training", timed.train);
+      json.put("runs", timed.runs);
       Map<String, Double> top1 = accuracies(first, entries);
       json.put("top1", top1);
-      rows = Benchmark.run(settings, entries, engines, batches, runs, train);
+      rows =
+          Benchmark.run(settings, entries, timed.engines, timed.batches, timed.runs, timed.train);
       json.put("rows", rows);
       json.put("steady", rows.stream().noneMatch(Benchmark.Row::unsteady));
       text.append(first.description()).append(", ").append(math).append('\n');
       text.append(BenchText.rows(rows, top1));
-      if (energy) {
-        Energy.Result result = Energy.measure(settings, entries, batches, train);
+      if (timed.energy) {
+        Energy.Result result = Energy.measure(settings, entries, timed.batches, timed.train);
         json.put("energy", result.uses());
         json.put("energyProblem", result.problem());
         text.append(BenchText.energy(result));
       }
-      if (profile) {
-        List<Profile.Result> results = Profile.run(settings, entries, batches, runs);
+      if (timed.profile) {
+        List<Profile.Result> results = Profile.run(settings, entries, timed.batches, timed.runs);
         json.put("profile", results);
         text.append(BenchText.profile(results));
       }
@@ -169,10 +173,10 @@ final class BenchCommand extends BaseCommand.OnDevice {
   private Map<String, Double> accuracies(Device device, List<Benchmark.Entry> entries)
       throws IOException {
     Map<String, Double> out = new LinkedHashMap<>();
-    if (data.isPresent()) {
+    if (timed.data != null) {
       Shape wanted = DataOptions.imageShape(entries.get(0).model().graph());
       Unreadable left = new Unreadable(false, this::warn);
-      Dataset test = DataSets.open(data.get(), Split.TEST, Optional.of(wanted), left);
+      Dataset test = DataSets.open(timed.data, Split.TEST, Optional.of(wanted), left);
       for (Benchmark.Entry e : entries) {
         try (Network net = new Network(device, e.model())) {
           out.put(e.file().toString(), Evaluator.evaluate(net, test, 128, progress()).top1());

@@ -7,7 +7,14 @@ import picocli.CommandLine.Spec;
 
 @Command(
     name = "completion",
-    description = "Prints a completion script: source <(secateur completion)  (bash, zsh).")
+    description = "Prints a completion script for bash and zsh.",
+    customSynopsis = "secateur completion",
+    footer = {
+      "%nExamples:",
+      "  source <(secateur completion)",
+      "  secateur completion > ~/.local/share/bash-completion/completions/secateur",
+      "  secateur completion >> ~/.bashrc"
+    })
 final class CompletionCommand implements Runnable {
   @Spec private CommandSpec spec;
 

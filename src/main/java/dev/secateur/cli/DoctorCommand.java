@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
@@ -28,13 +29,18 @@ import picocli.CommandLine.Option;
     })
 final class DoctorCommand extends BaseCommand.OnDevice {
 
-  @Option(
-      names = "--test",
-      description = {
-        "also compute a little with each library and compare with the known results,",
-        "on every device that is here or on the one that --device names"
-      })
-  private boolean test;
+  @ArgGroup(validate = false, heading = "%nTests:%n", order = 1)
+  private Tests testing = new Tests();
+
+  private static final class Tests {
+    @Option(
+        names = "--test",
+        description = {
+          "also compute a little with each library and compare with the known results,",
+          "on every device that is here or on the one that --device names"
+        })
+    private boolean test;
+  }
 
   @Override
   public Integer call() throws IOException {
@@ -60,7 +66,7 @@ final class DoctorCommand extends BaseCommand.OnDevice {
     try (Device cpu = Devices.open("cpu")) {
       rows.put("device cpu", cpu.description());
       versions.putAll(cpu.versions());
-      if (test && !wanted.startsWith("cuda")) {
+      if (testing.test && !wanted.startsWith("cuda")) {
         tests.put("cpu", test(cpu));
       }
     } catch (RuntimeException | LinkageError e) {
@@ -76,7 +82,7 @@ final class DoctorCommand extends BaseCommand.OnDevice {
       try (Device device = Devices.open(name)) {
         gpu = gpu + "; " + name + " is " + device.description();
         versions.putAll(device.versions());
-        if (test && !wanted.equals("cpu")) {
+        if (testing.test && !wanted.equals("cpu")) {
           tests.put(name, test(device));
         }
       } catch (SecateurException e) {
@@ -84,7 +90,7 @@ final class DoctorCommand extends BaseCommand.OnDevice {
         gpu = "does not work: " + e.getMessage();
       }
     } else {
-      ok &= !(test && wanted.startsWith("cuda"));
+      ok &= !(testing.test && wanted.startsWith("cuda"));
     }
     ok &= tests.values().stream().flatMap(List::stream).allMatch(SelfTest.Check::passed);
     rows.put("device cuda", gpu);
@@ -93,7 +99,7 @@ final class DoctorCommand extends BaseCommand.OnDevice {
     Map<String, Object> json = new LinkedHashMap<>(rows);
     json.put("libraries", versions);
     json.put("cuda libraries", cuda.libraries());
-    if (test) {
+    if (testing.test) {
       json.put("tests", tests);
     }
     json.put("ok", ok);

@@ -32,13 +32,21 @@ final class EvalCommand extends BaseCommand.OnDevice {
   @ArgGroup(exclusive = false, multiplicity = "1", heading = DataOptions.HEADING, order = 2)
   private DataOptions data;
 
-  @Option(names = "--split", paramLabel = "test|train", description = "which images; default test")
-  private Split split = Split.TEST;
+  @ArgGroup(validate = false, heading = "", order = 3)
+  private Which which = new Which();
+
+  private static final class Which {
+    @Option(
+        names = "--split",
+        paramLabel = "test|train",
+        description = "which images; default test")
+    private Split split = Split.TEST;
+  }
 
   @Override
   public Integer call() throws IOException {
     Model m = model.open(this::warn);
-    Dataset images = data.open(split, m.graph(), this::warn);
+    Dataset images = data.open(which.split, m.graph(), this::warn);
     Evaluation e;
     try (Device opened = openDevice();
         Network net = new Network(opened, m)) {

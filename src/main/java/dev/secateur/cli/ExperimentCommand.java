@@ -52,21 +52,26 @@ final class ExperimentCommand extends BaseCommand.OnDevice {
       })
   private Path plan;
 
-  @Option(names = "--model", paramLabel = "FILE", description = "in the place of the plan's")
-  private Optional<String> model;
+  @ArgGroup(validate = false, heading = "%nPlan:%n", order = 1)
+  private Part part = new Part();
 
-  @Option(names = "--data", paramLabel = "KIND:DIR", description = "in the place of the plan's")
-  private Optional<String> data;
+  private static final class Part {
+    @Option(names = "--model", paramLabel = "FILE", description = "in the place of the plan's")
+    private String model;
 
-  @Option(
-      names = "--shard",
-      paramLabel = "I/N",
-      converter = ShardOf.class,
-      description = {
-        "only the I-th of N parts, for N processes or GPUs on one directory; run once more",
-        "without it for the tables"
-      })
-  private Optional<Experiment.Shard> shard;
+    @Option(names = "--data", paramLabel = "KIND:DIR", description = "in the place of the plan's")
+    private String data;
+
+    @Option(
+        names = "--shard",
+        paramLabel = "I/N",
+        converter = ShardOf.class,
+        description = {
+          "only the I-th of N parts, for N processes or GPUs on one directory; run once more",
+          "without it for the tables"
+        })
+    private Experiment.Shard shard;
+  }
 
   @ArgGroup(exclusive = false, multiplicity = "1", heading = BaseCommand.OUTPUT, order = 90)
   private Output output;
@@ -96,7 +101,7 @@ final class ExperimentCommand extends BaseCommand.OnDevice {
 
   @Override
   public Integer call() throws IOException {
-    Plan p = Plan.read(plan, model, data);
+    Plan p = Plan.read(plan, Optional.ofNullable(part.model), Optional.ofNullable(part.data));
     Path file = Path.of(p.model());
     Model m =
         ModelFiles.open(file, Optional.empty(), Optional.empty(), OnnxOptions.DEFAULT, this::warn);
@@ -110,14 +115,15 @@ final class ExperimentCommand extends BaseCommand.OnDevice {
       Experiment experiment =
           new Experiment(opened, p, m, train, test, output.file, settings, progress());
       Experiment.Outcome outcome =
-          experiment.run(shard.orElse(Experiment.Shard.ALL), r -> note(line(r)));
+          experiment.run(
+              part.shard == null ? Experiment.Shard.ALL : part.shard, r -> note(line(r)));
       outcome.failed().forEach((cell, why) -> warn(cell + ": " + why));
       Map<String, Object> json = new LinkedHashMap<>();
       json.put("output", output.file.toString());
       json.put("cells", outcome.results().size());
       json.put("failed", outcome.failed());
       json.put("missing", outcome.missing());
-      if (shard.isPresent()) {
+      if (part.shard != null) {
         print(
             json,
             () ->

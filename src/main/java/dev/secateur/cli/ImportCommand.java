@@ -48,20 +48,25 @@ final class ImportCommand extends BaseCommand {
     private Path file;
   }
 
-  @Option(
-      names = "--mean-image",
-      paramLabel = "KIND:DIR",
-      description = {
-        "what the network reads is pixel / 255 minus the mean, pixel by pixel,",
-        "of these training images (see eval --help for the kinds)"
-      })
-  private Optional<String> meanImage;
+  @ArgGroup(validate = false, heading = "", order = 2)
+  private Mean mean = new Mean();
+
+  private static final class Mean {
+    @Option(
+        names = "--mean-image",
+        paramLabel = "KIND:DIR",
+        description = {
+          "what the network reads is pixel / 255 minus the mean, pixel by pixel,",
+          "of these training images (see eval --help for the kinds)"
+        })
+    private String image;
+  }
 
   @Override
   public Integer call() throws IOException {
     Model m = model.open(this::warn);
-    if (meanImage.isPresent()) {
-      m = centred(m, meanImage.get());
+    if (mean.image != null) {
+      m = centred(m, mean.image);
     }
     Models.save(m, output.file);
     long parameters = Cost.of(m.graph()).parameters();

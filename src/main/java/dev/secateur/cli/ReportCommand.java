@@ -43,32 +43,35 @@ final class ReportCommand extends BaseCommand.OnDevice {
     private Path file;
   }
 
-  @Option(
-      names = "--batch",
-      paramLabel = "N",
-      defaultValue = "32",
-      converter = Converters.Count.class,
-      description = "images at once while timing; default ${DEFAULT-VALUE}")
-  private int batch;
+  @ArgGroup(validate = false, heading = "%nTiming:%n", order = 2)
+  private Timed timed = new Timed();
 
-  @Option(
-      names = "--runs",
-      paramLabel = "N",
-      defaultValue = "30",
-      converter = Converters.Count.class,
-      description = "timed batches of each network; default ${DEFAULT-VALUE}")
-  private int runs;
+  private static final class Timed {
+    @Option(
+        names = "--batch",
+        paramLabel = "N",
+        converter = Converters.Count.class,
+        description = "images at once while timing; default 32")
+    private int batch = 32;
 
-  @Option(names = "--no-bench", description = "measure no milliseconds")
-  private boolean untimed;
+    @Option(
+        names = "--runs",
+        paramLabel = "N",
+        converter = Converters.Count.class,
+        description = "timed batches of each network; default 30")
+    private int runs = 30;
+
+    @Option(names = "--no-bench", description = "measure no milliseconds")
+    private boolean untimed;
+  }
 
   @Override
   public Integer call() throws IOException {
     SavedRun run = SavedRun.read(directory);
     Optional<Timing> timing = Optional.empty();
-    if (!untimed) {
+    if (!timed.untimed) {
       try (Device opened = openDevice()) {
-        timing = Optional.of(Timing.measure(opened, run, math(), batch, runs));
+        timing = Optional.of(Timing.measure(opened, run, math(), timed.batch, timed.runs));
       }
     }
     Path folder = Optional.ofNullable(output.file).orElse(directory.resolve("report"));

@@ -1,5 +1,7 @@
 package dev.secateur.device;
 
+import java.util.Locale;
+
 /** In what type a device keeps activations and multiplies; parameters are always kept in F32. */
 public enum Precision {
   /** Single precision throughout. */
@@ -9,5 +11,11 @@ public enum Precision {
   /** Activations and the weights' copies in half precision; training scales the loss. */
   FP16,
   /** Activations and the weights' copies in bfloat16. */
-  BF16
+  BF16;
+
+  /** As it is written, in lower case. */
+  @Override
+  public String toString() {
+    return name().toLowerCase(Locale.ROOT);
+  }
 }
