@@ -108,12 +108,11 @@ final class BenchCommand extends BaseCommand.OnDevice {
   public Integer call() throws IOException {
     if (timed.train && timed.engines.contains(Benchmark.Engine.ONNXRUNTIME)) {
       throw new ParameterException(
-          spec.commandLine(),
-          "--timed.train --engine onnxruntime: ONNX Runtime does not timed.train");
+          spec.commandLine(), "--train --engine onnxruntime: ONNX Runtime does not train");
     }
     if (timed.train && timed.profile) {
       throw new ParameterException(
-          spec.commandLine(), "--timed.train --timed.profile: layers are timed for inference only");
+          spec.commandLine(), "--train --profile: layers are timed for inference only");
     }
     List<Benchmark.Entry> entries = new ArrayList<>();
     for (Path f : files) {
