@@ -11,6 +11,7 @@ import dev.secateur.nn.Graph;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Network;
 import dev.secateur.prune.Images;
+import dev.secateur.prune.OpenNetwork;
 import dev.secateur.prune.Pruner;
 import dev.secateur.prune.RatioSelector;
 import dev.secateur.prune.Recipe;
@@ -158,20 +159,17 @@ public final class Experiment {
     Pruner pruner = pruner(recipe);
     Selector selector = new RatioSelector(recipe);
     List<CellResult.Step> steps = new ArrayList<>();
-    Network net = new Network(device, original);
-    try {
+    try (OpenNetwork net = new OpenNetwork(new Network(device, original))) {
       for (int i = 1; i <= recipe.stop().iterations().orElseThrow(); i++) {
         Optional<Importance> known = i == 1 ? known(c) : Optional.empty();
-        Pruner.Step s = pruner.step(original.graph(), net, i, selector, known);
-        net.close();
-        net = s.network();
+        Pruner.Step s = pruner.step(original.graph(), net.get(), i, selector, known);
+        net.replace(s.network());
         if (i == 1) {
           first = Optional.of(new First(c.criterion(), c.seed(), s.importance()));
         }
-        steps.add(step(i, net.graph(), s.removal(), s.cut().top1(), s.tuned().top1()));
+        Graph graph = s.network().graph();
+        steps.add(step(i, graph, s.removal(), s.cut().top1(), s.tuned().top1()));
       }
-    } finally {
-      net.close();
     }
     return new CellResult(c.criterion(), c.ratio(), c.seed(), steps);
   }

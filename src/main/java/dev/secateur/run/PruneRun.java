@@ -8,6 +8,7 @@ import dev.secateur.nn.Model;
 import dev.secateur.nn.Network;
 import dev.secateur.prune.ChannelGroups;
 import dev.secateur.prune.Images;
+import dev.secateur.prune.OpenNetwork;
 import dev.secateur.prune.Pruner;
 import dev.secateur.prune.RatioSelector;
 import dev.secateur.prune.Recipe;
@@ -187,29 +188,26 @@ public final class PruneRun {
         goal.isPresent()
             ? new LatencySelector(recipe, goal.get(), original)
             : new RatioSelector(recipe);
-    Network net = new Network(device, directory.model(done.size() - 1));
-    try {
+    try (OpenNetwork net = new OpenNetwork(new Network(device, directory.model(done.size() - 1)))) {
       while (true) {
         Instant start = Instant.now();
-        Pruner.Step s = pruner.step(original.graph(), net, done.size(), selector, Optional.empty());
-        net.close();
-        net = s.network();
+        Pruner.Step s =
+            pruner.step(original.graph(), net.get(), done.size(), selector, Optional.empty());
+        net.replace(s.network());
         add(
             done,
-            net.toModel(),
+            net.get().toModel(),
             s.removal(),
             s.cut(),
             s.tuned(),
             s.epochs(),
             s.importance(),
             start);
-        String reason = stop(done, net.graph());
+        String reason = stop(done, net.get().graph());
         if (!reason.isEmpty()) {
           return reason;
         }
       }
-    } finally {
-      net.close();
     }
   }
 

@@ -1,6 +1,7 @@
 package dev.secateur.prune.criterion;
 
 import dev.secateur.SecateurException;
+import dev.secateur.pls.Moments;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -30,7 +31,11 @@ public final class Criteria {
     ALL.put("hrank", s -> new FeatureMapRank());
     ALL.put(
         "inffs",
-        s -> new FeatureCriterion("inffs", InfiniteSelection::needs, InfiniteSelection::scores));
+        s ->
+            new FeatureCriterion(
+                "inffs",
+                (n, counts, sums) -> InfiniteSelection.needs(n, Moments.of(sums)),
+                InfiniteSelection::scores));
     ALL.put("ilfs", s -> new InfiniteLatentSelection());
     ALL.put("fisher", s -> FeatureCriterion.ofClasses("fisher", Fisher::scores));
     ALL.put("relief", s -> new Relief());
