@@ -2,10 +2,8 @@ package dev.secateur.prune.criterion;
 
 import dev.secateur.nn.Network;
 import dev.secateur.pls.CrossProducts;
-import dev.secateur.pls.Moments;
 import java.util.List;
 import java.util.Map;
-import java.util.function.BiConsumer;
 import java.util.function.Function;
 
 /**
@@ -13,30 +11,37 @@ import java.util.function.Function;
  * the device; memory does not grow with their number. All layers' features are ranked together, so
  * that scores are comparable between layers.
  *
- * @param needs which features and classes the ranking asks for: name and moments; throws where
- *     there are too few
- * @param ranking one score a feature
+ * @param classes whether it asks which features tell classes apart
+ * @param ranking one score a feature; all zero where no feature varies
  */
-record FeatureCriterion(
-    String name, BiConsumer<String, Moments> needs, Function<CrossProducts, float[]> ranking)
+record FeatureCriterion(String name, boolean classes, Function<CrossProducts, float[]> ranking)
     implements Criterion {
-
-  /** One that tells classes apart by features that vary. */
-  static FeatureCriterion ofClasses(String name, Function<CrossProducts, float[]> ranking) {
-    return new FeatureCriterion(name, Enough::varyingClasses, ranking);
-  }
 
   @Override
   public Map<String, float[]> score(Network net, List<String> layers, ScoringData data) {
     int features = Features.count(net.graph(), layers);
-    int classes = Features.classes(net.graph());
+    double[] counts = new double[Features.classes(net.graph())];
     try (CrossProducts sums =
-        CrossProducts.of(net.device(), features, classes, data.batch(), data.size())) {
+        CrossProducts.of(net.device(), features, counts.length, data.batch(), data.size())) {
       Features.stream(
-          "score", net, layers, data, (x, y, feed, rows) -> sums.accumulate(x, y, rows));
-      needs.accept(name, Moments.of(sums));
+          "score",
+          net,
+          layers,
+          data,
+          (x, y, feed, rows) -> {
+            sums.accumulate(x, y, rows);
+            int[] labels = feed.labels(); // the host has them; nothing is copied for this
+            for (int i = 0; i < rows; i++) {
+              counts[labels[i]]++;
+            }
+          });
+      Enough.images(name, counts, 2);
+      if (classes) {
+        Enough.classes(name, counts);
+      }
       float[] scores = ranking.apply(sums);
-      return Enough.scores(name, Features.byLayer(net.graph(), layers, scores));
+      Enough.varying(name, counts, scores);
+      return Features.byLayer(net.graph(), layers, scores);
     }
   }
 }

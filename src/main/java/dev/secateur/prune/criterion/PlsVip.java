@@ -44,7 +44,7 @@ record PlsVip(int components) implements Criterion {
 
   @Override
   public Map<String, float[]> score(Network net, List<String> layers, ScoringData data) {
-    return FeatureCriterion.ofClasses(name(), sums -> PlsFit.vip(sums, components))
+    return new FeatureCriterion(name(), true, sums -> PlsFit.vip(sums, components))
         .score(net, layers, data);
   }
 
