@@ -1,7 +1,6 @@
 package dev.secateur.prune.criterion;
 
 import dev.secateur.SecateurException;
-import dev.secateur.pls.Moments;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -29,18 +28,12 @@ public final class Criteria {
     ALL.put("bn-scale", s -> new BatchNormScale());
     ALL.put("taylor", s -> new Taylor());
     ALL.put("hrank", s -> new FeatureMapRank());
-    ALL.put(
-        "inffs",
-        s ->
-            new FeatureCriterion(
-                "inffs",
-                (n, counts, sums) -> InfiniteSelection.needs(n, Moments.of(sums)),
-                InfiniteSelection::scores));
+    ALL.put("inffs", s -> new FeatureCriterion("inffs", false, InfiniteSelection::scores));
     ALL.put("ilfs", s -> new InfiniteLatentSelection());
-    ALL.put("fisher", s -> FeatureCriterion.ofClasses("fisher", Fisher::scores));
+    ALL.put("fisher", s -> new FeatureCriterion("fisher", true, Fisher::scores));
     ALL.put("relief", s -> new Relief());
-    ALL.put("cca", s -> FeatureCriterion.ofClasses("cca", Cca::scores));
-    ALL.put("lasso", s -> FeatureCriterion.ofClasses("lasso", Lasso::scores));
+    ALL.put("cca", s -> new FeatureCriterion("cca", true, Cca::scores));
+    ALL.put("lasso", s -> new FeatureCriterion("lasso", true, Lasso::scores));
     ALL.put("random", s -> new RandomScores(s.seed()));
   }
 

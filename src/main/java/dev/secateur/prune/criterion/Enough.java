@@ -1,7 +1,6 @@
 package dev.secateur.prune.criterion;
 
 import dev.secateur.SecateurException;
-import dev.secateur.pls.Moments;
 import java.util.Arrays;
 import java.util.Map;
 
@@ -14,6 +13,15 @@ final class Enough {
   private static final String SAMPLES = "scoring.samples";
 
   private Enough() {}
+
+  /**
+   * @param counts images by class
+   * @param least that the criterion needs
+   * @throws SecateurException when there are fewer
+   */
+  static void images(String criterion, double[] counts, int least) {
+    images(criterion, (long) Arrays.stream(counts).sum(), least);
+  }
 
   /**
    * @param images that were read
@@ -57,27 +65,22 @@ final class Enough {
    * For criteria on features that vary.
    *
    * @param counts images by class
-   * @param ranges by feature, 0 for one that does not vary
-   * @throws SecateurException for fewer than two images, or where no feature varies
+   * @param byFeature how much each varies, or a score that is 0 for one that does not
+   * @throws SecateurException where all are 0
    */
-  static void varying(String criterion, double[] counts, double[] ranges) {
-    long n = (long) Arrays.stream(counts).sum();
-    images(criterion, n, 2);
-    if (Arrays.stream(ranges).noneMatch(r -> r > 0)) {
-      throw new SecateurException(
-              "criterion "
-                  + criterion
-                  + ": no filter's output differs between the "
-                  + n
-                  + " images to score on; it needs images that differ")
-          .about(SAMPLES);
+  static void varying(String criterion, double[] counts, float[] byFeature) {
+    for (float f : byFeature) {
+      if (f != 0) {
+        return;
+      }
     }
-  }
-
-  /** {@link #varying} and {@link #classes} of features' moments. */
-  static void varyingClasses(String criterion, Moments m) {
-    varying(criterion, m.counts(), m.deviations());
-    classes(criterion, m.counts());
+    throw new SecateurException(
+            "criterion "
+                + criterion
+                + ": no filter's output differs between the "
+                + (long) Arrays.stream(counts).sum()
+                + " images to score on; it needs images that differ")
+        .about(SAMPLES);
   }
 
   /**

@@ -2,7 +2,6 @@ package dev.secateur.prune.criterion;
 
 import dev.secateur.nn.Network;
 import dev.secateur.pls.CrossProducts;
-import dev.secateur.pls.Moments;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
@@ -12,35 +11,18 @@ import java.util.function.Function;
  * the device; memory does not grow with their number. All layers' features are ranked together, so
  * that scores are comparable between layers.
  *
- * @param needs what the ranking asks for
- * @param ranking one score a feature
+ * @param classes whether it asks which features tell classes apart
+ * @param ranking one score a feature; all zero where no feature varies
  */
-record FeatureCriterion(String name, Needs needs, Function<CrossProducts, float[]> ranking)
+record FeatureCriterion(String name, boolean classes, Function<CrossProducts, float[]> ranking)
     implements Criterion {
-
-  /** Says whether there are images, classes and features enough. */
-  @FunctionalInterface
-  interface Needs {
-    /**
-     * @param counts images by class
-     * @throws dev.secateur.SecateurException where there are too few
-     */
-    void check(String criterion, double[] counts, CrossProducts sums);
-  }
-
-  /** One that tells classes apart by features that vary. */
-  static FeatureCriterion ofClasses(String name, Function<CrossProducts, float[]> ranking) {
-    return new FeatureCriterion(
-        name, (n, counts, sums) -> Enough.varyingClasses(n, Moments.of(sums)), ranking);
-  }
 
   @Override
   public Map<String, float[]> score(Network net, List<String> layers, ScoringData data) {
     int features = Features.count(net.graph(), layers);
-    int classes = Features.classes(net.graph());
+    double[] counts = new double[Features.classes(net.graph())];
     try (CrossProducts sums =
-        CrossProducts.of(net.device(), features, classes, data.batch(), data.size())) {
-      double[] counts = new double[classes];
+        CrossProducts.of(net.device(), features, counts.length, data.batch(), data.size())) {
       Features.stream(
           "score",
           net,
@@ -48,16 +30,20 @@ record FeatureCriterion(String name, Needs needs, Function<CrossProducts, float[
           data,
           (x, y, feed, rows) -> {
             sums.accumulate(x, y, rows);
-            int[] labels = feed.labels();
+            int[] labels = feed.labels(); // the host has them; nothing is copied for this
             for (int i = 0; i < rows; i++) {
               if (labels[i] >= 0) {
                 counts[labels[i]]++;
               }
             }
           });
-      needs.check(name, counts, sums);
+      Enough.images(name, counts, 2);
+      if (classes) {
+        Enough.classes(name, counts);
+      }
       float[] scores = ranking.apply(sums);
-      return Enough.scores(name, Features.byLayer(net.graph(), layers, scores));
+      Enough.varying(name, counts, scores);
+      return Features.byLayer(net.graph(), layers, scores);
     }
   }
 }

@@ -25,14 +25,12 @@ final class InfiniteSelection {
 
   private InfiniteSelection() {}
 
-  /** Features that vary; it does not look at classes. */
-  static void needs(String criterion, Moments m) {
-    Enough.varying(criterion, m.counts(), m.deviations());
-  }
-
   static float[] scores(CrossProducts sums) {
     double[] deviations = Moments.of(sums).deviations();
     int p = deviations.length;
+    if (Arrays.stream(deviations).allMatch(v -> v == 0)) {
+      return new float[p]; // the graph would join all features by the same edge
+    }
     double[] a = graph(deviations, Moments.correlations(sums));
     return Host.floats(pathSums(DMatrixRMaj.wrap(p, p, a)));
   }

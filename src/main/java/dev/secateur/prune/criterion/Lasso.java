@@ -1,6 +1,5 @@
 package dev.secateur.prune.criterion;
 
-import dev.secateur.SecateurException;
 import dev.secateur.pls.CrossProducts;
 import dev.secateur.pls.Moments;
 import java.util.Arrays;
@@ -41,7 +40,7 @@ final class Lasso {
       largest = Math.max(largest, norm(left, j, q));
     }
     if (largest == 0) {
-      throw new SecateurException("criterion lasso: no feature varies with the labels");
+      return new float[p]; // no feature varies with the labels
     }
     double alpha = part * largest;
     double[] step = new double[q];

@@ -49,8 +49,9 @@ final class Relief implements Criterion {
         });
     double[] counts = new double[Features.classes(net.graph())];
     labels.forEach(l -> counts[l]++);
-    Enough.varying(name(), counts, ranges(samples, p));
+    Enough.images(name(), counts, 2);
     Enough.classes(name(), counts);
+    Enough.varying(name(), counts, ranges(samples, p));
     float[] scores =
         scores(
             samples.toArray(float[][]::new),
@@ -88,11 +89,11 @@ final class Relief implements Criterion {
   }
 
   /** Largest minus smallest value by feature. */
-  private static double[] ranges(List<float[]> samples, int p) {
-    double[] out = new double[p];
+  private static float[] ranges(List<float[]> samples, int p) {
+    float[] out = new float[p];
     for (int j = 0; j < p; j++) {
-      double min = Double.MAX_VALUE;
-      double max = -Double.MAX_VALUE;
+      float min = Float.MAX_VALUE;
+      float max = -Float.MAX_VALUE;
       for (float[] s : samples) {
         min = Math.min(min, s[j]);
         max = Math.max(max, s[j]);

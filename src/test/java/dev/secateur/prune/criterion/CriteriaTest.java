@@ -259,9 +259,7 @@ class CriteriaTest {
       boolean classes = features && !name.equals("inffs");
       out.add(Arguments.of(name, oneImage, looks && !one ? ONE_IMAGE : ""));
       out.add(Arguments.of(name, oneClass, classes ? ONE_CLASS : ""));
-      // PLS does not bring the features' moments to the host: it sees what comes of them
-      String same = name.equals("pls-vip") ? "every filter scores 0 on these images" : ALIKE;
-      out.add(Arguments.of(name, alike, features ? same : ""));
+      out.add(Arguments.of(name, alike, features ? ALIKE : ""));
       String none = "0 images to score on; it needs at least " + (one ? 1 : 2);
       out.add(Arguments.of(name, unread, looks ? none : ""));
     }
