@@ -2,6 +2,7 @@ package dev.secateur.prune.criterion;
 
 import org.ejml.data.DMatrixRMaj;
 import org.ejml.dense.row.factory.DecompositionFactory_DDRM;
+import org.ejml.interfaces.decomposition.CholeskyDecomposition_F64;
 import org.ejml.interfaces.decomposition.EigenDecomposition_F64;
 
 /**
@@ -17,6 +18,8 @@ final class MatrixRank {
   private final int rows;
   private final int columns;
   private final DMatrixRMaj gram;
+  private final DMatrixRMaj shifted;
+  private final CholeskyDecomposition_F64<DMatrixRMaj> cholesky;
   private final EigenDecomposition_F64<DMatrixRMaj> eigen;
 
   MatrixRank(int rows, int columns) {
@@ -24,6 +27,8 @@ final class MatrixRank {
     this.columns = columns;
     int n = Math.min(rows, columns);
     gram = new DMatrixRMaj(n, n);
+    shifted = new DMatrixRMaj(n, n);
+    cholesky = DecompositionFactory_DDRM.chol(n, true);
     eigen = DecompositionFactory_DDRM.eig(n, false, true);
   }
 
@@ -33,8 +38,13 @@ final class MatrixRank {
    * @throws ArithmeticException for numbers that are not finite
    */
   int of(float[] values, int from) {
-    if (!multiply(values, from)) {
+    double trace = multiply(values, from);
+    if (trace == 0) {
       return 0;
+    }
+    double tolerance = Math.max(rows, columns) * (double) Math.ulp(1f);
+    if (full(trace * tolerance * tolerance)) {
+      return gram.numRows;
     }
     if (!eigen.decompose(gram)) {
       throw new ArithmeticException("no eigenvalues are found");
@@ -44,7 +54,6 @@ final class MatrixRank {
     for (int i = 0; i < n; i++) {
       largest = Math.max(largest, eigen.getEigenvalue(i).real);
     }
-    double tolerance = Math.max(rows, columns) * (double) Math.ulp(1f);
     int rank = 0;
     for (int i = 0; i < n; i++) {
       rank += eigen.getEigenvalue(i).real > largest * tolerance * tolerance ? 1 : 0;
@@ -52,8 +61,20 @@ final class MatrixRank {
     return rank;
   }
 
-  /** Fills {@link #gram}; false when all is zero. */
-  private boolean multiply(float[] a, int from) {
+  /**
+   * Whether every eigenvalue is above a number, here one that is at least the threshold, as the
+   * trace is at least the largest eigenvalue. It spares the eigenvalues of a matrix of full rank.
+   */
+  private boolean full(double number) {
+    shifted.setTo(gram);
+    for (int i = 0; i < shifted.numRows; i++) {
+      shifted.add(i, i, -number);
+    }
+    return cholesky.decompose(shifted);
+  }
+
+  /** Fills {@link #gram} and returns its trace, which is 0 when all is zero. */
+  private double multiply(float[] a, int from) {
     boolean wide = rows <= columns;
     int step = wide ? columns : 1;
     int inner = wide ? 1 : columns;
@@ -73,6 +94,6 @@ final class MatrixRank {
     if (!Double.isFinite(trace)) {
       throw new ArithmeticException("not all numbers are finite");
     }
-    return trace > 0;
+    return trace;
   }
 }
