@@ -2,6 +2,7 @@ package dev.secateur.bench;
 
 import dev.secateur.device.ConvolutionSpec;
 import dev.secateur.device.PoolSpec;
+import dev.secateur.io.Models;
 import dev.secateur.nn.Node;
 import dev.secateur.nn.Op;
 import java.util.List;
@@ -49,7 +50,7 @@ final class KernelNames {
     if (op instanceof Op.GlobalPool g) {
       return "global " + lower(g.kind()) + " pool";
     }
-    return lower(op.getClass().getSimpleName());
+    return lower(Models.type(op));
   }
 
   private static String window(int height, int width, ConvolutionSpec spec) {

@@ -71,7 +71,7 @@ final class DoctorCommand extends BaseCommand.OnDevice {
       }
     } catch (RuntimeException | LinkageError e) {
       ok = false;
-      rows.put("device cpu", "does not work: " + e);
+      rows.put("device cpu", "does not work: " + e.getMessage());
     }
     rows.put("kernel module nvidia", nvidia);
     DeviceReport cuda = Devices.cudaReport();

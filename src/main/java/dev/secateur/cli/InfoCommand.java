@@ -1,5 +1,6 @@
 package dev.secateur.cli;
 
+import dev.secateur.io.Models;
 import dev.secateur.nn.Cost;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Model;
@@ -57,7 +58,7 @@ final class InfoCommand extends BaseCommand {
       layers.add(
           new Layer(
               n.name(),
-              n.op().getClass().getSimpleName(),
+              Models.type(n.op()),
               shape.substring(shape.indexOf('x') + 1),
               parameters,
               Cost.macs(graph, n),

@@ -171,4 +171,9 @@ public final class Models {
     AtomicFile.write(beside, ChannelCounts.json(model.graph()));
     return beside;
   }
+
+  /** What files and people call an operation, such as Convolution. */
+  public static String type(Op op) {
+    return GraphJson.name(op);
+  }
 }
