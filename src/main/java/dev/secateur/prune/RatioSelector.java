@@ -1,6 +1,7 @@
 package dev.secateur.prune;
 
 import dev.secateur.SecateurException;
+import dev.secateur.SettingException;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Network;
 import dev.secateur.prune.criterion.Importance;
@@ -37,7 +38,7 @@ public final class RatioSelector implements Selector {
     double ratio = choice.pruningRatio().orElse(1.0);
     double lost = groups.filters() * (1 - Math.pow(1 - ratio, iterations));
     if (selection.required() > lost) {
-      throw new dev.secateur.SettingException(
+      throw new SettingException(
           "choice.min-pruning-ratio",
           String.format(
               Locale.ROOT,

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonMappingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.exc.InvalidFormatException;
+import com.fasterxml.jackson.databind.exc.MismatchedInputException;
 import com.fasterxml.jackson.databind.exc.UnrecognizedPropertyException;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.secateur.SecateurException;
@@ -27,6 +28,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -162,6 +165,7 @@ public record Recipe(
    *     layers lose theirs first; the last pattern that fits counts
    * @param maxPruningRatio part of its original filters that a layer may lose, likewise
    */
+  @JsonInclude(JsonInclude.Include.NON_ABSENT)
   public record Choice(
       Scope scope,
       GroupReduction groupReduction,
@@ -190,7 +194,7 @@ public record Recipe(
       out.putAll(given);
       out.values()
           .forEach(r -> require(r != null && r >= 0 && r <= 1, name, r, "a number from 0 to 1"));
-      return java.util.Collections.unmodifiableMap(out);
+      return Collections.unmodifiableMap(out);
     }
 
     /** What every selection in a network respects. */
@@ -481,6 +485,7 @@ public record Recipe(
     if (!settings.isObject()) {
       throw new SettingException("recipe", "'" + settings + "': expected settings by name");
     }
+    requireValues("", settings);
     settings
         .fields()
         .forEachRemaining(
@@ -493,6 +498,24 @@ public record Recipe(
               }
             });
     return of(tree);
+  }
+
+  private static void requireValues(String path, JsonNode settings) {
+    settings
+        .fields()
+        .forEachRemaining(
+            e -> {
+              JsonNode v = e.getValue();
+              boolean empty = v.isNull();
+              for (JsonNode entry : v) {
+                empty |= v.isArray() && entry.isNull();
+              }
+              if (empty) {
+                throw new SettingException(
+                    path + e.getKey(), "is empty: give it a value or leave it out");
+              }
+              requireValues(path + e.getKey() + ".", v);
+            });
   }
 
   /**
@@ -512,7 +535,7 @@ public record Recipe(
     String[] path = setting.split("\\.");
     ObjectNode at = overlay;
     for (int i = 0; i < path.length - 1; i++) {
-      at = at.withObjectProperty(path[i]);
+      at = at.get(path[i]) instanceof ObjectNode next ? next : at.putObject(path[i]);
     }
     at.set(path[path.length - 1], Json.SETTINGS.valueToTree(value));
   }
@@ -545,8 +568,13 @@ public record Recipe(
       if (e.getCause() instanceof SettingException s) {
         throw new SettingException(path(e, s.path()), s.problem());
       }
-      Object given = e instanceof InvalidFormatException f ? f.getValue() : "";
-      throw new SettingException(path(e, ""), "'" + given + "': expected " + expected(e));
+      String path = path(e, "");
+      JsonNode at = tree.at("/" + path.replace('.', '/'));
+      Object given =
+          e instanceof InvalidFormatException f
+              ? f.getValue()
+              : at.isValueNode() ? at.asText() : at;
+      throw new SettingException(path, "'" + given + "': expected " + expected(e));
     } catch (JsonProcessingException e) {
       throw new IllegalStateException(e);
     }
@@ -562,10 +590,7 @@ public record Recipe(
   }
 
   private static String expected(JsonMappingException e) {
-    Class<?> type =
-        e instanceof com.fasterxml.jackson.databind.exc.MismatchedInputException m
-            ? m.getTargetType()
-            : Object.class;
+    Class<?> type = e instanceof MismatchedInputException m ? m.getTargetType() : Object.class;
     if (type != null && type.isEnum()) {
       return Arrays.stream(type.getEnumConstants())
           .map(c -> c.toString().toLowerCase(Locale.ROOT))
@@ -575,7 +600,13 @@ public record Recipe(
         ? "a whole number"
         : type == double.class || type == Double.class
             ? "a number"
-            : type == boolean.class ? "true or false" : "another kind of value";
+            : type == boolean.class
+                ? "true or false"
+                : type != null && Collection.class.isAssignableFrom(type)
+                    ? "a list"
+                    : type != null && Map.class.isAssignableFrom(type)
+                        ? "a number by layer, such as {layer2.*: 0.5}"
+                        : type == String.class ? "a text" : "settings by name";
   }
 
   // ---- what it means ---------------------------------------------------------------------------

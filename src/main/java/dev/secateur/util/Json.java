@@ -49,6 +49,7 @@ public final class Json {
         .enable(EnumFeature.WRITE_ENUMS_TO_LOWERCASE)
         .enable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
         .enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
+        .disable(DeserializationFeature.ACCEPT_FLOAT_AS_INT)
         // nothing between two commas is no number, and no null either
         .withCoercionConfigDefaults(
             c -> c.setCoercion(CoercionInputShape.EmptyString, CoercionAction.Fail))

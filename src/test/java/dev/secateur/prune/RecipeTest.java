@@ -109,4 +109,27 @@ class RecipeTest {
             });
     assertTrue(inFile.getMessage().contains(".yaml: " + setting + " "), inFile.getMessage());
   }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "scoring: {criterion: } | scoring.criterion is empty: give it a value or leave it out",
+        "stop: {macs: ~} | stop.macs is empty: give it a value or leave it out",
+        "choice: {keep: [~]} | choice.keep is empty: give it a value or leave it out",
+        "scoring: l1 | scoring 'l1': expected settings by name",
+        "choice: {keep: x} | choice.keep 'x': expected a list",
+        "choice: {max-pruning-ratio: 0.5} | choice.max-pruning-ratio '0.5': expected a number by",
+        "fine-tuning: {flip: maybe} | fine-tuning.flip 'maybe': expected true or false",
+        "fine-tuning: {milestones: [a]} | fine-tuning.milestones 'a': expected a number",
+        "seed: 1.5 | seed '1.5': expected a whole number",
+        "[1] | recipe '[1]': expected settings by name",
+        "stop: {latency: 0.5, macs: 0.5} | stop.latency and a target of MACs, parameters or bytes",
+      })
+  void valuesOfAnotherKindAreToldByWhatIsWritten(String yaml, String message) throws IOException {
+    Path file = Files.writeString(dir.resolve("r.yaml"), yaml);
+    SecateurException e =
+        assertThrows(SecateurException.class, () -> Recipe.DEFAULT.overlaid(file));
+    assertTrue(e.getMessage().startsWith(file + ": " + message), e.getMessage());
+  }
 }
