@@ -25,7 +25,7 @@ import java.util.Optional;
  *
  * @param model a native model file, as seen from the folder where the command runs
  * @param data as {@code --data} takes it
- * @param criteria names of {@link Criteria}; default all
+ * @param criteria names of {@link Criteria}; default the recipe's where it names one, else all
  * @param pruningRatios parts of the remaining prunable filters that go in each iteration
  * @param seeds of the images held out, of random scores and of fine-tuning
  * @param recipe of every cell, but for what the grid says; {@code recipe: NAME} names one that it
@@ -103,8 +103,11 @@ public record Plan(
 
   private static Plan of(ObjectNode tree, Optional<String> model, Optional<String> data)
       throws JsonProcessingException {
+    JsonNode one = tree.at("/scoring/criterion");
     List<String> criteria =
-        tree.has("criteria") ? list(tree, "criteria", new TypeReference<>() {}) : Criteria.names();
+        tree.has("criteria")
+            ? list(tree, "criteria", new TypeReference<>() {})
+            : one.isTextual() ? List.of(one.asText()) : Criteria.names();
     for (String c : criteria) {
       require(
           Criteria.names().contains(c),
