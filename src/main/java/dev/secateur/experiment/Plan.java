@@ -120,6 +120,14 @@ public record Plan(
     ratios.forEach(r -> require(r > 0 && r < 1, "pruning-ratios", r, "numbers between 0 and 1"));
     List<Long> seeds =
         tree.has("seeds") ? list(tree, "seeds", new TypeReference<>() {}) : List.of(1L);
+    for (String grid : List.of("/seed", "/choice/pruning-ratio", "/stop/macs", "/stop/latency")) {
+      if (!tree.at(grid).isMissingNode()) {
+        throw new SettingException(
+            grid.substring(1).replace('/', '.'),
+            "has no place in a plan: its grid has seeds and pruning-ratios, and each cell"
+                + " stop.iterations");
+      }
+    }
     Optional<Timing> latency = Optional.ofNullable(tree.remove("latency")).map(Plan::timing);
     JsonNode base = tree.remove("recipe");
     String modelFile = model.orElseGet(() -> given(tree, "model", "a model file").asText());
@@ -130,6 +138,12 @@ public record Plan(
   }
 
   private static Timing timing(JsonNode t) {
+    if (!t.isObject()) {
+      throw new SettingException("latency", t + ": expected {batch, runs}");
+    }
+    t.fieldNames()
+        .forEachRemaining(
+            n -> require(List.of("batch", "runs").contains(n), "latency", n, "batch or runs"));
     Timing out = new Timing(t.path("batch").asInt(32), t.path("runs").asInt(30));
     require(out.batch > 0, "latency.batch", t.path("batch"), "a whole number of at least 1");
     require(out.runs > 0, "latency.runs", t.path("runs"), "a whole number of at least 1");

@@ -28,7 +28,15 @@ public final class RatioSelector implements Selector {
     Recipe.Choice choice = recipe.choice();
     ChannelGroups groups = recipe.groups(graph);
     Selection selection = Selection.unscored(groups, choice.constraints(graph), graph);
-    Graph smallest = Surgery.shrink(graph, selection.all());
+    Removal most = selection.all();
+    if (most.isEmpty()) {
+      throw new SecateurException(
+          "no filter can go: "
+              + (groups.filters() == 0
+                  ? "none is in scope, or all are kept"
+                  : "no layer can keep a multiple of " + choice.roundTo() + " and lose any"));
+    }
+    Graph smallest = Surgery.shrink(graph, most);
     for (Target t : recipe.stop().targets()) {
       if (!t.reached(graph, smallest)) {
         throw t.unreachable(graph, smallest);

@@ -263,6 +263,10 @@ class ExperimentCommandTest {
         "rates: [0.1]\\nstop: {iterations: 0} | stop.iterations '0': expected a whole number of at",
         "rates: [0.1]\\nrecipe: mine | recipe 'mine': expected one of default, paper",
         "rates: [0.1]\\nlatency: {batch: no} | latency.batch",
+        "rates: [0.1]\\nlatency: {bach: 1} | latency bach: expected batch or runs",
+        "rates: [0.1]\\nlatency: 3 | latency 3: expected {batch, runs}",
+        "rates: [0.1]\\nseed: 3 | seed has no place in a plan",
+        "rates: [0.1]\\nstop: {macs: 0.5} | stop.macs has no place in a plan",
         "rates: abc | pruning-ratios",
         "pruning-ratios: [0.1 | line 3",
       })
