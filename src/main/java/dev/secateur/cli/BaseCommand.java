@@ -5,6 +5,7 @@ import dev.secateur.device.Device;
 import dev.secateur.prune.Recipe;
 import dev.secateur.train.ProgressListener;
 import dev.secateur.util.Json;
+import dev.secateur.util.Words;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -100,8 +101,7 @@ abstract class BaseCommand implements Callable<Integer> {
     StringBuilder out = new StringBuilder("secateur");
     for (String a : arguments()) {
       if (!a.equals(word)) {
-        boolean plain = a.matches("[\\w@%+=:,./-]+");
-        out.append(' ').append(plain ? a : "'" + a.replace("'", "'\\''") + "'");
+        out.append(' ').append(Words.quoted(a));
       }
     }
     return out.toString();

@@ -20,7 +20,6 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
@@ -164,7 +163,7 @@ final class CompareLatencyCommand extends BaseCommand.OnDevice {
         "seed %d, %s: %.3f of the original's time (95 %% %.3f-%.3f), %s MACs, top-1 %.2f %% -> %.2f"
             + " %%",
         c.seed(),
-        c.method().name().toLowerCase(Locale.ROOT),
+        c.method(),
         c.measured().ratio(),
         c.measured().low95(),
         c.measured().high95(),

@@ -4,7 +4,6 @@ import dev.secateur.device.Device;
 import dev.secateur.device.Devices;
 import dev.secateur.device.Precision;
 import java.util.List;
-import java.util.Locale;
 import java.util.stream.Collectors;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -69,6 +68,6 @@ final class DeviceOptions {
   }
 
   static String math(Precision precision) {
-    return precision.name().toLowerCase(Locale.ROOT);
+    return precision.toString();
   }
 }

@@ -1,6 +1,7 @@
 package dev.secateur.cli;
 
 import dev.secateur.SecateurException;
+import dev.secateur.util.Words;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
@@ -13,7 +14,6 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletionException;
@@ -161,7 +161,8 @@ public final class Main implements Runnable {
     ArgSpec arg = e.getArgSpec();
     boolean ownWords = e.getCause() instanceof TypeConversionException;
     if (arg != null && message.contains("(case-insensitive)")) {
-      message = name(arg) + " '" + e.getValue() + "': expected " + choices(arg);
+      message =
+          name(arg) + " '" + e.getValue() + "': expected " + Words.choices(arg.auxiliaryTypes()[0]);
     } else if (arg != null && e.getCause() != null) {
       // picocli tells what Java calls the option's type, and the exception
       String reason = ownWords ? e.getCause().getMessage() : "'" + e.getValue() + "' is no value";
@@ -202,12 +203,6 @@ public final class Main implements Runnable {
 
   private static String name(ArgSpec arg) {
     return arg instanceof OptionSpec o ? o.longestName() : arg.paramLabel();
-  }
-
-  private static String choices(ArgSpec arg) {
-    return Arrays.stream(arg.auxiliaryTypes()[0].getEnumConstants())
-        .map(c -> c.toString().toLowerCase(Locale.ROOT))
-        .collect(Collectors.joining(" or "));
   }
 
   private static int failed(Exception e, CommandLine line, ParseResult parsed) {

@@ -1,5 +1,6 @@
 package dev.secateur.cli;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import dev.secateur.prune.Recipe;
 import picocli.CommandLine.Help;
 import picocli.CommandLine.Model.CommandSpec;
@@ -14,12 +15,13 @@ final class RecipeHelp extends Help {
   @Override
   public IOptionRenderer createDefaultOptionRenderer() {
     IOptionRenderer usual = super.createDefaultOptionRenderer();
-    Recipe base = commandSpec().userObject() instanceof BaseCommand b ? b.base() : Recipe.DEFAULT;
+    Recipe recipe = commandSpec().userObject() instanceof BaseCommand b ? b.base() : Recipe.DEFAULT;
+    JsonNode base = recipe.tree();
     return (option, labels, colors) ->
         withDefault(option, base, usual.render(option, labels, colors));
   }
 
-  private static Ansi.Text[][] withDefault(OptionSpec option, Recipe base, Ansi.Text[][] rows) {
+  private static Ansi.Text[][] withDefault(OptionSpec option, JsonNode base, Ansi.Text[][] rows) {
     boolean told = String.join(" ", option.description()).contains("default");
     Ansi.Text[] last = rows[rows.length - 1];
     RecipeReader.usual(option, base)

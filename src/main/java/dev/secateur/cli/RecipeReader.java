@@ -1,5 +1,6 @@
 package dev.secateur.cli;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.secateur.SecateurException;
 import dev.secateur.SettingException;
@@ -13,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Stream;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParameterException;
@@ -30,11 +32,7 @@ final class RecipeReader {
   static Recipe read(CommandSpec command, Recipe base) {
     ObjectNode overlay = Json.SETTINGS.createObjectNode();
     for (OptionSpec o : command.commandLine().getParseResult().matchedOptions()) {
-      for (String setting : settings(o)) {
-        if (!OTHERS.contains(setting.replaceFirst("\\..*", ""))) {
-          Recipe.put(overlay, setting, plain(o.getValue()));
-        }
-      }
+      ofRecipe(o).forEach(setting -> Recipe.put(overlay, setting, plain(o.getValue())));
     }
     try {
       return base.overlaid(overlay);
@@ -71,11 +69,18 @@ final class RecipeReader {
     return sets == null ? List.of() : Arrays.asList(sets.value());
   }
 
-  /** What a recipe has where an option is not given, in words. */
-  static Optional<String> usual(OptionSpec o, Recipe base) {
-    return settings(o).stream()
-        .filter(s -> !OTHERS.contains(s.replaceFirst("\\..*", "")))
-        .map(s -> base.tree().at("/" + s.replace('.', '/')))
+  private static Stream<String> ofRecipe(OptionSpec o) {
+    return settings(o).stream().filter(s -> !OTHERS.contains(s.replaceFirst("\\..*", "")));
+  }
+
+  /**
+   * What a recipe has where an option is not given, in words.
+   *
+   * @param base the recipe's {@link Recipe#tree}
+   */
+  static Optional<String> usual(OptionSpec o, JsonNode base) {
+    return ofRecipe(o)
+        .map(s -> base.at("/" + s.replace('.', '/')))
         .filter(v -> v.isValueNode() && !v.isNull() && !v.isBoolean())
         .map(v -> v.isDouble() ? Numbers.plain(v.asDouble()) : v.asText())
         .findFirst();

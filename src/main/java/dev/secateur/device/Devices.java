@@ -3,7 +3,6 @@ package dev.secateur.device;
 import dev.secateur.SecateurException;
 import dev.secateur.device.cpu.CpuDevice;
 import dev.secateur.device.cuda.CudaDevice;
-import java.util.Locale;
 
 /** Opens devices by the names that the command line takes. */
 public final class Devices {
@@ -34,9 +33,7 @@ public final class Devices {
     if (spec.equals("cpu")) {
       if (precision != Precision.FP32) {
         throw new IllegalArgumentException(
-            "the cpu device computes in fp32 only; "
-                + precision.name().toLowerCase(Locale.ROOT)
-                + " needs a GPU");
+            "the cpu device computes in fp32 only; " + precision + " needs a GPU");
       }
       return new CpuDevice();
     }

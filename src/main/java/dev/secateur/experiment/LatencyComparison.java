@@ -89,7 +89,13 @@ public final class LatencyComparison {
     /** A knapsack: the least sum of importance lost. */
     SUMS,
     /** A knapsack of the shares of each layer's importance, as {@code prune --target-latency}. */
-    SHARES
+    SHARES;
+
+    /** As it is written, in lower case. */
+    @Override
+    public String toString() {
+      return name().toLowerCase(Locale.ROOT);
+    }
   }
 
   /**
@@ -159,7 +165,7 @@ public final class LatencyComparison {
         Optional<Importance> importance = Optional.empty();
         double target = settings.target();
         for (Method method : Method.values()) {
-          String name = "seed-" + seed + "-" + method.name().toLowerCase(Locale.ROOT);
+          String name = "seed-" + seed + "-" + method;
           if (!cells.has(name)) {
             importance = Optional.of(importance.orElseGet(() -> pruner.score(net)));
             cells.put(name, cell(seed, method, target, importance.get(), net, pruner));

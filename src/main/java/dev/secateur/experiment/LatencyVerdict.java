@@ -126,7 +126,7 @@ public final class LatencyVerdict {
     out.row("original", 1, 1, "", "", "", Numbers.format("%.2f", result.top1()));
     for (Method m : Method.values()) {
       out.row(
-          m.name().toLowerCase(Locale.ROOT),
+          m,
           spread(m, c -> c.measured().ratio()).text(3),
           spread(m, Cell::predicted).text(3),
           Numbers.format("%.0f", spread(m, Cell::parameters).mean()),

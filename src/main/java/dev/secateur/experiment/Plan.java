@@ -76,7 +76,7 @@ public record Plan(
   public static Plan read(Path file, Optional<String> model, Optional<String> data)
       throws IOException {
     try {
-      JsonNode tree = Json.YAML.readTree(Files.readAllBytes(file));
+      JsonNode tree = Json.yaml().readTree(Files.readAllBytes(file));
       if (tree.isMissingNode() || tree.isNull()) {
         throw new SecateurException(
             file + ": is empty; expected at least model, data and pruning-ratios");
@@ -93,7 +93,7 @@ public record Plan(
   }
 
   private static ObjectNode current(JsonNode written) {
-    ObjectNode out = Json.YAML.createObjectNode();
+    ObjectNode out = Json.SETTINGS.createObjectNode();
     written
         .fields()
         .forEachRemaining(
@@ -101,8 +101,7 @@ public record Plan(
     return out;
   }
 
-  private static Plan of(ObjectNode tree, Optional<String> model, Optional<String> data)
-      throws JsonProcessingException {
+  private static Plan of(ObjectNode tree, Optional<String> model, Optional<String> data) {
     JsonNode one = tree.at("/scoring/criterion");
     List<String> criteria =
         tree.has("criteria")
@@ -153,7 +152,7 @@ public record Plan(
   private static <T> List<T> list(ObjectNode tree, String key, TypeReference<List<T>> type) {
     List<T> list;
     try {
-      list = Json.YAML.convertValue(tree.get(key), type);
+      list = Json.SETTINGS.convertValue(tree.get(key), type);
     } catch (IllegalArgumentException e) {
       throw new SettingException(key, tree.get(key) + ": expected a list");
     }

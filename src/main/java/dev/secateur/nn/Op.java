@@ -30,6 +30,11 @@ public sealed interface Op {
     return this instanceof Linear l ? new Linear(out, l.bias) : this;
   }
 
+  /** Whether its outputs are filters': those of convolutions, plain or transposed, are. */
+  default boolean hasFilters() {
+    return this instanceof Convolution || this instanceof TransposedConvolution;
+  }
+
   /**
    * The image input: U8 pixels, normalised to (pixel - mean) / std. Parameters of the node {@code
    * NAME}: {@code NAME.mean}, {@code NAME.std}, (C) or (C,H,W), in pixel units (0..255).

@@ -126,7 +126,7 @@ final class TrainingParameters implements Parameters, Gradients {
   /** All filter banks. */
   private List<Tensor> filters() {
     return net.graph().nodes().stream()
-        .filter(n -> n.op() instanceof Op.Convolution || n.op() instanceof Op.TransposedConvolution)
+        .filter(n -> n.op().hasFilters())
         .map(n -> net.parameter(n.name() + ".weight"))
         .toList();
   }

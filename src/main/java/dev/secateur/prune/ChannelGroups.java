@@ -2,7 +2,6 @@ package dev.secateur.prune;
 
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Node;
-import dev.secateur.nn.Op;
 import dev.secateur.prune.criterion.Importance;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -57,12 +56,12 @@ public final class ChannelGroups {
       boolean bars = keep.test(name) || scope == Scope.PAPER && !paper.contains(name);
       for (int c = coupling.first(n); c < coupling.first(n) + coupling.width(n); c++) {
         int k = coupling.groupOf(c);
-        barred[k] |= coupling.fixed(c) || bars && filters(nodes.get(n).op());
+        barred[k] |= coupling.fixed(c) || bars && nodes.get(n).op().hasFilters();
       }
     }
     int groups = 0;
     for (int n = 0; n < nodes.size(); n++) {
-      if (filters(nodes.get(n).op())) {
+      if (nodes.get(n).op().hasFilters()) {
         for (int c = coupling.first(n); c < coupling.first(n) + coupling.width(n); c++) {
           int k = coupling.groupOf(c);
           if (!barred[k] && groupOf[k] < 0) {
@@ -78,7 +77,7 @@ public final class ChannelGroups {
     scan(
         groupOf,
         (n, f, u) -> {
-          starts[u + 1] += filters(nodes.get(n).op()) ? 1 : 0;
+          starts[u + 1] += nodes.get(n).op().hasFilters() ? 1 : 0;
           touches[u + 1] += last[u] == n ? 0 : 1;
           last[u] = n;
         });
@@ -99,7 +98,7 @@ public final class ChannelGroups {
     scan(
         groupOf,
         (n, f, u) -> {
-          if (filters(nodes.get(n).op())) {
+          if (nodes.get(n).op().hasFilters()) {
             if (layer[n] < 0) {
               layer[n] = layers.size();
               layers.add(nodes.get(n).name());
@@ -143,14 +142,9 @@ public final class ChannelGroups {
     return new ChannelGroups(graph, scope, keep);
   }
 
-  /** Whether an operation's outputs are filters: those of convolutions. */
-  public static boolean filters(Op op) {
-    return op instanceof Op.Convolution || op instanceof Op.TransposedConvolution;
-  }
-
   /** Names of all convolutions of a network, plain or transposed, in the graph's order. */
   public static List<String> convolutions(Graph graph) {
-    return graph.nodes().stream().filter(n -> filters(n.op())).map(Node::name).toList();
+    return graph.nodes().stream().filter(n -> n.op().hasFilters()).map(Node::name).toList();
   }
 
   /** Convolutions that have a filter in a group, in the graph's order. */

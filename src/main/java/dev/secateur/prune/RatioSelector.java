@@ -19,11 +19,7 @@ public final class RatioSelector implements Selector {
     this.recipe = recipe.resolved();
   }
 
-  /**
-   * Says before the first batch what could only be found out after many.
-   *
-   * @throws SecateurException where the targets or least ratios are out of reach
-   */
+  @Override
   public void checkPossible(Graph graph) {
     Recipe.Choice choice = recipe.choice();
     ChannelGroups groups = recipe.groups(graph);

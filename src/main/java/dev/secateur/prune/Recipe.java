@@ -22,12 +22,12 @@ import dev.secateur.train.Augmentation;
 import dev.secateur.train.Schedule;
 import dev.secateur.train.TrainingOptions;
 import dev.secateur.util.Json;
+import dev.secateur.util.Words;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -450,7 +450,7 @@ public record Recipe(
       return DEFAULT;
     }
     try (InputStream in = Recipe.class.getResourceAsStream("recipe-" + name + ".yaml")) {
-      return DEFAULT.overlaid(Json.YAML.readTree(in));
+      return DEFAULT.overlaid(Json.yaml().readTree(in));
     } catch (IOException e) {
       throw new IllegalStateException(e);
     }
@@ -463,7 +463,7 @@ public record Recipe(
    */
   public Recipe overlaid(Path file) throws IOException {
     try {
-      return overlaid(Json.YAML.readTree(Files.readAllBytes(file)));
+      return overlaid(Json.yaml().readTree(Files.readAllBytes(file)));
     } catch (JsonProcessingException e) {
       throw new SecateurException(file + ": " + Json.told(e), e);
     } catch (SettingException e) {
@@ -548,7 +548,7 @@ public record Recipe(
   /** As YAML, which {@link #overlaid(Path)} reads. */
   public String yaml() {
     try {
-      return Json.YAML.writeValueAsString(tree());
+      return Json.yaml().writeValueAsString(tree());
     } catch (JsonProcessingException e) {
       throw new IllegalStateException(e);
     }
@@ -592,9 +592,7 @@ public record Recipe(
   private static String expected(JsonMappingException e) {
     Class<?> type = e instanceof MismatchedInputException m ? m.getTargetType() : Object.class;
     if (type != null && type.isEnum()) {
-      return Arrays.stream(type.getEnumConstants())
-          .map(c -> c.toString().toLowerCase(Locale.ROOT))
-          .collect(Collectors.joining(" or "));
+      return Words.choices(type);
     }
     return type == int.class || type == Integer.class || type == long.class
         ? "a whole number"

@@ -3,7 +3,6 @@ package dev.secateur.report;
 import dev.secateur.bench.Benchmark;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Node;
-import dev.secateur.nn.Op;
 import dev.secateur.prune.criterion.Importance;
 import dev.secateur.prune.criterion.ProjectedImages;
 import dev.secateur.run.IterationMetrics;
@@ -176,7 +175,7 @@ final class Figures {
     List<String> layers =
         before.nodes().stream()
             .filter(n -> before.shape(n.name()).rank() == 4)
-            .filter(Figures::hasFilters)
+            .filter(n -> n.op().hasFilters())
             .map(Node::name)
             .filter(n -> after.nodes().stream().anyMatch(o -> o.name().equals(n)))
             .filter(n -> scored(n) || width(before, n) != width(after, n))
@@ -219,10 +218,6 @@ final class Figures {
 
   private boolean scored(String layer) {
     return run.iterations().stream().anyMatch(i -> i.importance().byFilter().containsKey(layer));
-  }
-
-  private static boolean hasFilters(Node n) {
-    return n.op() instanceof Op.Convolution || n.op() instanceof Op.TransposedConvolution;
   }
 
   private static int width(Graph graph, String layer) {

@@ -10,6 +10,7 @@ import dev.secateur.run.RunRecord;
 import dev.secateur.run.RunTime;
 import dev.secateur.run.SavedRun;
 import dev.secateur.util.Numbers;
+import dev.secateur.util.Words;
 import j2html.tags.DomContent;
 import java.io.IOException;
 import java.io.InputStream;
@@ -374,10 +375,10 @@ final class Page {
   }
 
   private DomContent commands() {
-    String folder = quote(run.directory().toString());
-    String model = quote(run.directory().resolve("model.sct").toString());
-    String original = quote(run.record().inputs().model());
-    String data = quote(run.record().inputs().data());
+    String folder = Words.quoted(run.directory().toString());
+    String model = Words.quoted(run.directory().resolve("model.sct").toString());
+    String original = Words.quoted(run.record().inputs().model());
+    String data = Words.quoted(run.record().inputs().data());
     List<DomContent> out = new ArrayList<>();
     out.add(
         run.command().isPresent()
@@ -409,10 +410,5 @@ final class Page {
                         .orElse(" --no-bench")))
             .withTabindex(0));
     return headed("commands", "Commands to repeat it", out);
-  }
-
-  /** A word as a shell takes it. */
-  private static String quote(String word) {
-    return word.matches("[\\w@%+=:,./-]+") ? word : "'" + word.replace("'", "'\\''") + "'";
   }
 }

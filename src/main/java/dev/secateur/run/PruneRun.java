@@ -42,6 +42,7 @@ public final class PruneRun {
   private final Model original;
   private final Recipe recipe;
   private final Optional<LatencyGoal> goal;
+  private final Selector selector;
   private final Images images;
   private final Pruner pruner;
   private final RunDirectory directory;
@@ -52,6 +53,7 @@ public final class PruneRun {
       Model original,
       Recipe recipe,
       Optional<LatencyGoal> goal,
+      Selector selector,
       Images images,
       Pruner pruner,
       RunDirectory directory,
@@ -60,6 +62,7 @@ public final class PruneRun {
     this.original = original;
     this.recipe = recipe;
     this.goal = goal;
+    this.selector = selector;
     this.images = images;
     this.pruner = pruner;
     this.directory = directory;
@@ -120,11 +123,11 @@ public final class PruneRun {
     Graph graph = model.graph();
     given.choice().constraints(graph).check(ChannelGroups.convolutions(graph));
     Recipe recipe = given.resolved(graph);
-    if (goal.isPresent()) {
-      new LatencySelector(recipe, goal.get(), model).checkPossible(graph);
-    } else {
-      new RatioSelector(recipe).checkPossible(graph);
-    }
+    Selector selector =
+        goal.isPresent()
+            ? new LatencySelector(recipe, goal.get(), model)
+            : new RatioSelector(recipe);
+    selector.checkPossible(graph);
     RunRecord record = new RunRecord(inputs, recipe, Optional.empty());
     RunDirectory run = RunDirectory.open(directory, record, resume);
     Images images = Images.of(train, recipe);
@@ -134,6 +137,7 @@ public final class PruneRun {
             marked,
             recipe,
             goal,
+            selector,
             images,
             new Pruner(recipe, images, progress),
             run,
@@ -150,9 +154,10 @@ public final class PruneRun {
     if (done.isEmpty()) {
       begin(done);
     }
-    String reason = stop(done, directory.model(done.size() - 1).graph());
+    Model model = directory.model(done.size() - 1);
+    String reason = stop(done, model.graph());
     if (reason.isEmpty()) {
-      reason = iterate(done);
+      reason = iterate(done, model);
     }
     int last = done.size() - 1;
     int chosen = reason.equals("max-drop") ? last - 1 : last;
@@ -183,12 +188,8 @@ public final class PruneRun {
   }
 
   /** Steps until a rule holds; which. The network stays on the device between them. */
-  private String iterate(List<IterationMetrics> done) throws IOException {
-    Selector selector =
-        goal.isPresent()
-            ? new LatencySelector(recipe, goal.get(), original)
-            : new RatioSelector(recipe);
-    try (OpenNetwork net = new OpenNetwork(new Network(device, directory.model(done.size() - 1)))) {
+  private String iterate(List<IterationMetrics> done, Model model) throws IOException {
+    try (OpenNetwork net = new OpenNetwork(new Network(device, model))) {
       while (true) {
         Instant start = Instant.now();
         Pruner.Step s =

@@ -31,14 +31,20 @@ public final class Json {
   /** Of settings that people write: kebab-case, choices in lower case, unknown names refused. */
   public static final ObjectMapper SETTINGS = settings(JsonMapper.builder());
 
-  /** The same as YAML. */
-  public static final ObjectMapper YAML =
-      settings(
-          YAMLMapper.builder()
-              .enable(YAMLGenerator.Feature.MINIMIZE_QUOTES)
-              .disable(YAMLGenerator.Feature.WRITE_DOC_START_MARKER));
-
   private Json() {}
+
+  /** {@link #SETTINGS} as YAML; made when first asked for, as most commands read none. */
+  public static ObjectMapper yaml() {
+    return Yaml.MAPPER;
+  }
+
+  private static final class Yaml {
+    static final ObjectMapper MAPPER =
+        settings(
+            YAMLMapper.builder()
+                .enable(YAMLGenerator.Feature.MINIMIZE_QUOTES)
+                .disable(YAMLGenerator.Feature.WRITE_DOC_START_MARKER));
+  }
 
   private static <M extends ObjectMapper, B extends MapperBuilder<M, B>> M settings(
       MapperBuilder<M, B> builder) {

@@ -125,7 +125,7 @@ public final class Zeroed {
       Graph graph, Node n, Removal removed, Map<String, boolean[]> zero) {
     boolean[] y = new boolean[graph.shape(n.name()).size(1)];
     boolean[] x = n.inputs().isEmpty() ? y : zero.get(n.inputs().get(0));
-    if (ChannelGroups.filters(n.op())) {
+    if (n.op().hasFilters()) {
       for (int f : removed.filters().getOrDefault(n.name(), new int[0])) {
         y[f] = true;
       }

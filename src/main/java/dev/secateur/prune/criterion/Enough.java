@@ -69,10 +69,8 @@ final class Enough {
    * @throws SecateurException where all are 0
    */
   static void varying(String criterion, double[] counts, float[] byFeature) {
-    for (float f : byFeature) {
-      if (f != 0) {
-        return;
-      }
+    if (!allZero(byFeature)) {
+      return;
     }
     throw new SecateurException(
             "criterion "
@@ -90,17 +88,22 @@ final class Enough {
    * @throws SecateurException when all are zero: they rank nothing
    */
   static Map<String, float[]> scores(String criterion, Map<String, float[]> scores) {
-    for (float[] of : scores.values()) {
-      for (float score : of) {
-        if (score != 0) {
-          return scores;
-        }
-      }
+    if (!scores.values().stream().allMatch(Enough::allZero)) {
+      return scores;
     }
     throw new SecateurException(
         "criterion "
             + criterion
             + ": every filter scores 0 on these images, which ranks none; it needs filters whose"
             + " outputs are not all alike");
+  }
+
+  private static boolean allZero(float[] values) {
+    for (float v : values) {
+      if (v != 0) {
+        return false;
+      }
+    }
+    return true;
   }
 }

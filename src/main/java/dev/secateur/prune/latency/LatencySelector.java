@@ -36,9 +36,7 @@ public final class LatencySelector implements Selector {
     this.original = original;
   }
 
-  /**
-   * @throws SecateurException where the goal is out of reach
-   */
+  @Override
   public void checkPossible(Graph graph) {
     Selection selection =
         Selection.unscored(recipe.groups(graph), recipe.choice().constraints(graph), graph);
