@@ -96,8 +96,7 @@ public interface Pls extends Operations {
     return compileInverseDeviation(squares, sum, n, power, factor);
   }
 
-  Kernel compileInverseDeviation(
-      Tensor squares, Tensor sum, Tensor n, double power, Tensor factor);
+  Kernel compileInverseDeviation(Tensor squares, Tensor sum, Tensor n, double power, Tensor factor);
 
   /** out = a b, elementwise; out may be a or b. */
   default Kernel multiply(Tensor a, Tensor b, Tensor out) {

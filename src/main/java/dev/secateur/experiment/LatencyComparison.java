@@ -227,7 +227,7 @@ public final class LatencyComparison {
     }
     Selection selection =
         new Selection(
-            groups(), importance, choice.groupReduction(), choice.constraints(graph), graph);
+            groups(), choice.order(groups(), importance), choice.constraints(graph), graph);
     return ms -> selection.until(g -> LatencyModel.of(g, steps) <= ms);
   }
 

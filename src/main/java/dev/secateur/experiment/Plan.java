@@ -108,11 +108,7 @@ public record Plan(
             ? list(tree, "criteria", new TypeReference<>() {})
             : one.isTextual() ? List.of(one.asText()) : Criteria.names();
     for (String c : criteria) {
-      require(
-          Criteria.names().contains(c),
-          "criteria",
-          c,
-          "one of " + String.join(", ", Criteria.names()));
+      require(Criteria.known(c), "criteria", c, Criteria.EXPECTED);
     }
     given(tree, "pruning-ratios", "a list such as [0.1, 0.2]");
     List<Double> ratios = list(tree, "pruning-ratios", new TypeReference<>() {});

@@ -17,4 +17,9 @@ public record ColumnScale(double power, Optional<float[]> factors) {
   public ColumnScale(double power) {
     this(power, Optional.empty());
   }
+
+  /** The same with factors. */
+  public ColumnScale times(float[] own) {
+    return new ColumnScale(power, Optional.of(own));
+  }
 }

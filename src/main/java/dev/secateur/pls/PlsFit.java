@@ -15,8 +15,8 @@ import java.util.Optional;
 /**
  * PLS regression from covariances (improved kernel PLS: Dayal and MacGregor, 1997) with X and Y
  * centred, Y scaled to unit variance and X by a {@link ColumnScale}, and the variable importance in
- * projection of its features. Equal to scikit-learn's PLSRegression. Everything runs on the device; the host reads the VIP
- * only.
+ * projection of its features. Equal to scikit-learn's PLSRegression. Everything runs on the device;
+ * the host reads the VIP only.
  */
 public final class PlsFit {
   private PlsFit() {}

@@ -21,6 +21,7 @@ import dev.secateur.nn.Network;
 import dev.secateur.nn.Pooling;
 import dev.secateur.nn.Sgd;
 import dev.secateur.prune.ChannelGroups;
+import dev.secateur.prune.Recipe;
 import dev.secateur.prune.Scope;
 import dev.secateur.prune.criterion.Criteria;
 import dev.secateur.prune.criterion.Importance;
@@ -217,7 +218,10 @@ class CudaFaultsTest {
           () -> {
             try (Network net = new Network(device, model)) {
               Importance.of(
-                  Criteria.named("pls-vip", new Criteria.Settings(1, 1)),
+                  Criteria.named(
+                      "pls-vip",
+                      new Criteria.Settings(
+                          Recipe.DEFAULT.with("scoring.components", 1).scoring().pls(), 1)),
                   net,
                   ChannelGroups.of(net.graph(), Scope.PAPER).layers(),
                   new ScoringData(data, 20, 8, Pooling.MAX, ProgressListener.none()));

@@ -34,7 +34,10 @@ final class ReferencePls {
     return out;
   }
 
-  /** Standard deviation (ddof 1) to the power of -power of each column of observations, from its two passes. */
+  /**
+   * Standard deviation (ddof 1) to the power of -power of each column of observations, from its two
+   * passes.
+   */
   static double[] inverseDeviation(double[] a, int rows, double power) {
     int columns = a.length / rows;
     double[] out = new double[columns];

@@ -107,7 +107,10 @@ class SelectionTest {
     ChannelGroups units = ChannelGroups.of(graph, Scope.PAPER);
     Selection s =
         new Selection(
-            units, new Importance("", scores), GroupReduction.MEAN, Constraints.NONE, graph);
+            units,
+            units.importance(new Importance("", scores), GroupReduction.MEAN),
+            Constraints.NONE,
+            graph);
     Map<String, TreeSet<Integer>> got = new TreeMap<>();
     s.lowest(rate)
         .filters()

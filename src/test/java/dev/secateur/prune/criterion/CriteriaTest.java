@@ -93,7 +93,8 @@ class CriteriaTest {
   }
 
   private static Criterion named(String name) {
-    return Criteria.named(name, new Criteria.Settings(2, 1));
+    return Criteria.named(
+        name, new Criteria.Settings(dev.secateur.prune.Recipe.DEFAULT.scoring().pls(), 1));
   }
 
   /** As in scripts/make-criteria-fixtures.py. */
