@@ -1,5 +1,6 @@
 package dev.secateur.cli;
 
+import dev.secateur.prune.DeadFilters;
 import dev.secateur.prune.GroupReduction;
 import dev.secateur.prune.Ranking;
 import dev.secateur.prune.Recipe;
@@ -16,6 +17,16 @@ final class ChoiceOptions extends ScopeOptions {
       description = "--scope all: how the importance of coupled filters becomes one")
   @Sets("choice.group-reduction")
   private GroupReduction groupReduction;
+
+  @Option(
+      names = "--dead-filters",
+      paramLabel = "first|rank",
+      description = {
+        "first: filters that never fire on the scoring images, or that batch norm makes constant,",
+        "go before all others and beside the ratio; rank: they are scored like the others"
+      })
+  @Sets("choice.dead-filters")
+  private DeadFilters.Rule deadFilters;
 
   @Option(
       names = "--ranking",

@@ -17,7 +17,6 @@ import dev.secateur.prune.RatioSelector;
 import dev.secateur.prune.Recipe;
 import dev.secateur.prune.Removal;
 import dev.secateur.prune.Selector;
-import dev.secateur.prune.criterion.Importance;
 import dev.secateur.report.Plot;
 import dev.secateur.train.ProgressListener;
 import dev.secateur.util.AtomicFile;
@@ -49,10 +48,10 @@ public final class Experiment {
   private final Cells cells;
   private final ProgressListener progress;
 
-  /** The importance in the original network that was computed last; all ratios begin with it. */
+  /** The scores in the original network that were computed last; all ratios begin with it. */
   private Optional<First> first = Optional.empty();
 
-  private record First(String criterion, long seed, Importance importance) {}
+  private record First(String criterion, long seed, Pruner.Scores scores) {}
 
   /**
    * The results, and the cells that failed with the reason.
@@ -161,11 +160,11 @@ public final class Experiment {
     List<CellResult.Step> steps = new ArrayList<>();
     try (OpenNetwork net = new OpenNetwork(new Network(device, original))) {
       for (int i = 1; i <= recipe.stop().iterations().orElseThrow(); i++) {
-        Optional<Importance> known = i == 1 ? known(c) : Optional.empty();
+        Optional<Pruner.Scores> known = i == 1 ? known(c) : Optional.empty();
         Pruner.Step s = pruner.step(original.graph(), net.get(), i, selector, known);
         net.replace(s.network());
         if (i == 1) {
-          first = Optional.of(new First(c.criterion(), c.seed(), s.importance()));
+          first = Optional.of(new First(c.criterion(), c.seed(), s.scores()));
         }
         Graph graph = s.network().graph();
         steps.add(step(i, graph, s.removal(), s.cut().top1(), s.tuned().top1()));
@@ -174,10 +173,10 @@ public final class Experiment {
     return new CellResult(c.criterion(), c.ratio(), c.seed(), steps);
   }
 
-  private Optional<Importance> known(Cell c) {
+  private Optional<Pruner.Scores> known(Cell c) {
     return first
         .filter(f -> f.criterion().equals(c.criterion()) && f.seed() == c.seed())
-        .map(First::importance);
+        .map(First::scores);
   }
 
   private CellResult.Step step(

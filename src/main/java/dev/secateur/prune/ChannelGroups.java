@@ -238,6 +238,18 @@ public final class ChannelGroups {
     return out;
   }
 
+  /** By layer, which filters are a channel group of their own. */
+  Map<String, boolean[]> uncoupled() {
+    Map<String, boolean[]> out = new LinkedHashMap<>();
+    layers.forEach(l -> out.put(l, new boolean[graph.shape(l).size(1)]));
+    for (int u = 0; u < size(); u++) {
+      if (weight(u) == 1) {
+        out.get(layers.get(layerOf[starts[u]]))[filterOf[starts[u]]] = true;
+      }
+    }
+    return out;
+  }
+
   /** Places in {@link #layers} of a group's filters, each once. */
   List<Integer> layersOf(int group) {
     return IntStream.range(starts[group], starts[group + 1])

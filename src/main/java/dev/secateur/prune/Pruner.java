@@ -14,6 +14,7 @@ import dev.secateur.train.ProgressListener;
 import dev.secateur.train.Trainer;
 import dev.secateur.util.Cleanup;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -44,16 +45,25 @@ public final class Pruner {
   }
 
   /**
+   * A network's filters, scored.
+   *
+   * @param dead those that the network can do without, which were not among those that were ranked;
+   *     their importance is 0
+   */
+  public record Scores(Importance importance, DeadFilters dead) {}
+
+  /**
    * What came of a step.
    *
    * @param network the smaller one, fine-tuned; whoever takes the step closes it
-   * @param importance of the filters before the removal
+   * @param scores of the filters before the removal
+   * @param removal dead filters among them
    * @param cut accuracy right after the removal
    * @param tuned accuracy after fine-tuning; {@code cut} where there is none
    */
   public record Step(
       Network network,
-      Importance importance,
+      Scores scores,
       Removal removal,
       Evaluation cut,
       Evaluation tuned,
@@ -66,19 +76,26 @@ public final class Pruner {
    * @param net stays as it is, and open
    * @param number of the step, from 1 on: fine-tuning's seed is the recipe's plus this
    * @param selector chooses what goes
-   * @param known the importance where it has been computed already
+   * @param known the scores where they have been computed already
    * @throws dev.secateur.SecateurException when nothing can be removed or the data does not fit
    */
   public Step step(
-      Graph original, Network net, int number, Selector selector, Optional<Importance> known) {
-    Importance importance = known.orElseGet(() -> score(net));
-    Removal removal = selector.select(original, net, recipe.groups(net.graph()), importance);
-    Network smaller = Surgery.remove(net, removal);
+      Graph original, Network net, int number, Selector selector, Optional<Scores> known) {
+    Scores scores = known.orElseGet(() -> score(net));
+    Removal dead = scores.dead().removal();
+    Removal removal;
+    Network smaller;
+    try (Network alive = scores.dead().removedFrom(net)) {
+      Importance ranked = scores.importance().without(dead.filters());
+      ChannelGroups groups = recipe.groups(alive.graph());
+      removal = selector.select(original, alive, groups, ranked);
+      smaller = Surgery.remove(alive, removal);
+    }
     try {
       Evaluation cut = evaluate(smaller);
       List<EpochMetrics> epochs = fineTune(smaller, number);
       Evaluation tuned = epochs.isEmpty() ? cut : evaluate(smaller);
-      return new Step(smaller, importance, removal, cut, tuned, epochs);
+      return new Step(smaller, scores, dead.then(removal, net.graph()), cut, tuned, epochs);
     } catch (RuntimeException e) {
       throw Cleanup.after(e, smaller);
     }
@@ -89,13 +106,24 @@ public final class Pruner {
     return step(net.graph(), net, 1, new RatioSelector(recipe), Optional.empty());
   }
 
-  /** How much each prunable filter matters. */
-  public Importance score(Network net) {
-    return Importance.of(
-        criterion,
-        net,
-        recipe.groups(net.graph()).layers(),
-        data(images.scoring(), images.scoring().size()));
+  /**
+   * How much each prunable filter matters, and which are dead where the recipe takes those first.
+   */
+  public Scores score(Network net) {
+    ScoringData data = data(images.scoring(), images.scoring().size());
+    ChannelGroups groups = recipe.groups(net.graph());
+    DeadFilters dead =
+        recipe.choice().deadFilters() == DeadFilters.Rule.FIRST
+            ? DeadFilters.find(net, groups, data)
+            : DeadFilters.none(net.graph());
+    Map<String, int[]> gone = dead.removal().filters();
+    if (gone.isEmpty()) {
+      return new Scores(Importance.of(criterion, net, groups.layers(), data), dead);
+    }
+    try (Network alive = dead.removedFrom(net)) {
+      List<String> layers = recipe.groups(alive.graph()).layers();
+      return new Scores(Importance.of(criterion, alive, layers, data).with(gone), dead);
+    }
   }
 
   /**

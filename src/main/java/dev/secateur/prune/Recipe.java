@@ -66,6 +66,7 @@ public record Recipe(
               128),
           new Choice(
               Scope.PAPER,
+              DeadFilters.Rule.FIRST,
               Ranking.GLOBAL,
               Threshold.COUNT,
               GroupReduction.MEAN,
@@ -168,6 +169,7 @@ public record Recipe(
   /**
    * Which filters go.
    *
+   * @param deadFilters what becomes of filters that the network can do without
    * @param ranking which filters are compared with each other
    * @param threshold what the pruning ratio means
    * @param groupReduction how the importance of filters that go together becomes one
@@ -184,6 +186,7 @@ public record Recipe(
   @JsonInclude(JsonInclude.Include.NON_ABSENT)
   public record Choice(
       Scope scope,
+      DeadFilters.Rule deadFilters,
       Ranking ranking,
       Threshold threshold,
       GroupReduction groupReduction,

@@ -10,6 +10,7 @@ import java.util.List;
  * @param iteration 0 is the network as it came
  * @param filters prunable filters left
  * @param removed filters removed in this iteration, by convolution, indices before removal
+ * @param dead those of them that the network could do without; none in runs before 0.2
  * @param afterPruning accuracy right after removal
  * @param accuracy accuracy after fine-tuning
  * @param loss cross-entropy after fine-tuning
@@ -20,7 +21,12 @@ public record IterationMetrics(
     long parameters,
     long macs,
     Removal removed,
+    Removal dead,
     double afterPruning,
     double accuracy,
     double loss,
-    List<EpochMetrics> epochs) {}
+    List<EpochMetrics> epochs) {
+  public IterationMetrics {
+    dead = dead == null ? Removal.NONE : dead;
+  }
+}

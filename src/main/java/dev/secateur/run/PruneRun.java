@@ -7,6 +7,7 @@ import dev.secateur.nn.Graph;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Network;
 import dev.secateur.prune.ChannelGroups;
+import dev.secateur.prune.DeadFilters;
 import dev.secateur.prune.Images;
 import dev.secateur.prune.OpenNetwork;
 import dev.secateur.prune.Pruner;
@@ -184,7 +185,15 @@ public final class PruneRun {
       e = pruner.evaluate(net);
     }
     Importance none = new Importance(recipe.scoring().criterion(), Map.of());
-    add(done, original, Removal.NONE, e, e, List.of(), none, start);
+    add(
+        done,
+        original,
+        Removal.NONE,
+        e,
+        e,
+        List.of(),
+        new Pruner.Scores(none, DeadFilters.none(original.graph())),
+        start);
   }
 
   /** Steps until a rule holds; which. The network stays on the device between them. */
@@ -202,7 +211,7 @@ public final class PruneRun {
             s.cut(),
             s.tuned(),
             s.epochs(),
-            s.importance(),
+            s.scores(),
             start);
         String reason = stop(done, net.get().graph());
         if (!reason.isEmpty()) {
@@ -219,7 +228,7 @@ public final class PruneRun {
       Evaluation cut,
       Evaluation tuned,
       List<EpochMetrics> epochs,
-      Importance importance,
+      Pruner.Scores scores,
       Instant start)
       throws IOException {
     Cost cost = Cost.of(model.graph());
@@ -230,11 +239,12 @@ public final class PruneRun {
             cost.parameters(),
             cost.macs(),
             removal,
+            scores.dead().removal(),
             cut.top1(),
             tuned.top1(),
             tuned.loss(),
             epochs);
-    directory.save(done.size(), model, m, importance, RunTime.since(start));
+    directory.save(done.size(), model, m, scores.importance(), RunTime.since(start));
     done.add(m);
     directory.writeSummary(done);
     listener.accept(m);

@@ -108,15 +108,17 @@ final class RunDirectory {
 
   void writeSummary(List<IterationMetrics> all) {
     StringBuilder csv = new StringBuilder();
-    csv.append("iteration,filters,parameters,macs,heldout_after_pruning,heldout_top1,heldout_loss");
+    csv.append(
+        "iteration,filters,dead_filters_removed,parameters,macs,heldout_after_pruning,heldout_top1,heldout_loss");
     csv.append('\n');
     for (IterationMetrics m : all) {
       csv.append(
           String.format(
               Locale.ROOT,
-              "%d,%d,%d,%d,%.4f,%.4f,%.6f%n",
+              "%d,%d,%d,%d,%d,%.4f,%.4f,%.6f%n",
               m.iteration(),
               m.filters(),
+              m.dead().size(),
               m.parameters(),
               m.macs(),
               m.afterPruning(),
