@@ -18,6 +18,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -74,7 +75,9 @@ final class PruneCommand extends BaseCommand.OnDevice {
 
   @Override
   public Integer call() throws IOException {
-    Recipe r = recipe(recipe.base());
+    Optional<Recipe> begun =
+        output.resume && !recipe.given() ? PruneRun.recipe(output.file) : Optional.empty();
+    Recipe r = recipe(begun.isPresent() ? begun.get() : recipe.base());
     if (recipe.print) {
       spec.commandLine().getOut().print(r.resolved().yaml());
       return 0;
@@ -122,9 +125,10 @@ final class PruneCommand extends BaseCommand.OnDevice {
 
   private static String line(IterationMetrics i) {
     return Numbers.format(
-        "iteration %d: %d filters, %s parameters, %s MACs, held-out top-1 %.2f %% -> %.2f %%",
+        "iteration %d: %d filters%s, %s parameters, %s MACs, held-out top-1 %.2f %% -> %.2f %%",
         i.iteration(),
         i.filters(),
+        i.dead().isEmpty() ? "" : Numbers.format(" (%d dead ones went)", i.dead().size()),
         Numbers.count(i.parameters()),
         Numbers.count(i.macs()),
         i.afterPruning(),
@@ -151,6 +155,7 @@ final class PruneCommand extends BaseCommand.OnDevice {
         new Table(
             "iteration",
             "filters",
+            "dead removed",
             "parameters",
             "change",
             "MACs",
@@ -161,6 +166,7 @@ final class PruneCommand extends BaseCommand.OnDevice {
       out.row(
           i.iteration(),
           i.filters(),
+          i == first ? "" : i.dead().size(),
           i.parameters(),
           i == first ? "" : Numbers.change(first.parameters(), i.parameters()),
           i.macs(),

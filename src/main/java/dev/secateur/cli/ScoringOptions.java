@@ -55,6 +55,16 @@ class ScoringOptions {
   private PlsSettings.Scale scale;
 
   @Option(
+      names = "--weighting",
+      paramLabel = "none|outgoing",
+      description = {
+        "what PLS multiplies the columns with: nothing, or the norm of the weights that read the",
+        "channel"
+      })
+  @Sets("scoring.weighting")
+  private PlsSettings.Weighting weighting;
+
+  @Option(
       names = "--projections",
       paramLabel = "one|per-layer",
       description = "one PLS over all layers, or one for each")

@@ -17,6 +17,7 @@ import dev.secateur.prune.RatioSelector;
 import dev.secateur.prune.Recipe;
 import dev.secateur.prune.Removal;
 import dev.secateur.prune.Selector;
+import dev.secateur.prune.Target;
 import dev.secateur.report.Plot;
 import dev.secateur.train.ProgressListener;
 import dev.secateur.util.AtomicFile;
@@ -116,23 +117,23 @@ public final class Experiment {
     List<Cell> all = plan.cells();
     CellResult.Step baseline = baseline();
     // neighbours share scores, so a shard takes whole criteria
-    int ratios = plan.pruningRatios().size();
+    int ratios = plan.ratios().size();
     for (int i = 0; i < all.size(); i++) {
       Cell c = all.get(i);
-      if (i / ratios % shard.of() == shard.index() && !cells.has(c.name())) {
+      if (i / ratios % shard.of() == shard.index() && !cells.has(plan.name(c))) {
         try {
           CellResult r = cell(c);
-          cells.put(c.name(), r);
+          cells.put(plan.name(c), r);
           listener.accept(r);
         } catch (SecateurException e) {
-          failed.put(c.name(), e.getMessage());
+          failed.put(plan.name(c), e.getMessage());
         }
       }
     }
     List<CellResult> results = new ArrayList<>();
     for (Cell c : all) {
-      if (cells.has(c.name())) {
-        results.add(cells.get(c.name(), CellResult.class));
+      if (cells.has(plan.name(c))) {
+        results.add(cells.get(plan.name(c), CellResult.class));
       }
     }
     return new Outcome(baseline, results, failed, all.size() - results.size() - failed.size());
@@ -150,7 +151,9 @@ public final class Experiment {
   }
 
   private Pruner pruner(Recipe recipe) {
-    return new Pruner(recipe, Images.of(train, recipe).evaluatedOn(test), progress);
+    Images images = Images.of(train, recipe);
+    boolean tested = plan.evaluation() == Plan.Evaluation.TEST;
+    return new Pruner(recipe, tested ? images.evaluatedOn(test) : images, progress);
   }
 
   private CellResult cell(Cell c) {
@@ -158,8 +161,17 @@ public final class Experiment {
     Pruner pruner = pruner(recipe);
     Selector selector = new RatioSelector(recipe);
     List<CellResult.Step> steps = new ArrayList<>();
+    List<Target> targets = recipe.stop().targets();
+    int iterations = recipe.stop().iterations().orElseThrow();
     try (OpenNetwork net = new OpenNetwork(new Network(device, original))) {
-      for (int i = 1; i <= recipe.stop().iterations().orElseThrow(); i++) {
+      for (int i = 1; i <= iterations; i++) {
+        if (c.criterion().equals(Plan.CONTROL)) {
+          double before = pruner.evaluate(net.get()).top1();
+          pruner.fineTune(net.get(), i);
+          double after = pruner.evaluate(net.get()).top1();
+          steps.add(step(i, original.graph(), Removal.NONE, before, after));
+          continue;
+        }
         Optional<Pruner.Scores> known = i == 1 ? known(c) : Optional.empty();
         Pruner.Step s = pruner.step(original.graph(), net.get(), i, selector, known);
         net.replace(s.network());
@@ -168,6 +180,9 @@ public final class Experiment {
         }
         Graph graph = s.network().graph();
         steps.add(step(i, graph, s.removal(), s.cut().top1(), s.tuned().top1()));
+        if (!targets.isEmpty() && Target.reached(targets, original.graph(), graph)) {
+          break;
+        }
       }
     }
     return new CellResult(c.criterion(), c.ratio(), c.seed(), steps);
@@ -197,7 +212,7 @@ public final class Experiment {
         plan.latency().isPresent()
             ? Times.measure(device, original, outcome.results(), plan.latency().get())
             : Map.of();
-    Summary summary = Summary.of(outcome.baseline(), outcome.results(), times);
+    Summary summary = Summary.of(plan, outcome.baseline(), outcome.results(), times);
     ObjectNode json = Json.MAPPER.createObjectNode();
     json.put("device", device.description());
     json.set("libraries", Json.MAPPER.valueToTree(device.versions()));

@@ -61,6 +61,7 @@ public record Recipe(
               Pool.MAX,
               Pooling.Place.CONVOLUTION,
               PlsSettings.Scale.UNIT,
+              PlsSettings.Weighting.NONE,
               PlsSettings.Projections.ONE,
               new Samples(10_000),
               128),
@@ -123,6 +124,7 @@ public record Recipe(
    * @param pool how a channel (N,H,W) becomes one number an image
    * @param features where a filter's output is taken
    * @param scale of PLS' columns
+   * @param weighting of PLS' columns
    * @param projections of PLS
    * @param samples training images to score on
    * @param batchSize images at once, for evaluation too
@@ -134,6 +136,7 @@ public record Recipe(
       Pool pool,
       Pooling.Place features,
       PlsSettings.Scale scale,
+      PlsSettings.Weighting weighting,
       PlsSettings.Projections projections,
       Samples samples,
       int batchSize) {
@@ -145,7 +148,7 @@ public record Recipe(
 
     /** Of PLS. */
     public PlsSettings pls() {
-      return new PlsSettings(components, columns, scale, projections);
+      return new PlsSettings(components, columns, scale, weighting, projections);
     }
 
     /** As the device does it. */

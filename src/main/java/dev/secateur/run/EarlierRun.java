@@ -38,6 +38,17 @@ final class EarlierRun {
           Map.entry("batchSize", "scoring.batch-size"),
           Map.entry("seed", "seed"));
 
+  /** What 0.1 did where its records say nothing: it could not do otherwise. */
+  static final Recipe BASE =
+      Recipe.DEFAULT
+          .with("scoring.columns", "prunable")
+          .with("scoring.scale", "unit")
+          .with("scoring.weighting", "none")
+          .with("scoring.projections", "one")
+          .with("choice.dead-filters", "rank")
+          .with("choice.ranking", "global")
+          .with("choice.threshold", "count");
+
   private EarlierRun() {}
 
   static RunRecord read(JsonNode json) {
@@ -96,7 +107,7 @@ final class EarlierRun {
     if (t.isObject()) {
       tuning(o, t);
     }
-    return Recipe.DEFAULT.overlaid(o).resolved();
+    return BASE.overlaid(o).resolved();
   }
 
   private static Map<String, JsonNode> ratios(JsonNode list) {

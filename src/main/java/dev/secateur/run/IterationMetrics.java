@@ -1,7 +1,12 @@
 package dev.secateur.run;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.secateur.prune.Removal;
 import dev.secateur.train.EpochMetrics;
+import dev.secateur.util.Json;
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.List;
 
 /**
@@ -26,7 +31,16 @@ public record IterationMetrics(
     double accuracy,
     double loss,
     List<EpochMetrics> epochs) {
-  public IterationMetrics {
-    dead = dead == null ? Removal.NONE : dead;
+  /**
+   * Reads one, also of a version that knew no dead filters.
+   *
+   * @throws IOException when it is none
+   */
+  static IterationMetrics read(Path file) throws IOException {
+    JsonNode json = Json.MAPPER.readTree(file.toFile());
+    if (json instanceof ObjectNode o && !o.has("dead")) {
+      o.putObject("dead");
+    }
+    return Json.MAPPER.treeToValue(json, IterationMetrics.class);
   }
 }

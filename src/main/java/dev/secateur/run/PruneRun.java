@@ -24,6 +24,7 @@ import dev.secateur.train.EpochMetrics;
 import dev.secateur.train.Evaluation;
 import dev.secateur.train.ProgressListener;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -82,6 +83,17 @@ public final class PruneRun {
       int chosen,
       String stoppedBy,
       Optional<LatencyOutcome> latency) {}
+
+  /**
+   * The recipe of a run that was begun in a directory, which goes on with it whatever the defaults
+   * have become since.
+   *
+   * @throws dev.secateur.SecateurException for a run.json that is damaged
+   */
+  public static Optional<Recipe> recipe(Path directory) {
+    Path file = directory.resolve("run.json");
+    return Files.exists(file) ? Optional.of(RunRecord.read(file).recipe()) : Optional.empty();
+  }
 
   /**
    * Prunes into a run directory.

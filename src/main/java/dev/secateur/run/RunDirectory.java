@@ -90,8 +90,7 @@ final class RunDirectory {
   }
 
   IterationMetrics metrics(int number) throws IOException {
-    return Json.MAPPER.readValue(
-        iteration(number).resolve("metrics.json").toFile(), IterationMetrics.class);
+    return IterationMetrics.read(iteration(number).resolve("metrics.json"));
   }
 
   void save(int number, Model model, IterationMetrics metrics, Importance importance, RunTime time)

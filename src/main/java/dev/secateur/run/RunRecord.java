@@ -69,7 +69,7 @@ public record RunRecord(RunInputs inputs, Recipe recipe, Optional<Outcome> outco
       }
       return new RunRecord(
           Json.SETTINGS.treeToValue(json.get("inputs"), RunInputs.class),
-          Recipe.DEFAULT.overlaid(json.get("recipe")),
+          EarlierRun.BASE.overlaid(json.get("recipe")),
           json.has("outcome")
               ? Optional.of(Json.SETTINGS.treeToValue(json.get("outcome"), Outcome.class))
               : Optional.empty());

@@ -101,6 +101,7 @@ class EarlierRunTest {
     Recipe recipe = saved.record().recipe();
     assertEquals(
         Recipe.DEFAULT
+            .with("choice.dead-filters", "rank")
             .with("choice.scope", "all")
             .with("choice.keep", List.of("conv1"))
             .with("choice.min-pruning-ratio", Map.of("layer3.*", 0.1))

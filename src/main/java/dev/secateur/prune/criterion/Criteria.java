@@ -23,9 +23,11 @@ public final class Criteria {
 
   static {
     ALL.put("pls-vip", s -> new PlsVip(s.pls()));
-    ALL.put("l1", s -> new WeightCriterion("l1", Norms::l1));
-    ALL.put("l2", s -> new WeightCriterion("l2", Norms::l2));
-    ALL.put("fpgm", s -> new WeightCriterion("fpgm", GeometricMedian::distances));
+    ALL.put("l1", s -> new WeightCriterion("l1", Norms::l1, true));
+    ALL.put("l1-sum", s -> new WeightCriterion("l1-sum", Norms::l1, false));
+    ALL.put("l2", s -> new WeightCriterion("l2", Norms::l2, true));
+    ALL.put("fpgm", s -> new WeightCriterion("fpgm", GeometricMedian::distances, true));
+    ALL.put("outgoing", s -> new Outgoing());
     ALL.put("bn-scale", s -> new BatchNormScale());
     ALL.put("taylor", s -> new Taylor());
     ALL.put("hrank", s -> new FeatureMapRank());

@@ -10,9 +10,11 @@ import java.util.Locale;
  * @param components c, latent components
  * @param columns whose outputs are columns of X
  * @param scale of the centred columns
+ * @param weighting what the columns are multiplied with besides
  * @param projections how many fits there are
  */
-public record PlsSettings(int components, Columns columns, Scale scale, Projections projections) {
+public record PlsSettings(
+    int components, Columns columns, Scale scale, Weighting weighting, Projections projections) {
 
   /** Whose outputs are columns of X. */
   public enum Columns {
@@ -49,6 +51,24 @@ public record PlsSettings(int components, Columns columns, Scale scale, Projecti
     ColumnScale columns() {
       return new ColumnScale(power);
     }
+
+    /** As it is written, in lower case. */
+    @Override
+    public String toString() {
+      return written(this);
+    }
+  }
+
+  /** What the centred and scaled columns of X are multiplied with. */
+  public enum Weighting {
+    /** Nothing, as in the paper. */
+    NONE,
+
+    /**
+     * The norm of the weights that read the channel, behind their batch norm: a feature counts by
+     * what the next layer makes of it.
+     */
+    OUTGOING;
 
     /** As it is written, in lower case. */
     @Override

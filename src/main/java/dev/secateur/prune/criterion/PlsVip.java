@@ -46,10 +46,11 @@ record PlsVip(PlsSettings settings) implements Criterion {
   @Override
   public Map<String, float[]> score(Network net, List<String> layers, ScoringData data) {
     List<String> columns = columns(net.graph(), layers);
+    float[] weights = weights(net, columns);
     Function<CrossProducts, float[]> vip =
         settings.projections() == PlsSettings.Projections.ONE
-            ? sums -> PlsFit.vip(sums, settings.components(), settings.scale().columns())
-            : sums -> perLayer(sums, net.graph(), columns);
+            ? sums -> PlsFit.vip(sums, settings.components(), scale(weights))
+            : sums -> perLayer(sums, net.graph(), columns, weights);
     Map<String, float[]> all = new FeatureCriterion(name(), true, vip).score(net, columns, data);
     Map<String, float[]> out = new LinkedHashMap<>();
     layers.forEach(l -> out.put(l, all.get(l)));
@@ -62,18 +63,39 @@ record PlsVip(PlsSettings settings) implements Criterion {
         : graph.nodes().stream().filter(n -> n.op().hasFilters()).map(Node::name).toList();
   }
 
+  private ColumnScale scale(float[] weights) {
+    ColumnScale scale = settings.scale().columns();
+    return settings.weighting() == PlsSettings.Weighting.NONE ? scale : scale.times(weights);
+  }
+
+  /** What columns are multiplied with, in their order. */
+  private float[] weights(Network net, List<String> columns) {
+    float[] out = new float[Features.count(net.graph(), columns)];
+    if (settings.weighting() == PlsSettings.Weighting.NONE) {
+      Arrays.fill(out, 1);
+      return out;
+    }
+    int at = 0;
+    for (double[] of : Outgoing.norms(net, columns).values()) {
+      for (double norm : of) {
+        out[at++] = (float) norm;
+      }
+    }
+    return out;
+  }
+
   /**
    * A fit a layer: the other layers' columns are multiplied by 0. Layers have fewer components
    * where they have fewer filters.
    */
-  private float[] perLayer(CrossProducts sums, Graph graph, List<String> layers) {
+  private float[] perLayer(CrossProducts sums, Graph graph, List<String> layers, float[] weights) {
     int features = Features.count(graph, layers);
     float[] out = new float[features];
     int from = 0;
     for (String layer : layers) {
       int width = graph.shape(layer).size(1);
       float[] factors = new float[features];
-      Arrays.fill(factors, from, from + width, 1);
+      System.arraycopy(weights, from, factors, from, width);
       ColumnScale scale = settings.scale().columns().times(factors);
       int most = Math.min(settings.components(), width);
       float[] vip = PlsFit.vip(sums, most, scale);
