@@ -25,6 +25,7 @@ public final class Network implements AutoCloseable {
   private final Map<String, String> metadata;
   private final Arena arena;
   private final Tensor flat;
+  private final long decayed;
   private final Map<String, Tensor> parameters = new LinkedHashMap<>();
   private Optional<Tensor> momentum = Optional.empty();
 
@@ -45,10 +46,13 @@ public final class Network implements AutoCloseable {
     this.metadata = metadata;
     this.arena = device.newArena();
     try {
+      long first = 0;
       long trainable = 0;
       for (Map.Entry<String, Shape> e : shapes.entrySet()) {
         trainable += ParameterShapes.trainable(e.getKey()) ? padded(e.getValue()) : 0;
+        first += ParameterShapes.decays(e.getKey(), e.getValue()) ? padded(e.getValue()) : 0;
       }
+      decayed = first;
       flat = arena.floats(Math.max(1, trainable));
       place(shapes);
     } catch (RuntimeException e) {
@@ -63,12 +67,16 @@ public final class Network implements AutoCloseable {
   }
 
   private void place(Map<String, Shape> shapes) {
-    long offset = 0;
+    long first = 0;
+    long second = decayed;
     for (Map.Entry<String, Shape> e : shapes.entrySet()) {
       Shape shape = e.getValue();
-      if (ParameterShapes.trainable(e.getKey())) {
-        parameters.put(e.getKey(), flat.view(offset, shape));
-        offset += padded(shape);
+      if (ParameterShapes.decays(e.getKey(), shape)) {
+        parameters.put(e.getKey(), flat.view(first, shape));
+        first += padded(shape);
+      } else if (ParameterShapes.trainable(e.getKey())) {
+        parameters.put(e.getKey(), flat.view(second, shape));
+        second += padded(shape);
       } else {
         parameters.put(e.getKey(), arena.allocate(shape, DType.F32, Layout.PLAIN));
       }
@@ -106,9 +114,17 @@ public final class Network implements AutoCloseable {
     return t;
   }
 
-  /** All trainable parameters as one vector, with zeros between them for alignment. */
+  /**
+   * All trainable parameters as one vector, those that weight decay is meant for first, with zeros
+   * between them for alignment.
+   */
   Tensor flat() {
     return flat;
+  }
+
+  /** So many elements of {@link #flat} are of parameters that weight decay is meant for. */
+  long decayed() {
+    return decayed;
   }
 
   /** The momentum of all trainable parameters, laid out as {@link #flat}; zero until trained. */

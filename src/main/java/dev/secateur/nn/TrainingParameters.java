@@ -108,7 +108,8 @@ final class TrainingParameters implements Parameters, Gradients {
 
   /** The step of SGD, with the network's momentum. */
   Kernel update(Sgd sgd, Tensor learningRate) {
-    SgdSpec spec = new SgdSpec(sgd.momentum(), sgd.nesterov(), sgd.weightDecay());
+    long decayed = sgd.decayNorms() ? net.flat().elements() : net.decayed();
+    SgdSpec spec = new SgdSpec(sgd.momentum(), sgd.nesterov(), sgd.weightDecay(), decayed);
     Tensor velocity = net.momentum();
     Optional<Tensor> state = mixed.flatMap(Mixed::state);
     if (state.isPresent()) {

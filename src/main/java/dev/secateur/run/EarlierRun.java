@@ -119,6 +119,7 @@ final class EarlierRun {
     all.put("momentum", t.path("sgd").path("momentum"));
     all.put("nesterov", t.path("sgd").path("nesterov"));
     all.put("weight-decay", t.path("sgd").path("weightDecay"));
+    all.put("decay-norms", true);
     all.put("label-smoothing", t.path("sgd").path("labelSmoothing"));
     all.put("schedule", s.path("kind").asText().toLowerCase(Locale.ROOT));
     all.put("gamma", s.path("gamma"));

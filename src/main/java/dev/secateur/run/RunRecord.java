@@ -67,9 +67,10 @@ public record RunRecord(RunInputs inputs, Recipe recipe, Optional<Outcome> outco
       if (!json.path("inputs").isObject() || !json.path("recipe").isObject()) {
         throw new SecateurException(file + ": is damaged: expected objects 'inputs' and 'recipe'");
       }
+      // a run from before there was the choice let all decay, and says nothing about it
       return new RunRecord(
           Json.SETTINGS.treeToValue(json.get("inputs"), RunInputs.class),
-          Recipe.DEFAULT.overlaid(json.get("recipe")),
+          Recipe.DEFAULT.with("fine-tuning.decay-norms", true).overlaid(json.get("recipe")),
           json.has("outcome")
               ? Optional.of(Json.SETTINGS.treeToValue(json.get("outcome"), Outcome.class))
               : Optional.empty());

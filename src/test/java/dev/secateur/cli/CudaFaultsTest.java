@@ -224,7 +224,7 @@ class CudaFaultsTest {
               Trainer.train(
                   net,
                   data,
-                  new TrainingOptions(8, schedule, new Sgd(0.9f, false, 0, 0), none, 1),
+                  new TrainingOptions(8, schedule, new Sgd(0.9f, false, 0, true, 0), none, 1),
                   ProgressListener.none());
             }
           };
