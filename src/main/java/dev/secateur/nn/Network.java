@@ -248,6 +248,44 @@ public final class Network implements AutoCloseable {
     }
   }
 
+  /**
+   * Copies of all parameters and of their momentum, by name behind {@code parameters/} and {@code
+   * momentum/}; waits for the device.
+   */
+  Map<String, HostTensor> state() {
+    Map<String, HostTensor> out = new LinkedHashMap<>();
+    stateful().forEach((n, t) -> out.put(n, new HostTensor(t.shape(), device.downloadFloats(t))));
+    return out;
+  }
+
+  /**
+   * Puts back what {@link #state} took.
+   *
+   * @throws IllegalArgumentException for a tensor that is missing or of another shape
+   */
+  void restore(Map<String, HostTensor> state) {
+    stateful()
+        .forEach(
+            (name, t) -> {
+              HostTensor h = state.get(name);
+              if (h == null || !h.shape().equals(t.shape())) {
+                throw new IllegalArgumentException(
+                    name + ": expected " + t.shape() + ", got " + (h == null ? "none" : h.shape()));
+              }
+              device.upload(h.data(), t);
+            });
+  }
+
+  /** What training changes, by the names that {@link #state} has. */
+  private Map<String, Tensor> stateful() {
+    Map<String, Tensor> out = new LinkedHashMap<>();
+    parameters.forEach((name, t) -> out.put("parameters/" + name, t));
+    parameters.keySet().stream()
+        .filter(ParameterShapes::trainable)
+        .forEach(name -> out.put("momentum/" + name, momentum(name)));
+    return out;
+  }
+
   /** Copies the parameters back to the host; waits for the device. */
   public Model toModel() {
     Map<String, HostTensor> out = new LinkedHashMap<>();

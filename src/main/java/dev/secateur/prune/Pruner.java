@@ -7,11 +7,13 @@ import dev.secateur.prune.criterion.Criterion;
 import dev.secateur.prune.criterion.Importance;
 import dev.secateur.prune.criterion.ProjectedImages;
 import dev.secateur.prune.criterion.ScoringData;
+import dev.secateur.train.Checkpoints;
 import dev.secateur.train.EpochMetrics;
 import dev.secateur.train.Evaluation;
 import dev.secateur.train.Evaluator;
 import dev.secateur.train.ProgressListener;
 import dev.secateur.train.Trainer;
+import dev.secateur.train.TrainingContext;
 import dev.secateur.util.Cleanup;
 import java.util.List;
 import java.util.Optional;
@@ -44,6 +46,16 @@ public final class Pruner {
   }
 
   /**
+   * A network right after a removal.
+   *
+   * @param network the smaller one; whoever takes the cut closes it
+   * @param importance of the filters before the removal
+   * @param evaluation accuracy right after the removal
+   */
+  public record Cut(
+      Network network, Importance importance, Removal removal, Evaluation evaluation) {}
+
+  /**
    * What came of a step.
    *
    * @param network the smaller one, fine-tuned; whoever takes the step closes it
@@ -71,16 +83,36 @@ public final class Pruner {
    */
   public Step step(
       Graph original, Network net, int number, Selector selector, Optional<Importance> known) {
+    TrainingContext alone = new TrainingContext(progress, Checkpoints.none());
+    return tune(cut(original, net, selector, known), number, alone);
+  }
+
+  /** The first half of a step: scores, selects, removes and evaluates. */
+  public Cut cut(Graph original, Network net, Selector selector, Optional<Importance> known) {
     Importance importance = known.orElseGet(() -> score(net));
     Removal removal = selector.select(original, net, recipe.groups(net.graph()), importance);
     Network smaller = Surgery.remove(net, removal);
     try {
-      Evaluation cut = evaluate(smaller);
-      List<EpochMetrics> epochs = fineTune(smaller, number);
-      Evaluation tuned = epochs.isEmpty() ? cut : evaluate(smaller);
-      return new Step(smaller, importance, removal, cut, tuned, epochs);
+      return new Cut(smaller, importance, removal, evaluate(smaller));
     } catch (RuntimeException e) {
       throw Cleanup.after(e, smaller);
+    }
+  }
+
+  /**
+   * The second half of a step: fine-tunes and evaluates.
+   *
+   * @param cut its network is trained in place, and closed after a failure
+   * @param around where the state of the fine-tuning survives
+   */
+  public Step tune(Cut cut, int number, TrainingContext around) {
+    try {
+      List<EpochMetrics> epochs = fineTune(cut.network(), number, around);
+      Evaluation tuned = epochs.isEmpty() ? cut.evaluation() : evaluate(cut.network());
+      return new Step(
+          cut.network(), cut.importance(), cut.removal(), cut.evaluation(), tuned, epochs);
+    } catch (RuntimeException e) {
+      throw Cleanup.after(e, cut.network());
     }
   }
 
@@ -124,10 +156,10 @@ public final class Pruner {
   }
 
   /** Trains in place; nothing where the recipe has no fine-tuning. */
-  public List<EpochMetrics> fineTune(Network net, int number) {
+  private List<EpochMetrics> fineTune(Network net, int number, TrainingContext around) {
     Recipe.FineTuning tuning = recipe.fineTuning();
     return tuning.epochs() == 0
         ? List.of()
-        : Trainer.train(net, images.tuning(), tuning.options(recipe.seed() + number), progress);
+        : Trainer.train(net, images.tuning(), tuning.options(recipe.seed() + number), around);
   }
 }

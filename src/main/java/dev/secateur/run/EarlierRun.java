@@ -50,7 +50,8 @@ final class EarlierRun {
             c.path("device").asText(),
             c.path("math").asText("fp32"),
             c.path("secateur").asText("unknown"),
-            Optional.ofNullable(c.path("onnx").textValue()));
+            Optional.ofNullable(c.path("onnx").textValue()),
+            Optional.empty());
     Optional<RunRecord.Outcome> outcome =
         json.has("stoppedBy")
             ? Optional.of(

@@ -1,7 +1,13 @@
 package dev.secateur.run;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.DoubleNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.secateur.prune.Removal;
 import dev.secateur.train.EpochMetrics;
+import dev.secateur.util.Json;
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.List;
 
 /**
@@ -23,4 +29,23 @@ public record IterationMetrics(
     double afterPruning,
     double accuracy,
     double loss,
-    List<EpochMetrics> epochs) {}
+    List<EpochMetrics> epochs) {
+
+  /**
+   * Reads metrics.json, also of earlier versions, whose epochs do not say how long they took.
+   *
+   * @throws dev.secateur.SecateurException for a file that is damaged
+   */
+  static IterationMetrics read(Path file) {
+    try {
+      JsonNode json = Json.MAPPER.readTree(file.toFile());
+      for (JsonNode e : json.path("epochs")) {
+        ObjectNode epoch = (ObjectNode) e;
+        epoch.putIfAbsent("seconds", DoubleNode.valueOf(0));
+      }
+      return Json.MAPPER.treeToValue(json, IterationMetrics.class);
+    } catch (IOException e) {
+      throw RunRecord.damaged(file, e);
+    }
+  }
+}

@@ -14,6 +14,7 @@ import dev.secateur.prune.RatioSelector;
 import dev.secateur.prune.Recipe;
 import dev.secateur.prune.Removal;
 import dev.secateur.prune.Selector;
+import dev.secateur.prune.Surgery;
 import dev.secateur.prune.Target;
 import dev.secateur.prune.criterion.Importance;
 import dev.secateur.prune.criterion.ProjectedImages;
@@ -22,6 +23,8 @@ import dev.secateur.prune.latency.LatencySelector;
 import dev.secateur.train.EpochMetrics;
 import dev.secateur.train.Evaluation;
 import dev.secateur.train.ProgressListener;
+import dev.secateur.train.TrainingContext;
+import dev.secateur.util.Cleanup;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -45,7 +48,9 @@ public final class PruneRun {
   private final Selector selector;
   private final Images images;
   private final Pruner pruner;
+  private final ProgressListener progress;
   private final RunDirectory directory;
+  private final Upkeep upkeep;
   private final Consumer<IterationMetrics> listener;
 
   private PruneRun(
@@ -56,7 +61,9 @@ public final class PruneRun {
       Selector selector,
       Images images,
       Pruner pruner,
+      ProgressListener progress,
       RunDirectory directory,
+      Upkeep upkeep,
       Consumer<IterationMetrics> listener) {
     this.device = device;
     this.original = original;
@@ -65,7 +72,9 @@ public final class PruneRun {
     this.selector = selector;
     this.images = images;
     this.pruner = pruner;
+    this.progress = progress;
     this.directory = directory;
+    this.upkeep = upkeep;
     this.listener = listener;
   }
 
@@ -87,7 +96,8 @@ public final class PruneRun {
    *
    * @param train all training images
    * @param inputs what the run begins with, kept in run.json
-   * @param resume go on with a run that is there
+   * @param upkeep whether it goes on with a run that is there, and what else keeps it from being
+   *     lost
    * @param listener told each iteration, also those of an earlier start
    * @throws dev.secateur.SecateurException for data that does not fit, a ratio or target that
    *     cannot be, a pattern without layers, a directory in use
@@ -99,12 +109,12 @@ public final class PruneRun {
       Recipe recipe,
       Path directory,
       RunInputs inputs,
-      boolean resume,
+      Upkeep upkeep,
       ProgressListener progress,
       Consumer<IterationMetrics> listener)
       throws IOException {
     Optional<LatencyGoal> goal = LatencyOutcome.goal(device, recipe.stop());
-    return prune(device, model, train, recipe, goal, directory, inputs, resume, progress, listener);
+    return prune(device, model, train, recipe, goal, directory, inputs, upkeep, progress, listener);
   }
 
   /** The same with the goal given. */
@@ -116,7 +126,7 @@ public final class PruneRun {
       Optional<LatencyGoal> goal,
       Path directory,
       RunInputs inputs,
-      boolean resume,
+      Upkeep upkeep,
       ProgressListener progress,
       Consumer<IterationMetrics> listener)
       throws IOException {
@@ -129,7 +139,7 @@ public final class PruneRun {
             : new RatioSelector(recipe);
     selector.checkPossible(graph);
     RunRecord record = new RunRecord(inputs, recipe, Optional.empty());
-    RunDirectory run = RunDirectory.open(directory, record, resume);
+    RunDirectory run = RunDirectory.open(directory, record, upkeep);
     Images images = Images.of(train, recipe);
     Model marked = model.with("pruned by", record.identity().toString());
     return new PruneRun(
@@ -140,7 +150,9 @@ public final class PruneRun {
             selector,
             images,
             new Pruner(recipe, images, progress),
+            progress,
             run,
+            upkeep,
             listener)
         .run(record);
   }
@@ -157,7 +169,7 @@ public final class PruneRun {
     Model model = directory.model(done.size() - 1);
     String reason = stop(done, model.graph());
     if (reason.isEmpty()) {
-      reason = iterate(done, model);
+      reason = iterate(record, done, model);
     }
     int last = done.size() - 1;
     int chosen = reason.equals("max-drop") ? last - 1 : last;
@@ -188,12 +200,12 @@ public final class PruneRun {
   }
 
   /** Steps until a rule holds; which. The network stays on the device between them. */
-  private String iterate(List<IterationMetrics> done, Model model) throws IOException {
+  private String iterate(RunRecord record, List<IterationMetrics> done, Model model)
+      throws IOException {
     try (OpenNetwork net = new OpenNetwork(new Network(device, model))) {
       while (true) {
         Instant start = Instant.now();
-        Pruner.Step s =
-            pruner.step(original.graph(), net.get(), done.size(), selector, Optional.empty());
+        Pruner.Step s = step(record, done, net.get());
         net.replace(s.network());
         add(
             done,
@@ -209,6 +221,43 @@ public final class PruneRun {
           return reason;
         }
       }
+    }
+  }
+
+  private Pruner.Step step(RunRecord record, List<IterationMetrics> done, Network net)
+      throws IOException {
+    int number = done.size();
+    Pruner.Cut cut = cut(net, number);
+    ProgressListener logging =
+        new ProgressListener.Forwarding(progress) {
+          @Override
+          public void epochDone(List<EpochMetrics> epochs) {
+            directory.writeEpochs(done, epochs);
+            super.epochDone(epochs);
+          }
+        };
+    CheckpointFile checkpoint =
+        new CheckpointFile(directory.checkpoint(number), record, upkeep.resuming());
+    return pruner.tune(cut, number, new TrainingContext(logging, checkpoint));
+  }
+
+  /** What an earlier start has removed in this iteration, or what goes now. */
+  private Pruner.Cut cut(Network net, int number) throws IOException {
+    Optional<CutRecord> earlier = directory.cut(number);
+    if (earlier.isPresent()) {
+      CutRecord e = earlier.get();
+      return new Pruner.Cut(
+          Surgery.remove(net, e.removal()), e.importance(), e.removal(), e.evaluation());
+    }
+    Pruner.Cut cut = pruner.cut(original.graph(), net, selector, Optional.empty());
+    if (recipe.fineTuning().epochs() == 0) {
+      return cut;
+    }
+    try {
+      directory.write(number, new CutRecord(cut.importance(), cut.removal(), cut.evaluation()));
+      return cut;
+    } catch (RuntimeException e) {
+      throw Cleanup.after(e, cut.network());
     }
   }
 

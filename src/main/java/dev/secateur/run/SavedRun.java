@@ -58,7 +58,7 @@ public record SavedRun(
       iterations.add(
           new Iteration(
               present(folder.resolve("model.sct")),
-              parse(present(folder.resolve("metrics.json")), IterationMetrics.class),
+              IterationMetrics.read(present(folder.resolve("metrics.json"))),
               importance(present(folder.resolve("scores.json"))),
               Files.exists(time) ? Optional.of(parse(time, RunTime.class)) : Optional.empty()));
     }

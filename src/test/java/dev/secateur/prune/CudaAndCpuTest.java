@@ -180,7 +180,7 @@ class CudaAndCpuTest {
             new BatchFeed(
                 device, data, program.pixels(), program.labels(), program.crops(), crops, 1)) {
       program.setLearningRate(0.01f);
-      feed.startEpoch(1);
+      feed.startEpoch(1, 0);
       while (feed.next() > 0) {
         program.step();
       }
