@@ -43,18 +43,19 @@ extern "C" __global__ void secateur_copy(const void *src, int src_type, int src_
   }
 }
 
-/* SGD as PyTorch defines it; lr lies on the device. state: see mixed.inc; nothing changes after an
-   overflow. */
+/* SGD as PyTorch defines it; lr lies on the device. The first elements decay, the others do not.
+   state: see mixed.inc; nothing changes after an overflow. */
 extern "C" __global__ void secateur_sgd(float *p, const float *grad, float *velocity,
-                                        const float *lr, float momentum, float decay, int nesterov,
-                                        const float *state, long long n) {
+                                        const float *lr, float momentum, float decay,
+                                        long long decayed, int nesterov, const float *state,
+                                        long long n) {
   if (state && state[2] != 0.0f) {
     return;
   }
   float rate = lr[0];
   long long step = (long long)gridDim.x * blockDim.x;
   for (long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x; i < n; i += step) {
-    float g = grad[i] + decay * p[i];
+    float g = i < decayed ? grad[i] + decay * p[i] : grad[i];
     float v = momentum * velocity[i] + g;
     velocity[i] = v;
     p[i] = p[i] - rate * (nesterov ? g + momentum * v : v);

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Writes src/test/resources/training/resnet8.safetensors-like JSON: gradients and SGD steps of a
-CIFAR ResNet-8 in PyTorch, for TrainingProgramTest. Needs python3-torch (Debian)."""
+"""Writes src/test/resources/training/*.json: gradients and steps of a CIFAR ResNet-8 in PyTorch, for
+TrainingProgramTest. resnet8.json has all parameters in one group, and gradients; variants.json has what
+else there is, by name. Needs python3-torch (Debian)."""
 import json, os
 import torch, torch.nn as nn, torch.nn.functional as F
 
@@ -32,11 +33,24 @@ def weave(shape, seed):
     return (torch.sin(i * 0.7311 + seed * 1.37) * torch.cos(i * 0.1173 + seed)).reshape(shape)
 
 torch.set_default_dtype(torch.float64)
-net = Net().train()
-with torch.no_grad():
-    for k, (name, p) in enumerate(net.named_parameters()):
-        w = weave(p.shape, k)
-        p.copy_((w * 0.15 if p.dim() > 1 else (1 + 0.3 * w if name.endswith('weight') else 0.2 * w)).float().double())
+
+def fresh(seed=0):
+    net = Net().train()
+    with torch.no_grad():
+        for k, (name, p) in enumerate(net.named_parameters()):
+            w = weave(p.shape, k + seed)
+            p.copy_((w * 0.15 if p.dim() > 1 else (1 + 0.3 * w if name.endswith('weight') else 0.2 * w)).float().double())
+    return net
+
+def groups(net, decay):
+    """Two parameter groups: only weights of convolutions and linear layers decay."""
+    return [{'params': [p for p in net.parameters() if p.dim() > 1], 'weight_decay': decay},
+            {'params': [p for p in net.parameters() if p.dim() <= 1], 'weight_decay': 0.0}]
+
+def seen(tensors):
+    return {n: [t.norm().item()] + t.detach().flatten()[:8].tolist() for n, t in tensors}
+
+net = fresh()
 pixels = torch.floor((weave((4, 3, 32, 32), 99) + 1) * 127.5)
 mean = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1) * 255
 std = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1) * 255
@@ -53,5 +67,25 @@ for step in range(3):
     after = {n: [p.norm().item()] + p.detach().flatten()[:8].tolist() for n, p in net.named_parameters()}
     running = {n: b.flatten()[:8].tolist() for n, b in net.named_buffers() if 'running' in n}
     out["steps"].append({"loss": loss.item(), "gradients": grads, "parameters": after, "running": running})
-path = os.path.join(os.path.dirname(__file__), '../src/test/resources/training/resnet8.json')
-json.dump(out, open(path, 'w'), indent=0)
+
+def variant(optimizer, steps=3, objective=lambda out, k: F.cross_entropy(out, labels), after=lambda net: {}):
+    net = fresh()
+    opt = optimizer(net)
+    rows = []
+    for k in range(steps):
+        opt.zero_grad()
+        loss = objective(net((pixels - mean) / std), k)
+        loss.backward()
+        opt.step()
+        rows.append({"loss": loss.item(), "parameters": seen(net.named_parameters()), **after(net)})
+    return {"steps": rows}
+
+variants = {
+    "two groups": variant(lambda n: torch.optim.SGD(groups(n, 1e-1), 0.05, momentum=0.9, nesterov=True)),
+}
+
+def write(name, value):
+    json.dump(value, open(os.path.join(os.path.dirname(__file__), '../src/test/resources/training', name), 'w'), indent=0)
+
+write('resnet8.json', out)
+write('variants.json', variants)

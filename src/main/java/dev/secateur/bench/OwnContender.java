@@ -51,7 +51,7 @@ public final class OwnContender implements Contender {
 
   /** A whole training step: forward, loss, backward, SGD with momentum. */
   public static OwnContender training(Device device, Model model, int batch) {
-    Sgd sgd = new Sgd(0.9f, false, 1e-4f, 0);
+    Sgd sgd = new Sgd(0.9f, false, 1e-4f, false, 0);
     return new OwnContender(
         device,
         model,

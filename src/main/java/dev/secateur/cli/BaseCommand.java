@@ -56,13 +56,23 @@ abstract class BaseCommand implements Callable<Integer> {
     return RecipeReader.read(spec, base);
   }
 
-  /** A bar on the terminal, or nothing where standard error is no terminal. */
+  /** A bar on the terminal, or a line a minute where standard error is none. */
   ProgressListener progress() {
     if (progress.isEmpty()) {
-      boolean none = print.quiet || !TerminalProgress.available();
-      progress = Optional.of(none ? ProgressListener.none() : new TerminalProgress(System.err));
+      progress =
+          Optional.of(
+              print.quiet
+                  ? ProgressListener.none()
+                  : TerminalProgress.available()
+                      ? new TerminalProgress(System.err)
+                      : new LineProgress(this::note, this::stage, System::nanoTime));
     }
     return progress.get();
+  }
+
+  /** What a phase of work is a part of, with a comma behind it; nothing where it is all. */
+  String stage() {
+    return "";
   }
 
   /** After a failure: a bar that still stands would go on, and share its line with the message. */

@@ -117,6 +117,14 @@ final class Converters {
     }
   }
 
+  /** Minutes; 0 allowed. */
+  static final class Minutes implements ITypeConverter<Double> {
+    @Override
+    public Double convert(String value) {
+      return number(value, v -> v >= 0 && Double.isFinite(v), "a number of at least 0");
+    }
+  }
+
   /** A finite number. */
   static final class Real implements ITypeConverter<Float> {
     @Override

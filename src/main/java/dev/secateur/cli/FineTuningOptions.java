@@ -20,9 +20,20 @@ class FineTuningOptions {
   @Sets("fine-tuning.nesterov")
   private Boolean nesterov;
 
-  @Option(names = "--weight-decay", paramLabel = "W", description = "of all parameters")
+  @Option(
+      names = "--weight-decay",
+      paramLabel = "W",
+      description = "of weights, not of norms and biases")
   @Sets("fine-tuning.weight-decay")
   private String weightDecay;
+
+  @Option(
+      names = "--decay-norms",
+      negatable = true,
+      description =
+          "weight decay of norms and biases too, as PyTorch's SGD does, or not, as is usual")
+  @Sets("fine-tuning.decay-norms")
+  private Boolean decayNorms;
 
   @Option(
       names = "--label-smoothing",

@@ -1,8 +1,10 @@
 package dev.secateur.cli;
 
+import dev.secateur.data.Dataset;
 import dev.secateur.data.Split;
 import dev.secateur.nn.Model;
 import dev.secateur.prune.Recipe;
+import dev.secateur.util.Checksums;
 import java.io.IOException;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
@@ -25,6 +27,7 @@ final class FinetuneCommand extends Training {
   public Integer call() throws IOException {
     Recipe recipe = recipe();
     Model m = model.open(this::warn);
-    return train(m, data.open(Split.TRAIN, m.graph(), this::warn), recipe);
+    Dataset images = data.open(Split.TRAIN, m.graph(), this::warn);
+    return train(m, images, recipe, model.file().toString(), Checksums.crc32(model.file()));
   }
 }

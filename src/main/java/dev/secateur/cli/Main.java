@@ -1,6 +1,7 @@
 package dev.secateur.cli;
 
 import dev.secateur.SecateurException;
+import dev.secateur.train.Stopped;
 import dev.secateur.util.Words;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -32,8 +33,8 @@ import picocli.CommandLine.TypeConversionException;
 import picocli.CommandLine.UnmatchedArgumentException;
 
 /**
- * The command line. Exit codes: 0 done, 1 failed, 2 wrong usage. A failure is one line on standard
- * error; {@code --verbose} adds the stack trace.
+ * The command line. Exit codes: 0 done, 1 failed, 2 wrong usage, 75 stopped by a signal and to be
+ * gone on with. A failure is one line on standard error; {@code --verbose} adds the stack trace.
  */
 @Command(
     name = "secateur",
@@ -59,7 +60,9 @@ public final class Main implements Runnable {
   @CommandLine.Spec private CommandSpec spec;
 
   public static void main(String[] args) {
-    System.exit(execute(args));
+    int code = execute(args);
+    StopSignal.ended(code);
+    System.exit(code);
   }
 
   /** Runs one command in this process and returns its exit code. */
@@ -213,6 +216,12 @@ public final class Main implements Runnable {
     CommandSpec command = last.commandSpec();
     if (command.userObject() instanceof BaseCommand base) {
       base.endProgress();
+    }
+    if (e instanceof Stopped && command.userObject() instanceof BaseCommand base) {
+      line.getErr()
+          .println(
+              "secateur: stopped; go on with: " + base.commandWithout("--resume") + " --resume");
+      return StopSignal.EXIT_CODE;
     }
     return report(line.getErr(), e, last.hasMatchedOption("--verbose"), Optional.of(command));
   }

@@ -61,17 +61,17 @@ final class PruneCommand extends BaseCommand.OnDevice {
   @ArgGroup(exclusive = false, multiplicity = "1", heading = OUTPUT, order = 90)
   private Output output;
 
-  private static final class Output {
+  private static final class Output extends UpkeepOptions {
     @Option(
         names = {"-o", "--output"},
         required = true,
         paramLabel = "DIR",
         description = "the run directory")
     private Path file;
-
-    @Option(names = "--resume", description = "go on from the last whole iteration in DIR")
-    private boolean resume;
   }
+
+  /** The iteration that is being made. */
+  private int iteration;
 
   @Override
   public Integer call() throws IOException {
@@ -88,7 +88,8 @@ final class PruneCommand extends BaseCommand.OnDevice {
       note("layers are timed as their times are needed; later runs know them");
     }
     PruneRun.Result result;
-    try (Device opened = openDevice()) {
+    try (StopSignal stop = new StopSignal();
+        Device opened = openDevice()) {
       result =
           PruneRun.prune(
               opened,
@@ -97,9 +98,9 @@ final class PruneCommand extends BaseCommand.OnDevice {
               r,
               output.file,
               inputs(opened),
-              output.resume,
-              progress(),
-              i -> note(line(i)));
+              output.upkeep(stop, this::warn),
+              stop.ending(progress()),
+              this::told);
     }
     AtomicFile.write(output.file.resolve("command.txt"), commandWithout("--resume") + "\n");
     Map<String, Object> json = new LinkedHashMap<>();
@@ -112,6 +113,16 @@ final class PruneCommand extends BaseCommand.OnDevice {
     return 0;
   }
 
+  private void told(IterationMetrics i) {
+    iteration = i.iteration() + 1;
+    note(line(i));
+  }
+
+  @Override
+  String stage() {
+    return "iteration " + iteration + ", ";
+  }
+
   private RunInputs inputs(Device opened) throws IOException {
     return new RunInputs(
         model.file().toString(),
@@ -120,7 +131,8 @@ final class PruneCommand extends BaseCommand.OnDevice {
         opened.name(),
         math(),
         Version.text(),
-        model.onnxGiven().map(Object::toString));
+        model.onnxGiven().map(Object::toString),
+        Optional.of(opened.description()));
   }
 
   private static String line(IterationMetrics i) {

@@ -47,6 +47,6 @@ final class TrainCommand extends Training {
     Model fresh =
         Architectures.create(
             architecture, d.classNames().size(), d.channels(), d.height(), recipe.seed());
-    return train(fresh, d, recipe);
+    return train(fresh, d, recipe, architecture, 0);
   }
 }

@@ -7,10 +7,16 @@ import dev.secateur.io.Models;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Network;
 import dev.secateur.prune.Recipe;
+import dev.secateur.run.CheckpointFile;
+import dev.secateur.run.EpochLog;
+import dev.secateur.run.RunInputs;
+import dev.secateur.run.RunRecord;
 import dev.secateur.train.EpochMetrics;
 import dev.secateur.train.Evaluation;
 import dev.secateur.train.Evaluator;
+import dev.secateur.train.ProgressListener;
 import dev.secateur.train.Trainer;
+import dev.secateur.train.TrainingContext;
 import dev.secateur.util.Numbers;
 import dev.secateur.util.Table;
 import java.io.IOException;
@@ -18,6 +24,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Option;
 
@@ -32,24 +39,44 @@ abstract class Training extends BaseCommand.OnDevice {
   @ArgGroup(exclusive = false, multiplicity = "1", heading = OUTPUT, order = 90)
   private Output output;
 
-  private static final class Output {
+  private static final class Output extends UpkeepOptions {
     @Option(
         names = {"-o", "--output"},
         required = true,
         paramLabel = "FILE",
         description = "the trained model (.sct)")
     private Path file;
+
+    @Option(names = "--log", paramLabel = "FILE", description = "a line an epoch, as CSV")
+    private Path log;
   }
 
-  /** Trains by the recipe's fine-tuning. */
-  int train(Model model, Dataset train, Recipe recipe) throws IOException {
+  /**
+   * Trains by the recipe's fine-tuning.
+   *
+   * @param begun what the model is, and a checksum: a training goes on with the same only
+   */
+  int train(Model model, Dataset train, Recipe recipe, String begun, long crc32)
+      throws IOException {
     Dataset test = data.open(Split.TEST, model.graph(), this::warn);
     List<EpochMetrics> epochs;
     Evaluation e;
-    try (Device opened = openDevice();
+    try (StopSignal stop = new StopSignal();
+        Device opened = openDevice();
         Network net = new Network(opened, model)) {
-      epochs = Trainer.train(net, train, recipe.fineTuning().options(recipe.seed()), progress());
-      Models.save(net.toModel().with("made by", commandTyped()), output.file);
+      CheckpointFile checkpoint =
+          new CheckpointFile(
+              output.file.resolveSibling(output.file.getFileName() + ".checkpoint"),
+              new RunRecord(inputs(opened, begun, crc32), recipe, Optional.empty()),
+              output.upkeep(stop, this::warn));
+      epochs =
+          Trainer.train(
+              net,
+              train,
+              recipe.fineTuning().options(recipe.seed()),
+              new TrainingContext(logging(stop.ending(progress())), checkpoint));
+      Models.save(net.toModel().with("made by", commandWithout("--resume")), output.file);
+      checkpoint.remove();
       e = Evaluator.evaluate(net, test, recipe.scoring().batchSize(), progress());
     }
     Map<String, Object> json = new LinkedHashMap<>();
@@ -59,6 +86,30 @@ abstract class Training extends BaseCommand.OnDevice {
     print(
         json, () -> text(epochs) + "test: " + EvalCommand.text(e) + "\nwritten to " + output.file);
     return 0;
+  }
+
+  private RunInputs inputs(Device opened, String begun, long crc32) {
+    return new RunInputs(
+        begun,
+        crc32,
+        data.spec(),
+        opened.name(),
+        math(),
+        Version.text(),
+        Optional.empty(),
+        Optional.of(opened.description()));
+  }
+
+  private ProgressListener logging(ProgressListener to) {
+    return new ProgressListener.Forwarding(to) {
+      @Override
+      public void epochDone(List<EpochMetrics> done) {
+        if (output.log != null) {
+          EpochLog.write(output.log, done);
+        }
+        super.epochDone(done);
+      }
+    };
   }
 
   private static String text(List<EpochMetrics> epochs) {

@@ -6,5 +6,6 @@ package dev.secateur.device;
  * @param momentum 0 for none
  * @param nesterov look ahead along the momentum
  * @param weightDecay added to the gradient, times the parameter
+ * @param decayed so many elements decay, the first
  */
-public record SgdSpec(float momentum, boolean nesterov, float weightDecay) {}
+public record SgdSpec(float momentum, boolean nesterov, float weightDecay, long decayed) {}

@@ -36,8 +36,9 @@ public interface Training extends Operations {
 
   /**
    * One step of SGD as PyTorch defines it: g = grad + weightDecay p; v = momentum v + g; p -= lr (g
-   * + momentum v if nesterov, else v). F32 tensors of equal shape and layout; lr is F32 (1) on the
-   * device.
+   * + momentum v if nesterov, else v). Elements from {@link SgdSpec#decayed} on do not decay: they
+   * are PyTorch's second parameter group. F32 tensors of equal shape and layout; lr is F32 (1) on
+   * the device.
    */
   default Kernel sgd(Tensor p, Tensor grad, Tensor velocity, Tensor lr, SgdSpec spec) {
     checkSgd(p, grad, velocity, lr);

@@ -172,12 +172,9 @@ public final class Experiment {
           steps.add(step(i, original.graph(), Removal.NONE, before, after));
           continue;
         }
-        Optional<Pruner.Scores> known = i == 1 ? known(c) : Optional.empty();
-        Pruner.Step s = pruner.step(original.graph(), net.get(), i, selector, known);
+        Pruner.Scores scores = i == 1 ? first(c, pruner, net.get()) : pruner.score(net.get());
+        Pruner.Step s = pruner.step(original.graph(), net.get(), i, selector, Optional.of(scores));
         net.replace(s.network());
-        if (i == 1) {
-          first = Optional.of(new First(c.criterion(), c.seed(), s.scores()));
-        }
         Graph graph = s.network().graph();
         steps.add(step(i, graph, s.removal(), s.cut().top1(), s.tuned().top1()));
         if (!targets.isEmpty() && Target.reached(targets, original.graph(), graph)) {
@@ -188,10 +185,13 @@ public final class Experiment {
     return new CellResult(c.criterion(), c.ratio(), c.seed(), steps);
   }
 
-  private Optional<Pruner.Scores> known(Cell c) {
-    return first
-        .filter(f -> f.criterion().equals(c.criterion()) && f.seed() == c.seed())
-        .map(First::scores);
+  private Pruner.Scores first(Cell c, Pruner pruner, Network net) {
+    First known =
+        first
+            .filter(f -> f.criterion().equals(c.criterion()) && f.seed() == c.seed())
+            .orElseGet(() -> new First(c.criterion(), c.seed(), pruner.score(net)));
+    first = Optional.of(known);
+    return known.scores();
   }
 
   private CellResult.Step step(

@@ -123,18 +123,19 @@ final class Safetensors {
 
   /** Every tensor of a file, without the counters of batches that PyTorch keeps in I64. */
   static Map<String, HostTensor> tensors(Path file) throws IOException {
-    return read(
-        file,
-        f -> {
-          Map<String, HostTensor> out = new LinkedHashMap<>();
-          for (Map.Entry<String, JsonNode> e : f.header.properties()) {
-            String name = e.getKey();
-            if (!name.equals(METADATA) && !name.endsWith("num_batches_tracked")) {
-              out.put(name, f.tensor(name));
-            }
-          }
-          return out;
-        });
+    return read(file, Safetensors::tensors);
+  }
+
+  /** Likewise. */
+  Map<String, HostTensor> tensors() throws IOException {
+    Map<String, HostTensor> out = new LinkedHashMap<>();
+    for (Map.Entry<String, JsonNode> e : header.properties()) {
+      String name = e.getKey();
+      if (!name.equals(METADATA) && !name.endsWith("num_batches_tracked")) {
+        out.put(name, tensor(name));
+      }
+    }
+    return out;
   }
 
   /** The file's free text, in its order. */

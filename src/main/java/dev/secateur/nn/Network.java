@@ -25,6 +25,7 @@ public final class Network implements AutoCloseable {
   private final Map<String, String> metadata;
   private final Arena arena;
   private final Tensor flat;
+  private final long decayed;
   private final Map<String, Tensor> parameters = new LinkedHashMap<>();
   private Optional<Tensor> momentum = Optional.empty();
 
@@ -45,10 +46,13 @@ public final class Network implements AutoCloseable {
     this.metadata = metadata;
     this.arena = device.newArena();
     try {
+      long first = 0;
       long trainable = 0;
       for (Map.Entry<String, Shape> e : shapes.entrySet()) {
         trainable += ParameterShapes.trainable(e.getKey()) ? padded(e.getValue()) : 0;
+        first += ParameterShapes.decays(e.getKey(), e.getValue()) ? padded(e.getValue()) : 0;
       }
+      decayed = first;
       flat = arena.floats(Math.max(1, trainable));
       place(shapes);
     } catch (RuntimeException e) {
@@ -63,12 +67,16 @@ public final class Network implements AutoCloseable {
   }
 
   private void place(Map<String, Shape> shapes) {
-    long offset = 0;
+    long first = 0;
+    long second = decayed;
     for (Map.Entry<String, Shape> e : shapes.entrySet()) {
       Shape shape = e.getValue();
-      if (ParameterShapes.trainable(e.getKey())) {
-        parameters.put(e.getKey(), flat.view(offset, shape));
-        offset += padded(shape);
+      if (ParameterShapes.decays(e.getKey(), shape)) {
+        parameters.put(e.getKey(), flat.view(first, shape));
+        first += padded(shape);
+      } else if (ParameterShapes.trainable(e.getKey())) {
+        parameters.put(e.getKey(), flat.view(second, shape));
+        second += padded(shape);
       } else {
         parameters.put(e.getKey(), arena.allocate(shape, DType.F32, Layout.PLAIN));
       }
@@ -106,9 +114,17 @@ public final class Network implements AutoCloseable {
     return t;
   }
 
-  /** All trainable parameters as one vector, with zeros between them for alignment. */
+  /**
+   * All trainable parameters as one vector, those that weight decay is meant for first, with zeros
+   * between them for alignment.
+   */
   Tensor flat() {
     return flat;
+  }
+
+  /** So many elements of {@link #flat} are of parameters that weight decay is meant for. */
+  long decayed() {
+    return decayed;
   }
 
   /** The momentum of all trainable parameters, laid out as {@link #flat}; zero until trained. */
@@ -230,6 +246,44 @@ public final class Network implements AutoCloseable {
       }
       device.upload(h.data(), e.getValue());
     }
+  }
+
+  /**
+   * Copies of all parameters and of their momentum, by name behind {@code parameters/} and {@code
+   * momentum/}; waits for the device.
+   */
+  Map<String, HostTensor> state() {
+    Map<String, HostTensor> out = new LinkedHashMap<>();
+    stateful().forEach((n, t) -> out.put(n, new HostTensor(t.shape(), device.downloadFloats(t))));
+    return out;
+  }
+
+  /**
+   * Puts back what {@link #state} took.
+   *
+   * @throws IllegalArgumentException for a tensor that is missing or of another shape
+   */
+  void restore(Map<String, HostTensor> state) {
+    stateful()
+        .forEach(
+            (name, t) -> {
+              HostTensor h = state.get(name);
+              if (h == null || !h.shape().equals(t.shape())) {
+                throw new IllegalArgumentException(
+                    name + ": expected " + t.shape() + ", got " + (h == null ? "none" : h.shape()));
+              }
+              device.upload(h.data(), t);
+            });
+  }
+
+  /** What training changes, by the names that {@link #state} has. */
+  private Map<String, Tensor> stateful() {
+    Map<String, Tensor> out = new LinkedHashMap<>();
+    parameters.forEach((name, t) -> out.put("parameters/" + name, t));
+    parameters.keySet().stream()
+        .filter(ParameterShapes::trainable)
+        .forEach(name -> out.put("momentum/" + name, momentum(name)));
+    return out;
   }
 
   /** Copies the parameters back to the host; waits for the device. */

@@ -60,6 +60,14 @@ public final class ParameterShapes {
     return out;
   }
 
+  /**
+   * Whether weight decay is meant for this parameter: the weights of convolutions and linear
+   * layers, not biases and not the scales and shifts of norms.
+   */
+  static boolean decays(String parameter, Shape shape) {
+    return trainable(parameter) && shape.rank() > 1;
+  }
+
   /** Whether SGD changes this parameter: not the normalisation, not the running statistics. */
   public static boolean trainable(String parameter) {
     return !parameter.endsWith(".running_mean")

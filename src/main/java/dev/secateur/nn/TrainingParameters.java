@@ -6,10 +6,12 @@ import dev.secateur.device.Kernel;
 import dev.secateur.device.MixedPrecision;
 import dev.secateur.device.SgdSpec;
 import dev.secateur.tensor.DType;
+import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Shape;
 import dev.secateur.tensor.Tensor;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -19,6 +21,8 @@ import java.util.Optional;
 final class TrainingParameters implements Parameters, Gradients {
   /** The loss' scale at first, in half precision; PyTorch's GradScaler begins with it too. */
   private static final float FIRST_SCALE = 65536;
+
+  private static final String SCALE = "loss-scale";
 
   private final Network net;
   private final Device device;
@@ -108,9 +112,10 @@ final class TrainingParameters implements Parameters, Gradients {
 
   /** The step of SGD, with the network's momentum. */
   Kernel update(Sgd sgd, Tensor learningRate) {
-    SgdSpec spec = new SgdSpec(sgd.momentum(), sgd.nesterov(), sgd.weightDecay());
+    long decayed = sgd.decayNorms() ? net.flat().elements() : net.decayed();
+    SgdSpec spec = new SgdSpec(sgd.momentum(), sgd.nesterov(), sgd.weightDecay(), decayed);
     Tensor velocity = net.momentum();
-    Optional<Tensor> state = mixed.flatMap(Mixed::state);
+    Optional<Tensor> state = scale();
     if (state.isPresent()) {
       MixedPrecision kernels = mixed.get().kernels();
       return kernels.sgd(net.flat(), gradients, velocity, learningRate, spec, state.get());
@@ -118,9 +123,30 @@ final class TrainingParameters implements Parameters, Gradients {
     return device.training().sgd(net.flat(), gradients, velocity, learningRate, spec);
   }
 
+  /** Adds what is kept between steps beside the network's own; waits for the device. */
+  void addState(Map<String, HostTensor> to) {
+    scale().ifPresent(s -> to.put(SCALE, new HostTensor(s.shape(), device.downloadFloats(s))));
+  }
+
+  /** Puts back what {@link #addState} took. */
+  void restore(Map<String, HostTensor> state) {
+    scale()
+        .ifPresent(
+            s -> {
+              if (!state.containsKey(SCALE)) {
+                throw new IllegalArgumentException(SCALE + ": missing");
+              }
+              device.upload(state.get(SCALE).data(), s);
+            });
+  }
+
+  private Optional<Tensor> scale() {
+    return mixed.flatMap(Mixed::state);
+  }
+
   /** What the loss is multiplied with in the next step; waits for the device. */
   float lossScale() {
-    return mixed.flatMap(Mixed::state).map(s -> device.downloadFloats(s)[0]).orElse(1f);
+    return scale().map(s -> device.downloadFloats(s)[0]).orElse(1f);
   }
 
   /** All filter banks. */

@@ -4,12 +4,14 @@ import dev.secateur.device.Activation;
 import dev.secateur.device.Arena;
 import dev.secateur.device.BatchNormTraining;
 import dev.secateur.device.Device;
+import dev.secateur.device.HostBuffer;
 import dev.secateur.device.Kernel;
 import dev.secateur.device.LayerNormTraining;
 import dev.secateur.device.PoolSpec;
 import dev.secateur.device.TrainingKernels;
 import dev.secateur.nn.SlabPool.Slab;
 import dev.secateur.tensor.DType;
+import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Shape;
 import dev.secateur.tensor.Tensor;
@@ -208,6 +210,31 @@ public final class TrainingProgram implements AutoCloseable {
   /** Enqueues a whole training step. */
   public void step() {
     step.launch();
+  }
+
+  /**
+   * Copies of all that a step changes, but for {@link #metrics}: parameters, running statistics,
+   * momentum and the scale of the loss, by name. Waits for the device.
+   */
+  public Map<String, HostTensor> state() {
+    Map<String, HostTensor> out = net.state();
+    parameters.addState(out);
+    return out;
+  }
+
+  /**
+   * Puts back what {@link #state} took, and the sums of {@link #metrics}.
+   *
+   * @throws IllegalArgumentException where it is of another network
+   */
+  public void restore(Map<String, HostTensor> state, double[] sums) {
+    net.restore(state);
+    parameters.restore(state);
+    try (HostBuffer host = device.hostBuffer(metrics.bytes())) {
+      host.bytes().asDoubleBuffer().put(sums);
+      device.upload(host, metrics);
+      host.awaitRead();
+    }
   }
 
   @Override

@@ -7,11 +7,13 @@ import dev.secateur.prune.criterion.Criterion;
 import dev.secateur.prune.criterion.Importance;
 import dev.secateur.prune.criterion.ProjectedImages;
 import dev.secateur.prune.criterion.ScoringData;
+import dev.secateur.train.Checkpoints;
 import dev.secateur.train.EpochMetrics;
 import dev.secateur.train.Evaluation;
 import dev.secateur.train.Evaluator;
 import dev.secateur.train.ProgressListener;
 import dev.secateur.train.Trainer;
+import dev.secateur.train.TrainingContext;
 import dev.secateur.util.Cleanup;
 import java.util.List;
 import java.util.Map;
@@ -53,18 +55,36 @@ public final class Pruner {
   public record Scores(Importance importance, DeadFilters dead) {}
 
   /**
+   * A network right after a removal.
+   *
+   * @param network the smaller one; whoever takes the cut closes it
+   * @param importance of the filters before the removal
+   * @param removal dead filters among them
+   * @param dead filters that the network could do without
+   * @param evaluation accuracy right after the removal
+   */
+  public record Cut(
+      Network network,
+      Importance importance,
+      Removal removal,
+      Removal dead,
+      Evaluation evaluation) {}
+
+  /**
    * What came of a step.
    *
    * @param network the smaller one, fine-tuned; whoever takes the step closes it
-   * @param scores of the filters before the removal
+   * @param importance of the filters before the removal
    * @param removal dead filters among them
+   * @param dead filters that the network could do without
    * @param cut accuracy right after the removal
    * @param tuned accuracy after fine-tuning; {@code cut} where there is none
    */
   public record Step(
       Network network,
-      Scores scores,
+      Importance importance,
       Removal removal,
+      Removal dead,
       Evaluation cut,
       Evaluation tuned,
       List<EpochMetrics> epochs) {}
@@ -81,23 +101,49 @@ public final class Pruner {
    */
   public Step step(
       Graph original, Network net, int number, Selector selector, Optional<Scores> known) {
+    TrainingContext alone = new TrainingContext(progress, Checkpoints.none());
+    return tune(cut(original, net, selector, known), number, alone);
+  }
+
+  /** The first half of a step: scores, selects, removes and evaluates. */
+  public Cut cut(Graph original, Network net, Selector selector, Optional<Scores> known) {
     Scores scores = known.orElseGet(() -> score(net));
     Removal dead = scores.dead().removal();
-    Removal removal;
+    Removal ranked;
     Network smaller;
     try (Network alive = scores.dead().removedFrom(net)) {
-      Importance ranked = scores.importance().without(dead.filters());
-      ChannelGroups groups = recipe.groups(alive.graph());
-      removal = selector.select(original, alive, groups, ranked);
-      smaller = Surgery.remove(alive, removal);
+      Importance importance = scores.importance().without(dead.filters());
+      ranked = selector.select(original, alive, recipe.groups(alive.graph()), importance);
+      smaller = Surgery.remove(alive, ranked);
     }
     try {
-      Evaluation cut = evaluate(smaller);
-      List<EpochMetrics> epochs = fineTune(smaller, number);
-      Evaluation tuned = epochs.isEmpty() ? cut : evaluate(smaller);
-      return new Step(smaller, scores, dead.then(removal, net.graph()), cut, tuned, epochs);
+      Removal removal = dead.then(ranked, net.graph());
+      return new Cut(smaller, scores.importance(), removal, dead, evaluate(smaller));
     } catch (RuntimeException e) {
       throw Cleanup.after(e, smaller);
+    }
+  }
+
+  /**
+   * The second half of a step: fine-tunes and evaluates.
+   *
+   * @param cut its network is trained in place, and closed after a failure
+   * @param around where the state of the fine-tuning survives
+   */
+  public Step tune(Cut cut, int number, TrainingContext around) {
+    try {
+      List<EpochMetrics> epochs = fineTune(cut.network(), number, around);
+      Evaluation tuned = epochs.isEmpty() ? cut.evaluation() : evaluate(cut.network());
+      return new Step(
+          cut.network(),
+          cut.importance(),
+          cut.removal(),
+          cut.dead(),
+          cut.evaluation(),
+          tuned,
+          epochs);
+    } catch (RuntimeException e) {
+      throw Cleanup.after(e, cut.network());
     }
   }
 
@@ -152,10 +198,10 @@ public final class Pruner {
   }
 
   /** Trains in place; nothing where the recipe has no fine-tuning. */
-  public List<EpochMetrics> fineTune(Network net, int number) {
+  private List<EpochMetrics> fineTune(Network net, int number, TrainingContext around) {
     Recipe.FineTuning tuning = recipe.fineTuning();
     return tuning.epochs() == 0
         ? List.of()
-        : Trainer.train(net, images.tuning(), tuning.options(recipe.seed() + number), progress);
+        : Trainer.train(net, images.tuning(), tuning.options(recipe.seed() + number), around);
   }
 }

@@ -93,6 +93,7 @@ public record Recipe(
               0.9,
               false,
               1e-4,
+              false,
               0,
               Schedule.Kind.COSINE,
               List.of(),
@@ -305,6 +306,8 @@ public record Recipe(
    * @param samples training images
    * @param batchSize images a step; a last incomplete batch is left out
    * @param lr highest learning rate
+   * @param weightDecay of the weights of convolutions and linear layers
+   * @param decayNorms of the parameters of norms and of biases too
    * @param milestones of the step schedule, in epochs; empty: 1/2 and 3/4 of all
    * @param gamma what the step schedule multiplies the rate by
    * @param warmupEpochs of linear rise
@@ -319,6 +322,7 @@ public record Recipe(
       double momentum,
       boolean nesterov,
       double weightDecay,
+      boolean decayNorms,
       double labelSmoothing,
       Schedule.Kind schedule,
       List<Double> milestones,
@@ -362,7 +366,8 @@ public record Recipe(
       return new TrainingOptions(
           batchSize,
           new Schedule(schedule, lr, epochs, warmupEpochs, at, gamma),
-          new Sgd((float) momentum, nesterov, (float) weightDecay, (float) labelSmoothing),
+          new Sgd(
+              (float) momentum, nesterov, (float) weightDecay, decayNorms, (float) labelSmoothing),
           new Augmentation(cropPadding, flip),
           seed);
     }

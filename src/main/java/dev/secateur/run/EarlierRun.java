@@ -47,7 +47,8 @@ final class EarlierRun {
           .with("scoring.projections", "one")
           .with("choice.dead-filters", "rank")
           .with("choice.ranking", "global")
-          .with("choice.threshold", "count");
+          .with("choice.threshold", "count")
+          .with("fine-tuning.decay-norms", true);
 
   private EarlierRun() {}
 
@@ -61,7 +62,8 @@ final class EarlierRun {
             c.path("device").asText(),
             c.path("math").asText("fp32"),
             c.path("secateur").asText("unknown"),
-            Optional.ofNullable(c.path("onnx").textValue()));
+            Optional.ofNullable(c.path("onnx").textValue()),
+            Optional.empty());
     Optional<RunRecord.Outcome> outcome =
         json.has("stoppedBy")
             ? Optional.of(

@@ -1,6 +1,7 @@
 package dev.secateur.run;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.DoubleNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.secateur.prune.Removal;
 import dev.secateur.train.EpochMetrics;
@@ -32,15 +33,24 @@ public record IterationMetrics(
     double loss,
     List<EpochMetrics> epochs) {
   /**
-   * Reads one, also of a version that knew no dead filters.
+   * Reads metrics.json, also of earlier versions, which knew no dead filters and whose epochs do
+   * not say how long they took.
    *
-   * @throws IOException when it is none
+   * @throws dev.secateur.SecateurException for a file that is damaged
    */
-  static IterationMetrics read(Path file) throws IOException {
-    JsonNode json = Json.MAPPER.readTree(file.toFile());
-    if (json instanceof ObjectNode o && !o.has("dead")) {
-      o.putObject("dead");
+  static IterationMetrics read(Path file) {
+    try {
+      JsonNode json = Json.MAPPER.readTree(file.toFile());
+      if (json instanceof ObjectNode o && !o.has("dead")) {
+        o.putObject("dead");
+      }
+      for (JsonNode e : json.path("epochs")) {
+        ObjectNode epoch = (ObjectNode) e;
+        epoch.putIfAbsent("seconds", DoubleNode.valueOf(0));
+      }
+      return Json.MAPPER.treeToValue(json, IterationMetrics.class);
+    } catch (IOException e) {
+      throw RunRecord.damaged(file, e);
     }
-    return Json.MAPPER.treeToValue(json, IterationMetrics.class);
   }
 }

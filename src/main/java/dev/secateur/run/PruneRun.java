@@ -7,7 +7,6 @@ import dev.secateur.nn.Graph;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Network;
 import dev.secateur.prune.ChannelGroups;
-import dev.secateur.prune.DeadFilters;
 import dev.secateur.prune.Images;
 import dev.secateur.prune.OpenNetwork;
 import dev.secateur.prune.Pruner;
@@ -23,6 +22,8 @@ import dev.secateur.prune.latency.LatencySelector;
 import dev.secateur.train.EpochMetrics;
 import dev.secateur.train.Evaluation;
 import dev.secateur.train.ProgressListener;
+import dev.secateur.train.TrainingContext;
+import dev.secateur.util.Cleanup;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -47,7 +48,9 @@ public final class PruneRun {
   private final Selector selector;
   private final Images images;
   private final Pruner pruner;
+  private final ProgressListener progress;
   private final RunDirectory directory;
+  private final Upkeep upkeep;
   private final Consumer<IterationMetrics> listener;
 
   private PruneRun(
@@ -58,7 +61,9 @@ public final class PruneRun {
       Selector selector,
       Images images,
       Pruner pruner,
+      ProgressListener progress,
       RunDirectory directory,
+      Upkeep upkeep,
       Consumer<IterationMetrics> listener) {
     this.device = device;
     this.original = original;
@@ -67,7 +72,9 @@ public final class PruneRun {
     this.selector = selector;
     this.images = images;
     this.pruner = pruner;
+    this.progress = progress;
     this.directory = directory;
+    this.upkeep = upkeep;
     this.listener = listener;
   }
 
@@ -100,7 +107,8 @@ public final class PruneRun {
    *
    * @param train all training images
    * @param inputs what the run begins with, kept in run.json
-   * @param resume go on with a run that is there
+   * @param upkeep whether it goes on with a run that is there, and what else keeps it from being
+   *     lost
    * @param listener told each iteration, also those of an earlier start
    * @throws dev.secateur.SecateurException for data that does not fit, a ratio or target that
    *     cannot be, a pattern without layers, a directory in use
@@ -112,12 +120,12 @@ public final class PruneRun {
       Recipe recipe,
       Path directory,
       RunInputs inputs,
-      boolean resume,
+      Upkeep upkeep,
       ProgressListener progress,
       Consumer<IterationMetrics> listener)
       throws IOException {
     Optional<LatencyGoal> goal = LatencyOutcome.goal(device, recipe.stop());
-    return prune(device, model, train, recipe, goal, directory, inputs, resume, progress, listener);
+    return prune(device, model, train, recipe, goal, directory, inputs, upkeep, progress, listener);
   }
 
   /** The same with the goal given. */
@@ -129,7 +137,7 @@ public final class PruneRun {
       Optional<LatencyGoal> goal,
       Path directory,
       RunInputs inputs,
-      boolean resume,
+      Upkeep upkeep,
       ProgressListener progress,
       Consumer<IterationMetrics> listener)
       throws IOException {
@@ -142,7 +150,7 @@ public final class PruneRun {
             : new RatioSelector(recipe);
     selector.checkPossible(graph);
     RunRecord record = new RunRecord(inputs, recipe, Optional.empty());
-    RunDirectory run = RunDirectory.open(directory, record, resume);
+    RunDirectory run = RunDirectory.open(directory, record, upkeep);
     Images images = Images.of(train, recipe);
     Model marked = model.with("pruned by", record.identity().toString());
     return new PruneRun(
@@ -153,7 +161,9 @@ public final class PruneRun {
             selector,
             images,
             new Pruner(recipe, images, progress),
+            progress,
             run,
+            upkeep,
             listener)
         .run(record);
   }
@@ -170,7 +180,7 @@ public final class PruneRun {
     Model model = directory.model(done.size() - 1);
     String reason = stop(done, model.graph());
     if (reason.isEmpty()) {
-      reason = iterate(done, model);
+      reason = iterate(record, done, model);
     }
     int last = done.size() - 1;
     int chosen = reason.equals("max-drop") ? last - 1 : last;
@@ -197,33 +207,26 @@ public final class PruneRun {
       e = pruner.evaluate(net);
     }
     Importance none = new Importance(recipe.scoring().criterion(), Map.of());
-    add(
-        done,
-        original,
-        Removal.NONE,
-        e,
-        e,
-        List.of(),
-        new Pruner.Scores(none, DeadFilters.none(original.graph())),
-        start);
+    add(done, original, Removal.NONE, Removal.NONE, e, e, List.of(), none, start);
   }
 
   /** Steps until a rule holds; which. The network stays on the device between them. */
-  private String iterate(List<IterationMetrics> done, Model model) throws IOException {
+  private String iterate(RunRecord record, List<IterationMetrics> done, Model model)
+      throws IOException {
     try (OpenNetwork net = new OpenNetwork(new Network(device, model))) {
       while (true) {
         Instant start = Instant.now();
-        Pruner.Step s =
-            pruner.step(original.graph(), net.get(), done.size(), selector, Optional.empty());
+        Pruner.Step s = step(record, done, net.get());
         net.replace(s.network());
         add(
             done,
             net.get().toModel(),
             s.removal(),
+            s.dead(),
             s.cut(),
             s.tuned(),
             s.epochs(),
-            s.scores(),
+            s.importance(),
             start);
         String reason = stop(done, net.get().graph());
         if (!reason.isEmpty()) {
@@ -233,14 +236,54 @@ public final class PruneRun {
     }
   }
 
+  private Pruner.Step step(RunRecord record, List<IterationMetrics> done, Network net)
+      throws IOException {
+    int number = done.size();
+    Pruner.Cut cut = cut(net, number);
+    ProgressListener logging =
+        new ProgressListener.Forwarding(progress) {
+          @Override
+          public void epochDone(List<EpochMetrics> epochs) {
+            directory.writeEpochs(done, epochs);
+            super.epochDone(epochs);
+          }
+        };
+    CheckpointFile checkpoint =
+        new CheckpointFile(directory.checkpoint(number), record, upkeep.resuming());
+    return pruner.tune(cut, number, new TrainingContext(logging, checkpoint));
+  }
+
+  /** What an earlier start has removed in this iteration, or what goes now. */
+  private Pruner.Cut cut(Network net, int number) throws IOException {
+    Optional<CutRecord> earlier = directory.cut(number);
+    if (earlier.isPresent()) {
+      CutRecord e = earlier.get();
+      Network cut = new Network(device, directory.cutModel(number));
+      return new Pruner.Cut(cut, e.importance(), e.removal(), e.dead(), e.evaluation());
+    }
+    Pruner.Cut cut = pruner.cut(original.graph(), net, selector, Optional.empty());
+    if (recipe.fineTuning().epochs() == 0) {
+      return cut;
+    }
+    try {
+      CutRecord record =
+          new CutRecord(cut.importance(), cut.removal(), cut.dead(), cut.evaluation());
+      directory.write(number, record, cut.network().toModel());
+      return cut;
+    } catch (RuntimeException e) {
+      throw Cleanup.after(e, cut.network());
+    }
+  }
+
   private void add(
       List<IterationMetrics> done,
       Model model,
       Removal removal,
+      Removal dead,
       Evaluation cut,
       Evaluation tuned,
       List<EpochMetrics> epochs,
-      Pruner.Scores scores,
+      Importance importance,
       Instant start)
       throws IOException {
     Cost cost = Cost.of(model.graph());
@@ -251,12 +294,12 @@ public final class PruneRun {
             cost.parameters(),
             cost.macs(),
             removal,
-            scores.dead().removal(),
+            dead,
             cut.top1(),
             tuned.top1(),
             tuned.loss(),
             epochs);
-    directory.save(done.size(), model, m, scores.importance(), RunTime.since(start));
+    directory.save(done.size(), model, m, importance, RunTime.since(start));
     done.add(m);
     directory.writeSummary(done);
     listener.accept(m);

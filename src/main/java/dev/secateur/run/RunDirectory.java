@@ -4,6 +4,7 @@ import dev.secateur.SecateurException;
 import dev.secateur.io.Models;
 import dev.secateur.nn.Model;
 import dev.secateur.prune.criterion.Importance;
+import dev.secateur.train.EpochMetrics;
 import dev.secateur.util.AtomicFile;
 import dev.secateur.util.Folders;
 import dev.secateur.util.Json;
@@ -13,13 +14,14 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 
 /**
  * What a pruning run leaves on disk: {@code run.json}, {@code summary.csv} and, for each iteration,
  * {@code iter-NN/} with {@code model.sct}, {@code metrics.json}, {@code scores.json} and {@code
- * time.json}; at the end {@code model.sct} and, where the criterion has components, {@code
- * projection.json}. An iteration's folder appears at once or not at all, so that a run killed at
- * any moment goes on from the last whole one.
+ * time.json}; {@code epochs.csv}; at the end {@code model.sct} and, where the criterion has
+ * components, {@code projection.json}. An iteration's folder appears at once or not at all, so that
+ * a run killed at any moment goes on from the last whole one.
  */
 final class RunDirectory {
   private final Path dir;
@@ -30,18 +32,20 @@ final class RunDirectory {
 
   /**
    * @param record what the run is; a resumed run must have the same inputs and recipe
-   * @throws SecateurException when there is a run already and {@code resume} is false, or it is
+   * @throws SecateurException when there is a run already that is not to be gone on with, or it is
    *     another run
    */
-  static RunDirectory open(Path dir, RunRecord record, boolean resume) {
+  static RunDirectory open(Path dir, RunRecord record, Upkeep upkeep) {
     Path file = dir.resolve("run.json");
     RunDirectory run = new RunDirectory(dir);
     if (Files.exists(file)) {
-      if (!resume) {
+      if (!upkeep.resume()) {
         throw new SecateurException(
             dir + " holds a run already: resume it, or take another directory");
       }
-      RunRecord.read(file).requireSame(file, record);
+      RunRecord earlier = RunRecord.read(file);
+      earlier.requireSame(file, record);
+      earlier.inputs().warnOfOther(record.inputs(), upkeep.warn());
     } else {
       if (Files.exists(dir) && !Files.isDirectory(dir)) {
         throw new SecateurException(dir + " is a file; expected a directory");
@@ -89,8 +93,40 @@ final class RunDirectory {
     return Models.load(iteration(number).resolve("model.sct"));
   }
 
-  IterationMetrics metrics(int number) throws IOException {
+  IterationMetrics metrics(int number) {
     return IterationMetrics.read(iteration(number).resolve("metrics.json"));
+  }
+
+  /** Where the iteration that is being made keeps what it has: gone once it is whole. */
+  private Path part(int number) {
+    return dir.resolve("." + iteration(number).getFileName() + ".part");
+  }
+
+  /** The state of an iteration's fine-tuning. */
+  Path checkpoint(int number) {
+    return part(number).resolve("checkpoint.safetensors");
+  }
+
+  /** What an earlier start has removed in an iteration, where it came so far. */
+  Optional<CutRecord> cut(int number) throws IOException {
+    Path file = part(number).resolve("cut.json");
+    return Files.exists(file)
+        ? Optional.of(Json.MAPPER.readValue(file.toFile(), CutRecord.class))
+        : Optional.empty();
+  }
+
+  /** The network that {@link #cut} is of. */
+  Model cutModel(int number) throws IOException {
+    return Models.load(part(number).resolve("cut.sct"));
+  }
+
+  void write(int number, CutRecord cut, Model model) throws IOException {
+    Models.save(model, part(number).resolve("cut.sct"));
+    Json.write(part(number).resolve("cut.json"), cut);
+  }
+
+  void writeEpochs(List<IterationMetrics> done, List<EpochMetrics> now) {
+    EpochLog.write(dir.resolve("epochs.csv"), done, now);
   }
 
   void save(int number, Model model, IterationMetrics metrics, Importance importance, RunTime time)
@@ -103,6 +139,7 @@ final class RunDirectory {
     Json.write(temporary.resolve("metrics.json"), metrics);
     Folders.delete(iteration(number)); // left by hand, without metrics
     Files.move(temporary, iteration(number), StandardCopyOption.ATOMIC_MOVE);
+    Folders.delete(part(number));
   }
 
   void writeSummary(List<IterationMetrics> all) {

@@ -2,6 +2,7 @@ package dev.secateur.run;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
 import java.util.Optional;
+import java.util.function.Consumer;
 
 /**
  * What a run began with, besides its recipe.
@@ -13,6 +14,7 @@ import java.util.Optional;
  * @param math what the device computes in, such as fp32
  * @param secateur the version
  * @param onnx how an ONNX file was read, where not as usual
+ * @param processor the device in words
  */
 @JsonInclude(JsonInclude.Include.NON_ABSENT)
 public record RunInputs(
@@ -22,4 +24,24 @@ public record RunInputs(
     String device,
     String math,
     String secateur,
-    Optional<String> onnx) {}
+    Optional<String> onnx,
+    Optional<String> processor) {
+
+  /** What work that goes on must agree on: the kind of device, not which one it is. */
+  RunInputs comparable() {
+    String kind = device.replaceFirst(":.*", "");
+    return new RunInputs(model, modelCrc32, data, kind, math, secateur, onnx, Optional.empty());
+  }
+
+  /** Says so where work that was begun on one device goes on on another. */
+  void warnOfOther(RunInputs now, Consumer<String> warn) {
+    if (processor.isPresent() && now.processor.isPresent() && !processor.equals(now.processor)) {
+      warn.accept(
+          "begun on "
+              + processor.get()
+              + ", now on "
+              + now.processor.get()
+              + ": results may differ in their last digits from those of one device");
+    }
+  }
+}

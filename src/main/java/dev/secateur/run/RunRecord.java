@@ -67,15 +67,21 @@ public record RunRecord(RunInputs inputs, Recipe recipe, Optional<Outcome> outco
       if (!json.path("inputs").isObject() || !json.path("recipe").isObject()) {
         throw new SecateurException(file + ": is damaged: expected objects 'inputs' and 'recipe'");
       }
-      return new RunRecord(
-          Json.SETTINGS.treeToValue(json.get("inputs"), RunInputs.class),
-          EarlierRun.BASE.overlaid(json.get("recipe")),
-          json.has("outcome")
-              ? Optional.of(Json.SETTINGS.treeToValue(json.get("outcome"), Outcome.class))
-              : Optional.empty());
+      return of(json);
     } catch (IOException e) {
       throw damaged(file, e);
     }
+  }
+
+  /** The record whose {@link #tree} this is. */
+  static RunRecord of(JsonNode json) throws JsonProcessingException {
+    // a run from before there was a choice says nothing about it
+    return new RunRecord(
+        Json.SETTINGS.treeToValue(json.path("inputs"), RunInputs.class),
+        EarlierRun.BASE.overlaid(json.path("recipe")),
+        json.has("outcome")
+            ? Optional.of(Json.SETTINGS.treeToValue(json.get("outcome"), Outcome.class))
+            : Optional.empty());
   }
 
   static SecateurException damaged(Path file, IOException e) {
@@ -86,15 +92,19 @@ public record RunRecord(RunInputs inputs, Recipe recipe, Optional<Outcome> outco
 
   /** As JSON. */
   public ObjectNode tree() {
-    ObjectNode json = identity();
+    ObjectNode json = tree(inputs);
     outcome.ifPresent(o -> json.set("outcome", Json.SETTINGS.valueToTree(o)));
     return json;
   }
 
   /** What a run that goes on must agree on. */
   ObjectNode identity() {
+    return tree(inputs.comparable());
+  }
+
+  private ObjectNode tree(RunInputs of) {
     ObjectNode json = Json.SETTINGS.createObjectNode();
-    json.set("inputs", Json.SETTINGS.valueToTree(inputs));
+    json.set("inputs", Json.SETTINGS.valueToTree(of));
     json.set("recipe", recipe.tree());
     return json;
   }

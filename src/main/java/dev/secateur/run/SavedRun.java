@@ -58,7 +58,7 @@ public record SavedRun(
       iterations.add(
           new Iteration(
               present(folder.resolve("model.sct")),
-              metrics(present(folder.resolve("metrics.json"))),
+              IterationMetrics.read(present(folder.resolve("metrics.json"))),
               importance(present(folder.resolve("scores.json"))),
               Files.exists(time) ? Optional.of(parse(time, RunTime.class)) : Optional.empty()));
     }
@@ -121,14 +121,6 @@ public record SavedRun(
     try {
       return Json.MAPPER.treeToValue(all, Importance.class);
     } catch (JsonProcessingException e) {
-      throw RunRecord.damaged(file, e);
-    }
-  }
-
-  private static IterationMetrics metrics(Path file) {
-    try {
-      return IterationMetrics.read(file);
-    } catch (IOException e) {
       throw RunRecord.damaged(file, e);
     }
   }

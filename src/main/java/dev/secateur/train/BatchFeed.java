@@ -39,6 +39,10 @@ public final class BatchFeed implements AutoCloseable {
   private final Cleanup closers = new Cleanup();
   private int images;
   private int epoch;
+
+  /** The batch that the feed began with. */
+  private int firstTurn;
+
   private int turn;
   private int done;
 
@@ -133,8 +137,12 @@ public final class BatchFeed implements AutoCloseable {
     return b;
   }
 
-  /** Begins a training epoch: a new order and new crops from the seed. */
-  public void startEpoch(int number) {
+  /**
+   * Begins a training epoch: a new order and new crops from the seed.
+   *
+   * @param from images of it that are left out, whole batches: an earlier start had them
+   */
+  public void startEpoch(int number, int from) {
     settle();
     epoch = number;
     SplittableRandom random = new SplittableRandom(seed * 1_000_003 + number);
@@ -148,8 +156,9 @@ public final class BatchFeed implements AutoCloseable {
       order[j] = o;
     }
     images = data.size() / batch * batch;
-    done = 0;
-    turn = 0;
+    done = from;
+    firstTurn = from / batch;
+    turn = firstTurn;
     ahead();
   }
 
@@ -172,7 +181,7 @@ public final class BatchFeed implements AutoCloseable {
   public int next() {
     int rows = 0;
     while (rows == 0 && done < images) {
-      if (turn >= 1) {
+      if (turn > firstTurn) {
         fill(turn - 1 + SLOTS); // the slot that the device has had a batch's time to read
       }
       Slot s = slots[turn % SLOTS];
@@ -240,7 +249,7 @@ public final class BatchFeed implements AutoCloseable {
   }
 
   private void ahead() {
-    for (int b = 0; b < SLOTS; b++) {
+    for (int b = firstTurn; b < firstTurn + SLOTS; b++) {
       fill(b);
     }
   }

@@ -9,20 +9,51 @@ import dev.secateur.nn.TrainingProgram;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
-/** Trains a network in place, from momentum zero. */
+/**
+ * Trains a network in place, from momentum zero, or from where its {@link Checkpoints} have it.
+ * Numbers come from the device only when they are reported, about once a second, and when a state
+ * is kept.
+ */
 public final class Trainer {
-  private static final int STEPS_BETWEEN_REPORTS = 20;
+  private static final long NANOS_BETWEEN_REPORTS = 1_000_000_000;
 
-  private Trainer() {}
+  private final TrainingOptions options;
+  private final TrainingContext context;
+  private final Device device;
+  private final TrainingProgram program;
+  private final BatchFeed feed;
+  private final List<EpochMetrics> epochs = new ArrayList<>();
+  private int epoch;
+
+  /** Seconds that the epoch took in earlier starts. */
+  private double before;
+
+  /** When this start began with the epoch. */
+  private long start;
+
+  private Trainer(
+      TrainingOptions options,
+      TrainingContext context,
+      Device device,
+      TrainingProgram program,
+      BatchFeed feed) {
+    this.options = options;
+    this.context = context;
+    this.device = device;
+    this.program = program;
+    this.feed = feed;
+  }
 
   /**
    * @return one entry an epoch
+   * @throws Stopped when it was asked to stop; its state is kept
    * @throws SecateurException when images do not fit, are fewer than a batch, or the loss stops
    *     being a finite number
    */
   public static List<EpochMetrics> train(
-      Network net, Dataset data, TrainingOptions options, ProgressListener progress) {
+      Network net, Dataset data, TrainingOptions options, TrainingContext context) {
     Evaluator.checkFits(net, data);
     if (data.size() < options.batch()) {
       throw new SettingException(
@@ -31,7 +62,7 @@ public final class Trainer {
     }
     Device device = net.device();
     net.clearMomentum();
-    List<EpochMetrics> out = new ArrayList<>();
+    Optional<TrainingState> earlier = context.checkpoints().load();
     try (TrainingProgram program =
             TrainingProgram.compile(
                 net, options.batch(), options.sgd(), options.augmentation().padding());
@@ -44,35 +75,90 @@ public final class Trainer {
                 program.crops(),
                 options.augmentation(),
                 options.seed())) {
-      int epochs = options.schedule().epochs();
-      for (int epoch = 0; epoch < epochs; epoch++) {
-        feed.startEpoch(epoch);
-        program.clearMetrics();
-        progress.start("epoch " + (epoch + 1) + "/" + epochs, feed.images());
-        long start = System.nanoTime();
-        double rate = 0;
-        for (int step = 0; ; step++) {
-          rate = options.schedule().at(epoch + (double) feed.done() / feed.images());
-          if (feed.next() == 0) {
-            break;
-          }
-          program.setLearningRate((float) rate);
-          program.step();
-          boolean report = step % STEPS_BETWEEN_REPORTS == STEPS_BETWEEN_REPORTS - 1;
-          progress.step(feed.done(), report ? values(device, program, epoch) : Map.of());
-        }
-        Map<String, Double> v = values(device, program, epoch);
-        double seconds = (System.nanoTime() - start) / 1e9;
-        progress.finish();
-        out.add(
-            new EpochMetrics(
-                epoch + 1, v.get("loss"), v.get("accuracy"), rate, feed.images() / seconds));
-      }
+      return new Trainer(options, context, device, program, feed).run(earlier);
     }
-    return out;
   }
 
-  private static Map<String, Double> values(Device device, TrainingProgram program, int epoch) {
+  private List<EpochMetrics> run(Optional<TrainingState> earlier) {
+    int done = 0;
+    if (earlier.isPresent()) {
+      restore(earlier.get());
+      done = earlier.get().done();
+    }
+    int all = options.schedule().epochs();
+    for (; epoch < all; epoch++) {
+      feed.startEpoch(epoch, done);
+      context.progress().epoch(epoch + 1, all, feed.images());
+      if (done == 0) {
+        program.clearMetrics();
+        before = 0;
+      }
+      start = System.nanoTime();
+      epochs.add(train());
+      context.progress().finish();
+      context.progress().epochDone(List.copyOf(epochs));
+      done = 0;
+    }
+    return epochs;
+  }
+
+  /** The rest of an epoch. */
+  private EpochMetrics train() {
+    long reported = start;
+    while (true) {
+      double rate = options.schedule().at(epoch + (double) feed.done() / feed.images());
+      keep();
+      if (feed.next() == 0) {
+        Map<String, Double> v = values();
+        double seconds = seconds();
+        return new EpochMetrics(
+            epoch + 1, v.get("loss"), v.get("accuracy"), rate, feed.images() / seconds, seconds);
+      }
+      program.setLearningRate((float) rate);
+      program.step();
+      long now = System.nanoTime();
+      boolean report = now - reported >= NANOS_BETWEEN_REPORTS;
+      reported = report ? now : reported;
+      context.progress().step(feed.done(), report ? values() : Map.of());
+    }
+  }
+
+  /** Between two steps. */
+  private void keep() {
+    Checkpoints checkpoints = context.checkpoints();
+    boolean stop = checkpoints.stopAsked();
+    if (stop || checkpoints.due()) {
+      checkpoints.save(
+          new TrainingState(
+              epoch,
+              feed.done(),
+              device.downloadDoubles(program.metrics()),
+              seconds(),
+              List.copyOf(epochs),
+              program.state()));
+    }
+    if (stop) {
+      throw new Stopped();
+    }
+  }
+
+  private void restore(TrainingState state) {
+    try {
+      program.restore(state.tensors(), state.metrics());
+    } catch (IllegalArgumentException e) {
+      throw new SecateurException(
+          "the state that was kept is of another network: " + e.getMessage(), e);
+    }
+    epoch = state.epoch();
+    before = state.seconds();
+    epochs.addAll(state.epochs());
+  }
+
+  private double seconds() {
+    return before + (System.nanoTime() - start) / 1e9;
+  }
+
+  private Map<String, Double> values() {
     double[] m = device.downloadDoubles(program.metrics());
     if (!Double.isFinite(m[0])) {
       throw new SecateurException(

@@ -30,6 +30,7 @@ import dev.secateur.train.Augmentation;
 import dev.secateur.train.ProgressListener;
 import dev.secateur.train.Schedule;
 import dev.secateur.train.Trainer;
+import dev.secateur.train.TrainingContext;
 import dev.secateur.train.TrainingOptions;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -228,8 +229,8 @@ class CudaFaultsTest {
               Trainer.train(
                   net,
                   data,
-                  new TrainingOptions(8, schedule, new Sgd(0.9f, false, 0, 0), none, 1),
-                  ProgressListener.none());
+                  new TrainingOptions(8, schedule, new Sgd(0.9f, false, 0, true, 0), none, 1),
+                  TrainingContext.none());
             }
           };
       task.run(); // scratch memory and descriptors stay

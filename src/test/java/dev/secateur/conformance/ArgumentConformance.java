@@ -189,7 +189,7 @@ interface ArgumentConformance extends Conformance {
     assertRefused("padding", () -> d.moves().imageInput(pixels, none, -1, c, c, y));
 
     Tensor lr = plain(1);
-    SgdSpec still = new SgdSpec(0, false, 0);
+    SgdSpec still = new SgdSpec(0, false, 0, 0);
     assertRefused("gradient", () -> d.training().sgd(c, plain(4), c, lr, still));
     assertRefused("velocity", () -> d.training().sgd(c, c, plain(1, 3), lr, still));
     assertRefused("lr", () -> d.training().sgd(c, plain(3), plain(3), plain(2), still));

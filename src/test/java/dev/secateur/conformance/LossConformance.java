@@ -160,13 +160,15 @@ interface LossConformance extends Conformance {
 
   @ParameterizedTest
   @CsvSource({
-    "1, 0, false, 0",
-    "13, 0.9, false, 0",
-    "13, 0.9, true, 0.01",
-    "5003, 0.9, true, 0.0005",
-    "70001, 0.5, false, 0.1"
+    "1, 0, false, 0, 1",
+    "13, 0.9, false, 0, 13",
+    "13, 0.9, true, 0.01, 0",
+    "13, 0.9, false, 0.1, 5",
+    "5003, 0.9, true, 0.0005, 5003",
+    "70001, 0.5, false, 0.1, 40960",
+    "70001, 0.5, true, 0.1, 40961"
   })
-  default void sgd(int n, float momentum, boolean nesterov, float decay) {
+  default void sgd(int n, float momentum, boolean nesterov, float decay, int decayed) {
     Values draw = values(n);
     double[] p = draw.uniform(n);
     double[] v = draw.uniform(n);
@@ -174,13 +176,14 @@ interface LossConformance extends Conformance {
     Tensor tv = plain(v, n);
     Tensor tg = plain(n);
     Tensor lr = plain(1);
-    Kernel k = device().training().sgd(tp, tg, tv, lr, new SgdSpec(momentum, nesterov, decay));
+    SgdSpec spec = new SgdSpec(momentum, nesterov, decay, decayed);
+    Kernel k = device().training().sgd(tp, tg, tv, lr, spec);
     for (float rate : new float[] {0.1f, 0.025f, 1}) {
       double[] g = draw.uniform(n);
       device().moves().copy(plain(g, n), tg).launch();
       device().upload(new float[] {rate}, lr);
       k.launch();
-      ReferenceLoss.sgd(p, g, v, rate, momentum, nesterov, decay);
+      ReferenceLoss.sgd(p, g, v, rate, momentum, nesterov, decay, decayed);
       assertNear(p, read(tp), FLOAT, "p");
       assertNear(v, read(tv), FLOAT, "velocity");
       assertArrayEquals(g, read(tg), "the gradient stays");

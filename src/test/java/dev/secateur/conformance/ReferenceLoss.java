@@ -57,9 +57,10 @@ final class ReferenceLoss {
       double lr,
       double momentum,
       boolean nesterov,
-      double weightDecay) {
+      double weightDecay,
+      int decayed) {
     for (int i = 0; i < p.length; i++) {
-      double g = grad[i] + weightDecay * p[i];
+      double g = grad[i] + (i < decayed ? weightDecay * p[i] : 0);
       velocity[i] = momentum * velocity[i] + g;
       p[i] -= lr * (nesterov ? g + momentum * velocity[i] : velocity[i]);
     }

@@ -119,7 +119,7 @@ class MixedPrecisionTest {
       Tensor state = arena.floats(3);
       d.upload(new float[] {1024, 1998, 0}, state);
       Kernel unpack = m.unpack(packed, flat, filters, gradients, Optional.of(state), arena);
-      Kernel step = m.sgd(flat, gradients, velocity, lr, new SgdSpec(0.9f, false, 0), state);
+      Kernel step = m.sgd(flat, gradients, velocity, lr, new SgdSpec(0.9f, false, 0, 0), state);
       float[] ones = new float[32];
       Arrays.fill(ones, 1);
       for (int bad : new int[] {7, 31}) {
@@ -292,7 +292,7 @@ class MixedPrecisionTest {
     try (Device device = TestCuda.open(precision);
         Network net = new Network(device, model);
         TrainingProgram program =
-            TrainingProgram.compile(net, BATCH, new Sgd(0.9f, true, 1e-3f, 0.1f), 0)) {
+            TrainingProgram.compile(net, BATCH, new Sgd(0.9f, true, 1e-3f, true, 0.1f), 0)) {
       upload(device, program.pixels());
       device.upload(new int[] {0, 1, 2, 3, 0, 1, 2, -1}, program.labels());
       program.setLearningRate(lr);
@@ -445,7 +445,7 @@ class MixedPrecisionTest {
     try (Device device = TestCuda.open(precision);
         Network net = new Network(device, model);
         TrainingProgram program =
-            TrainingProgram.compile(net, BATCH, new Sgd(0.9f, true, 1e-3f, 0.1f), 0);
+            TrainingProgram.compile(net, BATCH, new Sgd(0.9f, true, 1e-3f, true, 0.1f), 0);
         InferenceProgram inference = InferenceProgram.compile(net, 3, Optional.empty())) {
       program.setLearningRate(0.01f);
       program.step();

@@ -31,35 +31,12 @@ class TrainingProgramTest {
   /** Three steps with momentum, Nesterov, weight decay and label smoothing. */
   @Test
   void aResnetLearnsAsInPyTorch() throws IOException {
-    JsonNode fixture;
-    try (InputStream in = getClass().getResourceAsStream("/training/resnet8.json")) {
-      fixture = Json.MAPPER.readTree(in);
-    }
-    Model fresh = Architectures.create("resnet8", 10, 3, 32, 1);
-    Map<String, HostTensor> parameters = new LinkedHashMap<>(fresh.parameters());
-    int k = 0;
-    for (String name : fresh.parameters().keySet()) {
-      if (ParameterShapes.trainable(name)) {
-        Shape s = fresh.parameters().get(name).shape();
-        double[] w = weave((int) s.elements(), k++);
-        float[] d = new float[w.length];
-        for (int i = 0; i < d.length; i++) {
-          boolean weight = name.endsWith("weight");
-          d[i] = (float) (s.rank() > 1 ? w[i] * 0.15 : weight ? 1 + 0.3 * w[i] : 0.2 * w[i]);
-        }
-        parameters.put(name, new HostTensor(s, d));
-      }
-    }
-    double[] image = weave(4 * 3 * 32 * 32, 99);
+    JsonNode fixture = fixture("resnet8");
     try (Device device = new CpuDevice();
-        Network net = new Network(device, new Model(fresh.graph(), parameters, Map.of()));
+        Network net = new Network(device, weaved(0));
         TrainingProgram program =
-            TrainingProgram.compile(net, 4, new Sgd(0.9f, true, 1e-2f, 0.1f), 0)) {
-      byte[] pixels = new byte[image.length];
-      for (int i = 0; i < pixels.length; i++) {
-        pixels[i] = (byte) (int) Math.floor((image[i] + 1) * 127.5);
-      }
-      upload(device, program, pixels, 3, 0, 9, 3);
+            TrainingProgram.compile(net, 4, new Sgd(0.9f, true, 1e-2f, true, 0.1f), 0)) {
+      upload(device, program, weavedPixels(), 3, 0, 9, 3);
       program.setLearningRate(0.05f);
       for (JsonNode step : fixture.get("steps")) {
         program.clearMetrics();
@@ -191,7 +168,7 @@ class TrainingProgramTest {
     try (Device device = opened;
         Network net = new Network(device, new Model(graph, parameters, Map.of()));
         TrainingProgram program =
-            TrainingProgram.compile(net, batch, new Sgd(0, false, 0, 0.1f), 0)) {
+            TrainingProgram.compile(net, batch, new Sgd(0, false, 0, true, 0.1f), 0)) {
       byte[] pixels = new byte[(int) program.pixels().elements()];
       random.nextBytes(pixels);
       int[] labels = random.ints(batch, 0, 4).toArray();
@@ -256,6 +233,82 @@ class TrainingProgramTest {
     program.backpropagate();
     double[] m = device.downloadDoubles(program.metrics());
     return m[0] / m[3];
+  }
+
+  /** Only weights decay: PyTorch's SGD with two parameter groups. */
+  @Test
+  void normsAndBiasesDoNotDecay() throws IOException {
+    checkVariant("two groups", new Sgd(0.9f, true, 1e-1f, false, 0), 0.05f);
+  }
+
+  private static void checkVariant(String name, Sgd sgd, float rate) throws IOException {
+    JsonNode steps = fixture("variants").get(name).get("steps");
+    for (Device opened : List.of(new CpuDevice(), TestCuda.open())) {
+      try (Device device = opened;
+          Network net = new Network(device, weaved(0));
+          TrainingProgram program = TrainingProgram.compile(net, 4, sgd, 0)) {
+        upload(device, program, weavedPixels(), 3, 0, 9, 3);
+        program.setLearningRate(rate);
+        for (JsonNode step : steps) {
+          program.clearMetrics();
+          program.step();
+          double loss = device.downloadDoubles(program.metrics())[0] / 4;
+          assertEquals(step.get("loss").asDouble(), loss, 1e-4 * (1 + loss));
+          assertSeen(step.get("parameters"), device, net);
+        }
+      }
+    }
+  }
+
+  /** Norms and first elements of parameters. */
+  private static void assertSeen(JsonNode expected, Device device, Network net) {
+    expected
+        .fields()
+        .forEachRemaining(
+            e -> {
+              float[] p = device.downloadFloats(net.parameter(e.getKey()));
+              double norm = e.getValue().get(0).asDouble();
+              assertEquals(norm, norm(p), 1e-3 * norm, e.getKey());
+              for (int i = 0; i < Math.min(8, p.length); i++) {
+                assertEquals(e.getValue().get(1 + i).asDouble(), p[i], 1e-3 * norm, e.getKey());
+              }
+            });
+  }
+
+  private static JsonNode fixture(String name) throws IOException {
+    try (InputStream in =
+        TrainingProgramTest.class.getResourceAsStream("/training/" + name + ".json")) {
+      return Json.MAPPER.readTree(in);
+    }
+  }
+
+  /** A ResNet-8 with the same parameters as in scripts/make-training-fixtures.py. */
+  private static Model weaved(int seed) {
+    Model fresh = Architectures.create("resnet8", 10, 3, 32, 1);
+    Map<String, HostTensor> parameters = new LinkedHashMap<>(fresh.parameters());
+    int k = seed;
+    for (String name : fresh.parameters().keySet()) {
+      if (ParameterShapes.trainable(name)) {
+        Shape s = fresh.parameters().get(name).shape();
+        double[] w = weave((int) s.elements(), k++);
+        float[] d = new float[w.length];
+        for (int i = 0; i < d.length; i++) {
+          boolean weight = name.endsWith("weight");
+          d[i] = (float) (s.rank() > 1 ? w[i] * 0.15 : weight ? 1 + 0.3 * w[i] : 0.2 * w[i]);
+        }
+        parameters.put(name, new HostTensor(s, d));
+      }
+    }
+    return new Model(fresh.graph(), parameters, Map.of());
+  }
+
+  private static byte[] weavedPixels() {
+    double[] image = weave(4 * 3 * 32 * 32, 99);
+    byte[] pixels = new byte[image.length];
+    for (int i = 0; i < pixels.length; i++) {
+      pixels[i] = (byte) (int) Math.floor((image[i] + 1) * 127.5);
+    }
+    return pixels;
   }
 
   private static void upload(Device device, TrainingProgram program, byte[] pixels, int... labels) {

@@ -176,12 +176,12 @@ class CudaAndCpuTest {
     Augmentation crops = new Augmentation(2, true);
     try (Network net = new Network(device, model);
         TrainingProgram program =
-            TrainingProgram.compile(net, BATCH, new Sgd(0.9f, true, 1e-3f, 0.1f), 2);
+            TrainingProgram.compile(net, BATCH, new Sgd(0.9f, true, 1e-3f, true, 0.1f), 2);
         BatchFeed feed =
             new BatchFeed(
                 device, data, program.pixels(), program.labels(), program.crops(), crops, 1)) {
       program.setLearningRate(0.01f);
-      feed.startEpoch(1);
+      feed.startEpoch(1, 0);
       while (feed.next() > 0) {
         program.step();
       }

@@ -114,7 +114,8 @@ class EarlierRunTest {
             .with("fine-tuning.epochs", 2)
             .with("fine-tuning.lr", 0.02)
             .with("fine-tuning.schedule", "step")
-            .with("fine-tuning.weight-decay", 5e-4),
+            .with("fine-tuning.weight-decay", 5e-4)
+            .with("fine-tuning.decay-norms", true),
         recipe);
     assertEquals("iterations", saved.stoppedBy().orElseThrow());
     assertEquals(2, saved.chosen());
@@ -127,8 +128,10 @@ class EarlierRunTest {
     Path there = run.resolve("iter-02/metrics.json");
     JsonNode before = Json.MAPPER.readTree(there.toFile());
     cutOff();
-    assertEquals(1, prune("--weight-decay", "1e-4"), "other settings are no resume");
-    assertEquals(0, prune("--weight-decay", "5e-4"));
+    assertEquals(
+        1, prune("--decay-norms", "--weight-decay", "1e-4"), "other settings are no resume");
+    assertEquals(1, prune("--weight-decay", "5e-4"), "norms decayed then");
+    assertEquals(0, prune("--decay-norms", "--weight-decay", "5e-4"));
     JsonNode after = Json.MAPPER.readTree(there.toFile());
     for (String same : List.of("iteration", "filters")) {
       assertEquals(before.get(same), after.get(same), same);

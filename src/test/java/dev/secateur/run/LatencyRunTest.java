@@ -78,7 +78,8 @@ class LatencyRunTest {
   private PruneRun.Result run(String name, Recipe recipe, LatencyGoal goal, boolean resume)
       throws IOException {
     RunInputs inputs =
-        new RunInputs("m.sct", 1, "corners", "cpu", "fp32", "test", Optional.empty());
+        new RunInputs(
+            "m.sct", 1, "corners", "cpu", "fp32", "test", Optional.empty(), Optional.empty());
     try (Device device = new CpuDevice()) {
       return PruneRun.prune(
           device,
@@ -88,7 +89,7 @@ class LatencyRunTest {
           Optional.of(goal),
           dir.resolve(name),
           inputs,
-          resume,
+          Upkeep.usual(resume),
           ProgressListener.none(),
           i -> {});
     }

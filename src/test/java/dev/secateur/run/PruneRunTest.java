@@ -59,13 +59,8 @@ class PruneRunTest {
     return Main.execute(arguments.toArray(String[]::new));
   }
 
-  @Test
-  void aRunKilledInTheMiddleAndResumedEndsAsAnUninterruptedOne() throws Exception {
-    Path whole = dir.resolve("whole");
-    String[] size = {"--iterations", "4", "--finetune-epochs", "12"};
-    assertEquals(0, run(arguments(whole, size)));
-
-    Path killed = dir.resolve("killed");
+  /** The command in a process of its own, whose words go to a file named log. */
+  private Process start(List<String> arguments) throws IOException {
     List<String> command =
         new ArrayList<>(
             List.of(
@@ -73,12 +68,114 @@ class PruneRunTest {
                 "-cp",
                 System.getProperty("java.class.path"),
                 "dev.secateur.cli.Main"));
-    command.addAll(arguments(killed, size));
-    Process p =
-        new ProcessBuilder(command)
-            .redirectErrorStream(true)
-            .redirectOutput(dir.resolve("log").toFile())
-            .start();
+    command.addAll(arguments);
+    return new ProcessBuilder(command)
+        .redirectErrorStream(true)
+        .redirectOutput(dir.resolve("log").toFile())
+        .start();
+  }
+
+  /** SIGTERM in the middle of an epoch: the state is kept, and the run goes on from there. */
+  @Test
+  void aRunThatIsAskedToStopKeepsItsStateAndGoesOn() throws Exception {
+    String[] size = {"--iterations", "2", "--finetune-epochs", "6", "--checkpoint-every", "0.0001"};
+    Path whole = dir.resolve("whole");
+    assertEquals(0, run(arguments(whole, size)));
+
+    Path stopped = dir.resolve("stopped");
+    Path state = stopped.resolve(".iter-02.part/checkpoint.safetensors");
+    Process p = start(arguments(stopped, size));
+    while (p.isAlive() && !Files.exists(state)) {
+      Thread.sleep(2);
+    }
+    p.destroy(); // SIGTERM
+    assertTrue(p.waitFor(30, TimeUnit.SECONDS));
+    String log = Files.readString(dir.resolve("log"));
+    assertEquals(75, p.exitValue(), log);
+    assertEquals(1, log.strip().lines().count(), log);
+    assertTrue(log.startsWith("secateur: stopped; go on with: secateur prune "), log);
+    assertTrue(log.strip().endsWith("--resume"), log);
+    assertTrue(Files.exists(state));
+    assertTrue(Files.exists(stopped.resolve("iter-01")));
+    assertFalse(Files.exists(stopped.resolve("iter-02")));
+
+    List<String> words = List.of(log.strip().replaceFirst(".*: secateur ", "").split(" "));
+    assertEquals(0, run(words), "the command that was told");
+    for (String file : List.of("model.sct", "iter-02/model.sct", "iter-02/scores.json")) {
+      assertArrayEquals(
+          Files.readAllBytes(whole.resolve(file)), Files.readAllBytes(stopped.resolve(file)), file);
+    }
+    assertFalse(Files.exists(state.getParent()), "what is done needs no state");
+    List<String> epochs = epochs(whole);
+    assertEquals(1 + 2 * 6, epochs.size(), epochs.toString());
+    assertEquals(
+        "iteration,epoch,learning_rate,loss,training_top1,heldout_top1,heldout_loss",
+        epochs.get(0));
+    assertTrue(epochs.get(1).startsWith("1,1,") && epochs.get(12).startsWith("2,6,"));
+    assertEquals(epochs, epochs(stopped), "epochs.csv");
+  }
+
+  /** Lines of epochs.csv without times. */
+  private static List<String> epochs(Path run) throws IOException {
+    List<String> out = new ArrayList<>();
+    for (String line : Files.readAllLines(run.resolve("epochs.csv"))) {
+      String[] c = line.split(",", -1);
+      assertEquals(9, c.length, line);
+      out.add(String.join(",", c[0], c[1], c[3], c[4], c[5], c[6], c[7]));
+    }
+    return out;
+  }
+
+  /** Both begin anew where there is nothing to go on with, and with a state in the way only so. */
+  @Test
+  void aTrainingGoesOnWithItsState() throws Exception {
+    Path whole = dir.resolve("whole.sct");
+    Path stopped = dir.resolve("stopped.sct");
+    String[] how = {
+      "resnet8",
+      "--data",
+      "idx:" + dir,
+      "--epochs",
+      "8",
+      "--batch-size",
+      "32",
+      "--log",
+      dir.resolve("log.csv").toString(),
+      "-q",
+      "--resume",
+      "--checkpoint-every",
+      "0.0001",
+      "-o"
+    };
+    List<String> train = new ArrayList<>(List.of("train"));
+    train.addAll(List.of(how));
+    Process p = start(with(new ArrayList<>(train), stopped.toString()));
+    while (p.isAlive() && !Files.exists(dir.resolve("stopped.sct.checkpoint"))) {
+      Thread.sleep(2);
+    }
+    p.destroyForcibly(); // SIGKILL: what was kept before it counts
+    assertTrue(p.waitFor(20, TimeUnit.SECONDS));
+    assertEquals(137, p.exitValue(), Files.readString(dir.resolve("log")));
+    List<String> anew = with(new ArrayList<>(train), stopped.toString());
+    anew.remove("--resume");
+    assertEquals(1, run(anew), "a state in the way");
+    assertEquals(0, run(with(new ArrayList<>(train), stopped.toString())));
+    assertFalse(Files.exists(dir.resolve("stopped.sct.checkpoint")));
+    assertEquals(0, run(with(new ArrayList<>(train), whole.toString())));
+    var want = Models.load(whole).parameters();
+    var got = Models.load(stopped).parameters();
+    want.forEach((n, t) -> assertArrayEquals(t.data(), got.get(n).data(), n));
+    assertEquals(9, Files.readAllLines(dir.resolve("log.csv")).size());
+  }
+
+  @Test
+  void aRunKilledInTheMiddleAndResumedEndsAsAnUninterruptedOne() throws Exception {
+    Path whole = dir.resolve("whole");
+    String[] size = {"--iterations", "4", "--finetune-epochs", "12"};
+    assertEquals(0, run(arguments(whole, size)));
+
+    Path killed = dir.resolve("killed");
+    Process p = start(arguments(killed, size));
     while (p.isAlive() && !Files.exists(killed.resolve("iter-01"))) {
       Thread.sleep(5);
     }

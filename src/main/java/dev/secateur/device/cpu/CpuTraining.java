@@ -40,6 +40,8 @@ final class CpuTraining implements Training {
           pb.get(at, ps[slot], 0, length);
           gb.get(at, gs[slot], 0, length);
           vb.get(at, vs[slot], 0, length);
+          int decayed = (int) Math.max(0, Math.min(length, spec.decayed() - at));
+          decay(ps[slot], gs[slot], decayed, spec.weightDecay());
           step(ps[slot], gs[slot], vs[slot], length, rate.get(0), spec);
           pb.put(at, ps[slot], 0, length);
           vb.put(at, vs[slot], 0, length);
@@ -48,19 +50,24 @@ final class CpuTraining implements Training {
     return () -> CpuParallel.run(pieces, n, body);
   }
 
+  /** The first elements' gradients with what pulls their parameters to zero. */
+  private static void decay(float[] p, float[] g, int length, float decay) {
+    for (int i = 0; i < length; i++) {
+      g[i] = g[i] + decay * p[i];
+    }
+  }
+
   private static void step(float[] p, float[] g, float[] v, int length, float lr, SgdSpec spec) {
     float momentum = spec.momentum();
-    float decay = spec.weightDecay();
     if (spec.nesterov()) {
       for (int i = 0; i < length; i++) {
-        float d = g[i] + decay * p[i];
-        float u = momentum * v[i] + d;
+        float u = momentum * v[i] + g[i];
         v[i] = u;
-        p[i] = p[i] - lr * (d + momentum * u);
+        p[i] = p[i] - lr * (g[i] + momentum * u);
       }
     } else {
       for (int i = 0; i < length; i++) {
-        float u = momentum * v[i] + (g[i] + decay * p[i]);
+        float u = momentum * v[i] + g[i];
         v[i] = u;
         p[i] = p[i] - lr * u;
       }

@@ -83,6 +83,7 @@ final class CudaTraining implements Training {
         .arg(lr)
         .arg(spec.momentum())
         .arg(spec.weightDecay())
+        .arg(spec.decayed())
         .arg(spec.nesterov())
         .arg(unlessOverflow)
         .arg(p.elements())

@@ -45,7 +45,8 @@ final class Taylor implements Criterion {
     }
     Device device = net.device();
     try (Network copy = new Network(device, net.toModel());
-        TrainingProgram program = TrainingProgram.compile(copy, batch, new Sgd(0, false, 0, 0), 0);
+        TrainingProgram program =
+            TrainingProgram.compile(copy, batch, new Sgd(0, false, 0, false, 0), 0);
         Arena arena = device.newArena()) {
       Map<String, Tensor> sums = new LinkedHashMap<>();
       List<Kernel> kernels = new ArrayList<>();

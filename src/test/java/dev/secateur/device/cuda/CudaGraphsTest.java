@@ -109,7 +109,8 @@ class CudaGraphsTest {
   private static float[][] train(boolean graphs) {
     try (Device d = open(graphs);
         Network net = new Network(d, model());
-        TrainingProgram p = TrainingProgram.compile(net, BATCH, new Sgd(0.9f, true, 1e-4f, 0), 0);
+        TrainingProgram p =
+            TrainingProgram.compile(net, BATCH, new Sgd(0.9f, true, 1e-4f, true, 0), 0);
         HostBuffer pixels = d.hostBuffer(p.pixels().bytes())) {
       EmulatedCuda.reset();
       for (int i = 0; i < STEPS; i++) {
@@ -143,7 +144,8 @@ class CudaGraphsTest {
   void aStepIsOneLaunch() {
     try (Device d = TestCuda.open();
         Network net = new Network(d, model());
-        TrainingProgram p = TrainingProgram.compile(net, BATCH, new Sgd(0.9f, true, 1e-4f, 0), 0);
+        TrainingProgram p =
+            TrainingProgram.compile(net, BATCH, new Sgd(0.9f, true, 1e-4f, true, 0), 0);
         InferenceProgram q = InferenceProgram.compile(net, BATCH, Optional.empty())) {
       for (int i = 0; i < 2; i++) {
         p.step();

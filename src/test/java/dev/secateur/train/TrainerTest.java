@@ -1,0 +1,163 @@
+package dev.secateur.train;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.secateur.SecateurException;
+import dev.secateur.data.Corners;
+import dev.secateur.data.DataSets;
+import dev.secateur.data.Dataset;
+import dev.secateur.data.Split;
+import dev.secateur.device.Device;
+import dev.secateur.device.Precision;
+import dev.secateur.device.cpu.CpuDevice;
+import dev.secateur.device.cuda.TestCuda;
+import dev.secateur.nn.Architectures;
+import dev.secateur.nn.Model;
+import dev.secateur.nn.Network;
+import dev.secateur.nn.Sgd;
+import dev.secateur.tensor.HostTensor;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A training that is stopped again and again ends bit for bit as one that is not. */
+class TrainerTest {
+  private static final int BATCH = 16;
+
+  @TempDir Path dir;
+  private Dataset data;
+
+  @BeforeEach
+  void makeData() throws IOException {
+    Corners.write(dir, 100, 20);
+    data = DataSets.open("idx:" + dir, Split.TRAIN);
+  }
+
+  /** Keeps the last state in memory, and stops after so many steps of each start. */
+  private static final class Memory implements Checkpoints {
+    private final int most;
+    private Optional<TrainingState> kept = Optional.empty();
+    private int asked;
+    private int saved;
+
+    Memory(int most) {
+      this.most = most;
+    }
+
+    @Override
+    public Optional<TrainingState> load() {
+      asked = 0;
+      return kept;
+    }
+
+    @Override
+    public void save(TrainingState state) {
+      kept = Optional.of(state);
+      saved++;
+    }
+
+    @Override
+    public boolean due() {
+      return false;
+    }
+
+    @Override
+    public boolean stopAsked() {
+      return asked++ == most;
+    }
+  }
+
+  private static TrainingOptions options() {
+    return new TrainingOptions(
+        BATCH,
+        Schedule.of(Schedule.Kind.COSINE, 0.05, 3, 0.5),
+        new Sgd(0.9f, true, 1e-3f, false, 0.1f),
+        new Augmentation(2, true),
+        5);
+  }
+
+  private static Model fresh(int seed) {
+    return Architectures.create("resnet8", 4, 1, 16, seed);
+  }
+
+  private List<EpochMetrics> train(Network net, Checkpoints checkpoints) {
+    TrainingContext context = new TrainingContext(ProgressListener.none(), checkpoints);
+    return Trainer.train(net, data, options(), context);
+  }
+
+  @Test
+  void aStoppedTrainingEndsAsAnUninterruptedOne() {
+    try (Device device = new CpuDevice()) {
+      checkStops(device, 1, 4, 6, 7, 13);
+    }
+  }
+
+  /** In half precision the scale of the loss is a part of the state. */
+  @Test
+  void onCudaToo() {
+    try (Device device = TestCuda.open(Precision.FP16)) {
+      checkStops(device, 5);
+    }
+  }
+
+  private void checkStops(Device device, int... lengths) {
+    Model expected;
+    List<EpochMetrics> epochs;
+    try (Network net = new Network(device, fresh(1))) {
+      epochs = train(net, Checkpoints.none());
+      expected = net.toModel();
+    }
+    for (int steps : lengths) {
+      Memory memory = new Memory(steps);
+      int starts = 1;
+      while (true) {
+        // other parameters each time: all that counts is in the state
+        try (Network net = new Network(device, fresh(starts))) {
+          List<EpochMetrics> again = train(net, memory);
+          assertEquals(epochs.size(), again.size());
+          for (int i = 0; i < epochs.size(); i++) {
+            assertEquals(epochs.get(i).loss(), again.get(i).loss(), "epoch " + i);
+            assertEquals(epochs.get(i).top1(), again.get(i).top1(), "epoch " + i);
+            assertEquals(epochs.get(i).learningRate(), again.get(i).learningRate());
+          }
+          assertSame(expected, net.toModel(), "stopped every " + steps + " steps");
+          break;
+        } catch (Stopped e) {
+          starts++;
+        }
+      }
+      // 6 steps an epoch, and its end is a place too
+      assertEquals(18 / steps + 1, starts, 3, "starts of " + steps + " steps");
+      assertEquals(starts - 1, memory.saved);
+    }
+  }
+
+  private static void assertSame(Model expected, Model got, String what) {
+    List<String> names = new ArrayList<>(expected.parameters().keySet());
+    assertTrue(names.stream().anyMatch(n -> n.endsWith("running_var")));
+    for (String name : names) {
+      HostTensor want = expected.parameters().get(name);
+      assertArrayEquals(want.data(), got.parameters().get(name).data(), what + ": " + name);
+    }
+  }
+
+  @Test
+  void theStateOfAnotherNetworkIsRefused() {
+    try (Device device = new CpuDevice();
+        Network net = new Network(device, fresh(1));
+        Network other = new Network(device, Architectures.create("resnet14b", 4, 1, 16, 1))) {
+      Memory memory = new Memory(2);
+      assertThrows(Stopped.class, () -> train(net, memory));
+      SecateurException e = assertThrows(SecateurException.class, () -> train(other, memory));
+      assertTrue(e.getMessage().contains("is of another network"), e.getMessage());
+    }
+  }
+}
