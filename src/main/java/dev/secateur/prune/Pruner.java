@@ -198,6 +198,10 @@ public final class Pruner {
   }
 
   /** Trains in place; nothing where the recipe has no fine-tuning. */
+  public List<EpochMetrics> fineTune(Network net, int number) {
+    return fineTune(net, number, new TrainingContext(progress, Checkpoints.none()));
+  }
+
   private List<EpochMetrics> fineTune(Network net, int number, TrainingContext around) {
     Recipe.FineTuning tuning = recipe.fineTuning();
     return tuning.epochs() == 0
