@@ -43,9 +43,18 @@ record DnnlDesc(Shape dims, int type, int tag, Shape strides) {
     return tagged(s, dnnl_f32, PLAIN_TAGS[s.rank()]);
   }
 
-  /** Floats in the order that the primitive likes best. */
-  static DnnlDesc any(Shape s) {
-    return tagged(s, dnnl_f32, dnnl_format_tag_any);
+  /** Floats, or BF16 if {@code narrow}, in the order that the primitive likes best. */
+  static DnnlDesc any(Shape s, boolean narrow) {
+    return tagged(s, dnnl_f32, dnnl_format_tag_any).narrow(narrow);
+  }
+
+  /** The same in BF16, if so wanted. */
+  DnnlDesc narrow(boolean narrow) {
+    return narrow ? new DnnlDesc(dims, dnnl_bf16, tag, strides) : this;
+  }
+
+  boolean isNarrow() {
+    return type == dnnl_bf16;
   }
 
   static DnnlDesc strided(Shape s, long... strides) {
