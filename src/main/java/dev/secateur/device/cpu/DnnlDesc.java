@@ -29,6 +29,11 @@ record DnnlDesc(Shape dims, int type, int tag, Shape strides) {
         : tagged(s, type(t.dtype()), PLAIN_TAGS[s.rank()]);
   }
 
+  /** Floats (N,C,H,W) that lie as N, H, W, C. */
+  static DnnlDesc channelsLast(Shape s) {
+    return tagged(s, dnnl_f32, dnnl_acdb);
+  }
+
   /** All elements in a row. */
   static DnnlDesc flat(Tensor t) {
     return tagged(Shape.of(t.elements()), type(t.dtype()), dnnl_a);
