@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.secateur.device.cpu.CpuDevice;
 import dev.secateur.io.Models;
 import dev.secateur.nn.Architectures;
 import dev.secateur.prune.criterion.Criteria;
@@ -240,12 +241,19 @@ class CommandLineTest {
 
   @ParameterizedTest
   @ValueSource(strings = {"tf32", "fp16", "bf16"})
-  void theProcessorComputesInSinglePrecisionOnly(String math) throws IOException {
+  void theProcessorComputesInSinglePrecisionAndBfloat(String math) throws IOException {
     Path model = dir.resolve("small.sct");
     Models.save(Architectures.create("resnet8", 10, 1, 28, 1), model);
     for (String device : new String[] {"cpu", "auto"}) {
-      Cli.Result r = run("bench", model, "--device", device, "--math", math);
-      fails(2, "--math: the cpu device computes in fp32 only; " + math + " needs a GPU", r);
+      Cli.Result r =
+          run("bench", model, "--device", device, "--math", math, "--runs", "2", "--batch", "2");
+      if (!math.equals("bf16")) {
+        fails(2, "--math: the cpu device computes in fp32 and bf16; " + math + " needs a GPU", r);
+      } else if (!CpuDevice.multipliesBfloat()) {
+        fails(2, "--math: bf16 on the cpu device needs a processor with AVX512-BF16 or AMX", r);
+      } else {
+        assertEquals(0, r.code(), r.err());
+      }
     }
   }
 
