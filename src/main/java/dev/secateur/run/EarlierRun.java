@@ -42,6 +42,9 @@ final class EarlierRun {
   static final Recipe BASE =
       Recipe.DEFAULT
           .with("scoring.columns", "prunable")
+          .with("scoring.pool", "max")
+          .with("scoring.features", "convolution")
+          .with("scoring.samples", 10_000)
           .with("scoring.scale", "unit")
           .with("scoring.weighting", "none")
           .with("scoring.projections", "one")
