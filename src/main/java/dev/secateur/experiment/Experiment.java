@@ -156,10 +156,11 @@ public final class Experiment {
 
   private CellResult cell(Cell c) {
     Recipe recipe = plan.recipe(c);
-    Pruner pruner = pruner(recipe);
     Selector selector = new RatioSelector(recipe);
     List<CellResult.Step> steps = new ArrayList<>();
-    try (OpenNetwork net = new OpenNetwork(new Network(device, original))) {
+    try (Network whole = new Network(device, original);
+        OpenNetwork net = new OpenNetwork(whole.copy())) {
+      Pruner pruner = pruner(recipe).taughtBy(whole);
       for (int i = 1; i <= recipe.stop().iterations().orElseThrow(); i++) {
         Optional<Importance> known = i == 1 ? known(c) : Optional.empty();
         Pruner.Step s = pruner.step(original.graph(), net.get(), i, selector, known);

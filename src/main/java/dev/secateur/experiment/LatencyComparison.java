@@ -185,7 +185,7 @@ public final class LatencyComparison {
       long seed, Method method, double target, Importance importance, Network net, Pruner pruner) {
     Match match = match(chooser(method, importance), target);
     Pruner.Step step =
-        pruner.step(
+        pruner.step( // the teacher, where there is one, is the whole network
             original.graph(), net, 1, (o, n, groups, i) -> match.removal, Optional.of(importance));
     try (Network smaller = step.network()) {
       Graph graph = smaller.graph();

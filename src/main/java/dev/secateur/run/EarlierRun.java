@@ -94,6 +94,7 @@ final class EarlierRun {
     }
     JsonNode t = c.path("fineTuning");
     Recipe.put(o, "fine-tuning.epochs", 0);
+    Recipe.put(o, "fine-tuning.bn-recalibration", 0);
     if (t.isObject()) {
       tuning(o, t);
     }

@@ -23,7 +23,6 @@ import dev.secateur.prune.latency.LatencySelector;
 import dev.secateur.train.EpochMetrics;
 import dev.secateur.train.Evaluation;
 import dev.secateur.train.ProgressListener;
-import dev.secateur.train.TrainingContext;
 import dev.secateur.util.Cleanup;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -202,10 +201,11 @@ public final class PruneRun {
   /** Steps until a rule holds; which. The network stays on the device between them. */
   private String iterate(RunRecord record, List<IterationMetrics> done, Model model)
       throws IOException {
-    try (OpenNetwork net = new OpenNetwork(new Network(device, model))) {
+    try (Network teacher = new Network(device, original);
+        OpenNetwork net = new OpenNetwork(new Network(device, model))) {
       while (true) {
         Instant start = Instant.now();
-        Pruner.Step s = step(record, done, net.get());
+        Pruner.Step s = step(record, done, net.get(), teacher);
         net.replace(s.network());
         add(
             done,
@@ -224,7 +224,8 @@ public final class PruneRun {
     }
   }
 
-  private Pruner.Step step(RunRecord record, List<IterationMetrics> done, Network net)
+  private Pruner.Step step(
+      RunRecord record, List<IterationMetrics> done, Network net, Network teacher)
       throws IOException {
     int number = done.size();
     Pruner.Cut cut = cut(net, number);
@@ -238,7 +239,7 @@ public final class PruneRun {
         };
     CheckpointFile checkpoint =
         new CheckpointFile(directory.checkpoint(number), record, upkeep.resuming());
-    return pruner.tune(cut, number, new TrainingContext(logging, checkpoint));
+    return pruner.tune(cut, number, teacher, logging, checkpoint);
   }
 
   /** What an earlier start has removed in this iteration, or what goes now. */
@@ -246,8 +247,13 @@ public final class PruneRun {
     Optional<CutRecord> earlier = directory.cut(number);
     if (earlier.isPresent()) {
       CutRecord e = earlier.get();
-      return new Pruner.Cut(
-          Surgery.remove(net, e.removal()), e.importance(), e.removal(), e.evaluation());
+      Network smaller = Surgery.remove(net, e.removal());
+      try {
+        pruner.recalibrate(smaller);
+        return new Pruner.Cut(smaller, e.importance(), e.removal(), e.evaluation());
+      } catch (RuntimeException failure) {
+        throw Cleanup.after(failure, smaller);
+      }
     }
     Pruner.Cut cut = pruner.cut(original.graph(), net, selector, Optional.empty());
     if (recipe.fineTuning().epochs() == 0) {

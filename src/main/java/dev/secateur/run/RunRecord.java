@@ -76,9 +76,13 @@ public record RunRecord(RunInputs inputs, Recipe recipe, Optional<Outcome> outco
   /** The record whose {@link #tree} this is. */
   static RunRecord of(JsonNode json) throws JsonProcessingException {
     // a run from before there was the choice let all decay, and says nothing about it
+    Recipe earlier =
+        Recipe.DEFAULT
+            .with("fine-tuning.decay-norms", true)
+            .with("fine-tuning.bn-recalibration", 0);
     return new RunRecord(
         Json.SETTINGS.treeToValue(json.path("inputs"), RunInputs.class),
-        Recipe.DEFAULT.with("fine-tuning.decay-norms", true).overlaid(json.path("recipe")),
+        earlier.overlaid(json.path("recipe")),
         json.has("outcome")
             ? Optional.of(Json.SETTINGS.treeToValue(json.get("outcome"), Outcome.class))
             : Optional.empty());

@@ -16,10 +16,10 @@ import dev.secateur.device.cuda.EmulatedCuda;
 import dev.secateur.device.cuda.TestCuda;
 import dev.secateur.io.Models;
 import dev.secateur.nn.Architectures;
+import dev.secateur.nn.Learning;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Network;
 import dev.secateur.nn.Pooling;
-import dev.secateur.nn.Sgd;
 import dev.secateur.prune.ChannelGroups;
 import dev.secateur.prune.Scope;
 import dev.secateur.prune.criterion.Criteria;
@@ -225,7 +225,8 @@ class CudaFaultsTest {
               Trainer.train(
                   net,
                   data,
-                  new TrainingOptions(8, schedule, new Sgd(0.9f, false, 0, true, 0), none, 1),
+                  new TrainingOptions(
+                      8, 1, schedule, Learning.sgd(0.9f, false, 0, true, 0), none, 1, false, 1),
                   TrainingContext.none());
             }
           };
