@@ -62,6 +62,50 @@ extern "C" __global__ void secateur_sgd(float *p, const float *grad, float *velo
   }
 }
 
+/* average += share (x - average); share lies on the device. */
+extern "C" __global__ void secateur_average(float *average, const float *x, const float *share,
+                                            long long n) {
+  float s = share[0];
+  long long step = (long long)gridDim.x * blockDim.x;
+  for (long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x; i < n; i += step) {
+    average[i] = average[i] + s * (x[i] - average[i]);
+  }
+}
+
+/* Counts a step of AdamW: steps = {t, 1 - beta1^t, sqrt(1 - beta2^t)}. One thread does it. */
+extern "C" __global__ void secateur_adam_count(float *steps, float beta1, float beta2,
+                                               const float *state) {
+  if (blockIdx.x == 0 && threadIdx.x == 0 && !(state && state[2] != 0.0f)) {
+    double t = (double)steps[0] + 1.0;
+    steps[0] = (float)t;
+    steps[1] = (float)(1.0 - pow((double)beta1, t));
+    steps[2] = (float)sqrt(1.0 - pow((double)beta2, t));
+  }
+}
+
+/* AdamW as PyTorch defines it, after its step was counted. The first elements decay. */
+extern "C" __global__ void secateur_adamw(float *p, const float *grad, float *mean, float *square,
+                                          const float *lr, const float *steps, float beta1,
+                                          float beta2, float eps, float decay, long long decayed,
+                                          const float *state, long long n) {
+  if (state && state[2] != 0.0f) {
+    return;
+  }
+  float rate = lr[0];
+  float size = rate / steps[1];
+  float root = steps[2];
+  long long step = (long long)gridDim.x * blockDim.x;
+  for (long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x; i < n; i += step) {
+    float g = grad[i];
+    float w = i < decayed ? p[i] * (1.0f - rate * decay) : p[i];
+    float m = beta1 * mean[i] + (1.0f - beta1) * g;
+    float v = beta2 * square[i] + (1.0f - beta2) * g * g;
+    mean[i] = m;
+    square[i] = v;
+    p[i] = w - size * m / (sqrtf(v) / root + eps);
+  }
+}
+
 /* Dynamic loss scaling, after a step: half the scale if there was an overflow, twice after so many
    good steps; a power of two, from 1 to 2^24. One thread does it. state: see mixed.inc. */
 extern "C" __global__ void secateur_loss_scale(float *state, int patience) {

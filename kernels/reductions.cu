@@ -5,10 +5,14 @@
 
 /* Loss of each row and how many classes rank before its label (ties: the lower class first, NaN
    before all, as in PyTorch), and with gradient not null the gradient of the mean loss. Rows whose
-   label is below 0 do not count; a label of classes or more gives NaN. */
+   label is below 0 do not count; a label of classes or more gives NaN. With seconds not null the
+   target is shares of the label and the rest of the second one. With teacher not null the loss is
+   (1 - weight) of that and weight temperature^2 KL(teacher || student), both at the temperature. */
 extern "C" __global__ void secateur_cross_entropy(const float *logits, const int *labels,
-                                                  double smoothing, double *losses, int *ranks,
-                                                  float *gradient, long long rows,
+                                                  double smoothing, const int *seconds,
+                                                  const float *shares, const float *teacher,
+                                                  float temperature, float weight, double *losses,
+                                                  int *ranks, float *gradient, long long rows,
                                                   long long classes) {
   __shared__ double sums[256];
   __shared__ float maxima[256];
@@ -40,15 +44,56 @@ extern "C" __global__ void secateur_cross_entropy(const float *logits, const int
     }
     total = common_sum(total, sums);
     double each = smoothing / (double)classes;
+    int second = seconds && known ? seconds[row] : label;
+    double share = seconds ? (double)shares[row] : 1.0;
+    float other = known ? x[second] : 0.0f;
+    /* at the temperature: the totals of both softmaxes, and the divergence */
+    const float *t = teacher ? teacher + row * classes : 0;
+    float high = 0.0f;
+    double soft = 1.0;
+    double wise = 1.0;
+    double divergence = 0.0;
+    if (t) {
+      high = t[0];
+      soft = 0.0;
+      wise = 0.0;
+      for (long long k = threadIdx.x; k < classes; k += blockDim.x) {
+        high = common_larger(high, t[k]);
+      }
+      high = common_max(high, maxima);
+      for (long long k = threadIdx.x; k < classes; k += blockDim.x) {
+        soft += exp((double)((x[k] - largest) / temperature));
+        wise += exp((double)((t[k] - high) / temperature));
+      }
+      soft = common_sum(soft, sums);
+      wise = common_sum(wise, sums);
+      for (long long k = threadIdx.x; k < classes; k += blockDim.x) {
+        double own = (double)((x[k] - largest) / temperature) - log(soft);
+        double wanted = (double)((t[k] - high) / temperature) - log(wise);
+        divergence += exp(wanted) * (wanted - own);
+      }
+      divergence = common_sum(divergence, sums);
+    }
+    double rest = t ? 1.0 - (double)weight : 1.0;
     if (threadIdx.x == 0) {
-      double loss = log(total) + (double)largest - (1.0 - smoothing) * (double)target - each * sum;
+      double hit = share * (double)target + (1.0 - share) * (double)other;
+      double loss = log(total) + (double)largest - (1.0 - smoothing) * hit - each * sum;
+      if (t) {
+        loss = rest * loss + (double)weight * (double)temperature * (double)temperature * divergence;
+      }
       losses[row] = label < 0 ? 0.0 : known ? loss : 0.0 / (total - total);
       ranks[row] = !known || target != target || ahead > 5.0 ? 5 : (int)ahead;
     }
     if (gradient) {
       for (long long k = threadIdx.x; k < classes; k += blockDim.x) {
-        double wanted = k == label ? 1.0 - smoothing + each : each;
-        double g = ((double)expf(x[k] - largest) / total - wanted) / counted;
+        double wanted = each + (k == label ? (1.0 - smoothing) * share : 0.0) +
+                        (k == second ? (1.0 - smoothing) * (1.0 - share) : 0.0);
+        double g = rest * ((double)expf(x[k] - largest) / total - wanted) / counted;
+        if (t) {
+          double own = exp((double)((x[k] - largest) / temperature)) / soft;
+          double wise_one = exp((double)((t[k] - high) / temperature)) / wise;
+          g += (double)weight * (double)temperature * (own - wise_one) / counted;
+        }
         gradient[row * classes + k] = label < 0 ? 0.0f : (float)g;
       }
     }

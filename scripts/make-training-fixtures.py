@@ -3,7 +3,7 @@
 TrainingProgramTest. resnet8.json has all parameters in one group, and gradients; variants.json has what
 else there is, by name. Needs python3-torch (Debian)."""
 import json, os
-import torch, torch.nn as nn, torch.nn.functional as F
+import torch, torch.optim.swa_utils, torch.nn as nn, torch.nn.functional as F
 
 class Block(nn.Module):
     def __init__(s, i, o, stride):
@@ -68,8 +68,10 @@ for step in range(3):
     running = {n: b.flatten()[:8].tolist() for n, b in net.named_buffers() if 'running' in n}
     out["steps"].append({"loss": loss.item(), "gradients": grads, "parameters": after, "running": running})
 
-def variant(optimizer, steps=3, objective=lambda out, k: F.cross_entropy(out, labels), after=lambda net: {}):
+def variant(optimizer, steps=3, objective=lambda out, k: F.cross_entropy(out, labels), begin=lambda net: None,
+            after=lambda net: {}):
     net = fresh()
+    begin(net)
     opt = optimizer(net)
     rows = []
     for k in range(steps):
@@ -80,7 +82,39 @@ def variant(optimizer, steps=3, objective=lambda out, k: F.cross_entropy(out, la
         rows.append({"loss": loss.item(), "parameters": seen(net.named_parameters()), **after(net)})
     return {"steps": rows}
 
+def sgd(net):
+    return torch.optim.SGD(groups(net, 0), 0.05, momentum=0.9)
+
+def distillation(out, k, temperature=4.0, weight=0.9):
+    """As Hinton et al. 2015 have it; the teacher in eval mode."""
+    teacher = fresh(3).eval()
+    with torch.no_grad():
+        taught = teacher((pixels - mean) / std)
+    imitation = F.kl_div(F.log_softmax(out / temperature, 1), F.softmax(taught / temperature, 1), reduction='batchmean')
+    return (1 - weight) * F.cross_entropy(out, labels) + weight * temperature ** 2 * imitation
+
+class Average:
+    """What timm's ModelEmaV2 does: parameters and buffers alike."""
+    def begin(self, net):
+        self.state = {n: t.clone() for n, t in net.state_dict().items() if t.is_floating_point()}
+    def after(self, net):
+        for n, t in net.state_dict().items():
+            if t.is_floating_point():
+                self.state[n] = 0.8 * self.state[n] + 0.2 * t
+        return {"average": seen(self.state.items())}
+
+def recalibrated():
+    net = fresh()
+    other = torch.floor((weave((4, 3, 32, 32), 55) + 1) * 127.5)
+    torch.optim.swa_utils.update_bn([(p - mean) / std for p in (pixels, other)], net)
+    return seen((n, b) for n, b in net.named_buffers() if 'running' in n)
+
+average = Average()
 variants = {
+    "adamw": variant(lambda n: torch.optim.AdamW(groups(n, 1e-1), 1e-3, betas=(0.8, 0.99))),
+    "distillation": variant(sgd, objective=distillation),
+    "average": variant(sgd, begin=average.begin, after=average.after),
+    "recalibration": recalibrated(),
     "two groups": variant(lambda n: torch.optim.SGD(groups(n, 1e-1), 0.05, momentum=0.9, nesterov=True)),
 }
 

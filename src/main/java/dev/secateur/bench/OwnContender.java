@@ -3,9 +3,9 @@ package dev.secateur.bench;
 import dev.secateur.device.Device;
 import dev.secateur.device.HostBuffer;
 import dev.secateur.nn.InferenceProgram;
+import dev.secateur.nn.Learning;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Network;
-import dev.secateur.nn.Sgd;
 import dev.secateur.nn.TrainingProgram;
 import dev.secateur.tensor.Tensor;
 import dev.secateur.util.Cleanup;
@@ -51,7 +51,7 @@ public final class OwnContender implements Contender {
 
   /** A whole training step: forward, loss, backward, SGD with momentum. */
   public static OwnContender training(Device device, Model model, int batch) {
-    Sgd sgd = new Sgd(0.9f, false, 1e-4f, false, 0);
+    Learning sgd = Learning.sgd(0.9f, false, 1e-4f, false, 0);
     return new OwnContender(
         device,
         model,

@@ -117,6 +117,14 @@ final class Converters {
     }
   }
 
+  /** A number from 0 up to, but not including, 1. */
+  static final class Part implements ITypeConverter<Double> {
+    @Override
+    public Double convert(String value) {
+      return number(value, v -> v >= 0 && v < 1, "a number from 0 up to, but not including, 1");
+    }
+  }
+
   /** Minutes; 0 allowed. */
   static final class Minutes implements ITypeConverter<Double> {
     @Override

@@ -1,7 +1,10 @@
 package dev.secateur.cli;
 
+import dev.secateur.prune.Recipe;
 import dev.secateur.train.Schedule;
+import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import picocli.CommandLine.Option;
 
 /** How a network learns; names as PyTorch users expect them. */
@@ -82,6 +85,64 @@ class FineTuningOptions {
   @Sets("fine-tuning.flip")
   private Boolean flip;
 
+  @Option(
+      names = "--optimizer",
+      paramLabel = "sgd|adamw",
+      description = "AdamW takes --lr 0.001 or less")
+  @Sets("fine-tuning.optimizer")
+  private Recipe.Optimizer optimizer;
+
+  @Option(
+      names = "--betas",
+      paramLabel = "B",
+      split = ",",
+      description = "of AdamW; default 0.9,0.999")
+  @Sets("fine-tuning.betas")
+  private List<String> betas;
+
+  @Option(names = "--eps", paramLabel = "E", description = "of AdamW")
+  @Sets("fine-tuning.eps")
+  private String eps;
+
+  @Option(
+      names = "--distill",
+      paramLabel = "=T",
+      arity = "0..1",
+      fallbackValue = "4",
+      description =
+          "imitate a teacher's outputs at this temperature, 4 if none is given; 0: do not")
+  @Sets("fine-tuning.distill")
+  private String distill;
+
+  @Option(
+      names = "--distill-weight",
+      paramLabel = "W",
+      description = "part of the teacher in the loss, the rest is the labels'")
+  @Sets("fine-tuning.distill-weight")
+  private String distillWeight;
+
+  @Option(
+      names = "--ema",
+      paramLabel = "D",
+      description =
+          "keep a moving average of the weights with this decay, such as 0.999, and save it; 0: none")
+  @Sets("fine-tuning.ema")
+  private String ema;
+
+  @Option(
+      names = "--keep-epoch",
+      paramLabel = "last|best",
+      description = "which epoch's network is kept, by held-out images")
+  @Sets("fine-tuning.keep")
+  private Recipe.Kept keepEpoch;
+
+  @Option(
+      names = "--evaluate-every",
+      paramLabel = "N",
+      description = "epochs between evaluations on held-out images")
+  @Sets("fine-tuning.evaluate-every")
+  private String evaluateEvery;
+
   @Option(names = "--seed", paramLabel = "N", description = "for everything that is random")
   @Sets("seed")
   private String seed;
@@ -96,6 +157,27 @@ class FineTuningOptions {
         description = "passes over the training images")
     @Sets("fine-tuning.epochs")
     private Integer epochs;
+
+    @Option(
+        names = "--teacher",
+        paramLabel = "MODEL",
+        description = "the model that --distill imitates")
+    private Path teacher;
+
+    @Option(
+        names = "--hold-out",
+        paramLabel = "F",
+        converter = Converters.Part.class,
+        description = "part of the training images that epochs are compared on; default 0: none")
+    private Double holdOut = 0.0;
+
+    Optional<Path> teacher() {
+      return Optional.ofNullable(teacher);
+    }
+
+    double holdOut() {
+      return holdOut;
+    }
   }
 
   /** Of a command that trains after each removal. */
@@ -113,5 +195,20 @@ class FineTuningOptions {
         description = "training images an epoch")
     @Sets("fine-tuning.samples")
     private String samples;
+
+    @Option(
+        names = "--bn-recalibration",
+        paramLabel = "N",
+        description =
+            "training images that batch norm's statistics are taken from anew after each removal; 0: they stay")
+    @Sets("fine-tuning.bn-recalibration")
+    private String recalibration;
+
+    @Option(
+        names = "--schedule-span",
+        paramLabel = "iteration|run",
+        description = "whether the learning rate falls in each iteration, or once in the whole run")
+    @Sets("fine-tuning.schedule-span")
+    private Recipe.ScheduleSpan span;
   }
 }

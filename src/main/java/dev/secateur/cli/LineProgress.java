@@ -88,6 +88,9 @@ final class LineProgress implements ProgressListener {
     if (loss == loss) {
       line.append(Numbers.format(", loss %.3f", loss));
     }
+    lastEpoch
+        .flatMap(EpochMetrics::heldOutTop1)
+        .ifPresent(v -> line.append(Numbers.format(", held-out top-1 %.2f %%", v)));
     if (rate > 0) {
       line.append(", ").append(time((total - done + afterwards) / rate)).append(" left");
     }

@@ -9,6 +9,7 @@ import dev.secateur.run.IterationMetrics;
 import dev.secateur.run.LatencyOutcome;
 import dev.secateur.run.PruneRun;
 import dev.secateur.run.RunInputs;
+import dev.secateur.train.EpochMetrics;
 import dev.secateur.util.AtomicFile;
 import dev.secateur.util.Checksums;
 import dev.secateur.util.Numbers;
@@ -173,7 +174,8 @@ final class PruneCommand extends BaseCommand.OnDevice {
             "MACs",
             "change",
             "pruned top-1 %",
-            "tuned top-1 %");
+            "tuned top-1 %",
+            "best epoch %");
     for (IterationMetrics i : all) {
       out.row(
           i.iteration(),
@@ -184,7 +186,10 @@ final class PruneCommand extends BaseCommand.OnDevice {
           i.macs(),
           i == first ? "" : Numbers.change(first.macs(), i.macs()),
           Numbers.format("%.2f", i.afterPruning()),
-          Numbers.format("%.2f", i.accuracy()));
+          Numbers.format("%.2f", i.accuracy()),
+          EpochMetrics.best(i.epochs())
+              .map(b -> Numbers.format("%.2f (%d)", b.heldOutTop1().orElseThrow(), b.epoch()))
+              .orElse(""));
     }
     return out.text();
   }

@@ -1,9 +1,11 @@
 package dev.secateur.cli;
 
 import dev.secateur.data.Dataset;
+import dev.secateur.data.HoldOut;
 import dev.secateur.data.Split;
 import dev.secateur.device.Device;
 import dev.secateur.io.Models;
+import dev.secateur.io.onnx.OnnxOptions;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Network;
 import dev.secateur.prune.Recipe;
@@ -17,16 +19,19 @@ import dev.secateur.train.Evaluator;
 import dev.secateur.train.ProgressListener;
 import dev.secateur.train.Trainer;
 import dev.secateur.train.TrainingContext;
+import dev.secateur.util.Cleanup;
 import dev.secateur.util.Numbers;
 import dev.secateur.util.Table;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 
 /** What train and finetune share: train, save, measure on the test split, print. */
 abstract class Training extends BaseCommand.OnDevice {
@@ -61,9 +66,19 @@ abstract class Training extends BaseCommand.OnDevice {
     Dataset test = data.open(Split.TEST, model.graph(), this::warn);
     List<EpochMetrics> epochs;
     Evaluation e;
+    double part = learning.holdOut();
+    Optional<HoldOut> parts =
+        part > 0 ? Optional.of(HoldOut.of(train, part, recipe.seed())) : Optional.empty();
+    if (recipe.fineTuning().distill() > 0 && learning.teacher().isEmpty()) {
+      throw new ParameterException(spec.commandLine(), "--distill needs a --teacher");
+    }
+    Optional<Model> master = teacher();
     try (StopSignal stop = new StopSignal();
         Device opened = openDevice();
+        Cleanup networks = new Cleanup();
         Network net = new Network(opened, model)) {
+      Optional<Network> teacher = master.map(m -> new Network(opened, m));
+      teacher.ifPresent(t -> networks.add(t::close));
       CheckpointFile checkpoint =
           new CheckpointFile(
               output.file.resolveSibling(output.file.getFileName() + ".checkpoint"),
@@ -72,9 +87,10 @@ abstract class Training extends BaseCommand.OnDevice {
       epochs =
           Trainer.train(
               net,
-              train,
+              parts.map(HoldOut::train).orElse(train),
               recipe.fineTuning().options(recipe.seed()),
-              new TrainingContext(logging(stop.ending(progress())), checkpoint));
+              new TrainingContext(
+                  logging(stop.ending(progress())), checkpoint, parts.map(HoldOut::held), teacher));
       Models.save(net.toModel().with("made by", commandWithout("--resume")), output.file);
       checkpoint.remove();
       e = Evaluator.evaluate(net, test, recipe.scoring().batchSize(), progress());
@@ -88,11 +104,25 @@ abstract class Training extends BaseCommand.OnDevice {
     return 0;
   }
 
+  private Optional<Model> teacher() throws IOException {
+    return learning.teacher().isPresent()
+        ? Optional.of(
+            ModelFiles.open(
+                learning.teacher().get(),
+                Optional.empty(),
+                Optional.empty(),
+                OnnxOptions.DEFAULT,
+                this::warn))
+        : Optional.empty();
+  }
+
+  /** What a training that goes on must agree on: of the data, what is held out too. */
   private RunInputs inputs(Device opened, String begun, long crc32) {
+    String images = data.spec() + (learning.holdOut() > 0 ? " -" + learning.holdOut() : "");
     return new RunInputs(
-        begun,
+        begun + learning.teacher().map(t -> " taught by " + t).orElse(""),
         crc32,
-        data.spec(),
+        images,
         opened.name(),
         math(),
         Version.text(),
@@ -113,15 +143,32 @@ abstract class Training extends BaseCommand.OnDevice {
   }
 
   private static String text(List<EpochMetrics> epochs) {
-    Table table = new Table("epoch", "loss", "top-1 %", "lr", "images/s");
+    Optional<EpochMetrics> best = EpochMetrics.best(epochs);
+    Table table =
+        best.isPresent()
+            ? new Table("epoch", "loss", "top-1 %", "lr", "images/s", "held-out top-1 %")
+            : new Table("epoch", "loss", "top-1 %", "lr", "images/s");
     for (EpochMetrics m : epochs) {
-      table.row(
-          m.epoch(),
-          Numbers.format("%.4f", m.loss()),
-          Numbers.format("%.2f", m.top1()),
-          Numbers.format("%.5f", m.learningRate()),
-          Numbers.format("%.0f", m.imagesPerSecond()));
+      List<Object> row = new ArrayList<>();
+      row.addAll(
+          List.of(
+              m.epoch(),
+              Numbers.format("%.4f", m.loss()),
+              Numbers.format("%.2f", m.top1()),
+              Numbers.format("%.5f", m.learningRate()),
+              Numbers.format("%.0f", m.imagesPerSecond())));
+      if (best.isPresent()) {
+        row.add(m.heldOutTop1().map(v -> Numbers.format("%.2f", v)).orElse(""));
+      }
+      table.row(row.toArray());
     }
-    return table.text();
+    EpochMetrics last = epochs.get(epochs.size() - 1);
+    return table.text()
+        + best.map(
+                b ->
+                    Numbers.format(
+                        "held-out top-1: %.2f %% in the best epoch, %d, %.2f %% in the last\n",
+                        b.heldOutTop1().orElseThrow(), b.epoch(), last.heldOutTop1().orElseThrow()))
+            .orElse("");
   }
 }

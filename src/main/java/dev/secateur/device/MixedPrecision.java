@@ -56,4 +56,15 @@ public interface MixedPrecision {
 
   /** {@link Training#sgd}, which does nothing after an overflow, and the next step's scale. */
   Kernel sgd(Tensor p, Tensor grad, Tensor velocity, Tensor lr, SgdSpec spec, Tensor state);
+
+  /** {@link Training#adamW} likewise; a step that does nothing does not count. */
+  Kernel adamW(
+      Tensor p,
+      Tensor grad,
+      Tensor mean,
+      Tensor square,
+      Tensor lr,
+      Tensor steps,
+      AdamSpec spec,
+      Tensor state);
 }

@@ -19,6 +19,13 @@ public interface Training extends Operations {
    */
   default Kernel crossEntropy(
       Tensor logits, Tensor labels, float smoothing, Tensor metrics, Optional<Tensor> dlogits) {
+    return crossEntropy(logits, labels, Targets.smoothed(smoothing), metrics, dlogits);
+  }
+
+  /** The same with other targets; the hits are those of the first labels. */
+  default Kernel crossEntropy(
+      Tensor logits, Tensor labels, Targets targets, Tensor metrics, Optional<Tensor> dlogits) {
+    float smoothing = targets.smoothing();
     Contract.plain("logits", logits, DType.F32, 2);
     Contract.vector("labels", labels, DType.I32, logits.shape().dim(0));
     Contract.vector("metrics", metrics, DType.F64, 4);
@@ -28,11 +35,66 @@ public interface Training extends Operations {
           Contract.plain("dlogits", d, DType.F32, 2);
           Contract.sameShape("logits and dlogits", logits, d);
         });
-    return compileCrossEntropy(logits, labels, smoothing, metrics, dlogits);
+    targets
+        .mix()
+        .ifPresent(
+            m -> {
+              Contract.vector("second labels", m.labels(), DType.I32, logits.shape().dim(0));
+              Contract.vector("shares", m.shares(), DType.F32, logits.shape().dim(0));
+            });
+    targets
+        .teacher()
+        .ifPresent(
+            t -> {
+              Contract.plain("teacher", t.logits(), DType.F32, 2);
+              Contract.sameShape("logits and teacher", logits, t.logits());
+              that(t.temperature() > 0, "temperature must be above 0", t.temperature());
+              that(t.weight() >= 0 && t.weight() <= 1, "weight must be in [0, 1]", t.weight());
+            });
+    return compileCrossEntropy(logits, labels, targets, metrics, dlogits);
   }
 
   Kernel compileCrossEntropy(
-      Tensor logits, Tensor labels, float smoothing, Tensor metrics, Optional<Tensor> dlogits);
+      Tensor logits, Tensor labels, Targets targets, Tensor metrics, Optional<Tensor> dlogits);
+
+  /**
+   * average += share (x - average): a moving average, or with share 1/k a cumulative one. F32
+   * tensors of equal shape and layout; share is F32 (1) on the device.
+   */
+  default Kernel average(Tensor average, Tensor x, Tensor share) {
+    Contract.type("average", average, DType.F32);
+    Contract.type("x", x, DType.F32);
+    Contract.sameShape("average and x", average, x);
+    Contract.sameLayout("average and x", average, x);
+    Contract.elements("share", share, DType.F32, 1);
+    return compileAverage(average, x, share);
+  }
+
+  Kernel compileAverage(Tensor average, Tensor x, Tensor share);
+
+  /**
+   * One step of AdamW as PyTorch defines it: p -= lr weightDecay p for elements that decay; mean =
+   * beta1 mean + (1 - beta1) grad; square = beta2 square + (1 - beta2) grad²; p -= lr / (1 -
+   * beta1^t) mean / (sqrt(square / (1 - beta2^t)) + eps).
+   *
+   * @param steps F32 (3): t, which the kernel counts up, and two numbers of its own; zero at first
+   */
+  default Kernel adamW(
+      Tensor p, Tensor grad, Tensor mean, Tensor square, Tensor lr, Tensor steps, AdamSpec spec) {
+    checkAdamW(p, grad, mean, square, lr, steps);
+    return compileAdamW(p, grad, mean, square, lr, steps, spec);
+  }
+
+  Kernel compileAdamW(
+      Tensor p, Tensor grad, Tensor mean, Tensor square, Tensor lr, Tensor steps, AdamSpec spec);
+
+  /** What {@link #adamW} and {@link MixedPrecision#adamW} demand. */
+  static void checkAdamW(
+      Tensor p, Tensor grad, Tensor mean, Tensor square, Tensor lr, Tensor steps) {
+    checkSgd(p, grad, mean, lr);
+    checkSgd(p, grad, square, lr);
+    Contract.elements("steps", steps, DType.F32, 3);
+  }
 
   /**
    * One step of SGD as PyTorch defines it: g = grad + weightDecay p; v = momentum v + g; p -= lr (g

@@ -158,12 +158,13 @@ public final class Experiment {
 
   private CellResult cell(Cell c) {
     Recipe recipe = plan.recipe(c);
-    Pruner pruner = pruner(recipe);
     Selector selector = new RatioSelector(recipe);
     List<CellResult.Step> steps = new ArrayList<>();
     List<Target> targets = recipe.stop().targets();
     int iterations = recipe.stop().iterations().orElseThrow();
-    try (OpenNetwork net = new OpenNetwork(new Network(device, original))) {
+    try (Network whole = new Network(device, original);
+        OpenNetwork net = new OpenNetwork(whole.copy())) {
+      Pruner pruner = pruner(recipe).taughtBy(whole);
       for (int i = 1; i <= iterations; i++) {
         if (c.criterion().equals(Plan.CONTROL)) {
           double before = pruner.evaluate(net.get()).top1();

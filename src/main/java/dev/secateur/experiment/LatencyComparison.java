@@ -191,7 +191,7 @@ public final class LatencyComparison {
       long seed, Method method, double target, Pruner.Scores scores, Network net, Pruner pruner) {
     Match match = match(chooser(method, scores.importance()), target);
     Pruner.Step step =
-        pruner.step(
+        pruner.step( // the teacher, where there is one, is the whole network
             original.graph(), net, 1, (o, n, groups, i) -> match.removal, Optional.of(scores));
     try (Network smaller = step.network()) {
       Graph graph = smaller.graph();

@@ -44,7 +44,14 @@ public final class InferenceProgram implements AutoCloseable {
   /** Which step computes a node; views of its result lie there too. */
   private final Map<String, Integer> stepOf = new HashMap<>();
 
-  private InferenceProgram(Network net, int batch, Optional<ForwardHook> hook, Arena arena) {
+  private final Optional<TrainingInput> shared;
+
+  private InferenceProgram(
+      Network net,
+      int batch,
+      Optional<ForwardHook> hook,
+      Optional<TrainingInput> shared,
+      Arena arena) {
     this.net = net;
     this.graph = net.graph();
     this.device = net.device();
@@ -54,7 +61,11 @@ public final class InferenceProgram implements AutoCloseable {
     this.parameters = new Snapshots(net, arena);
     this.forward = new ForwardKernels(device, arena, parameters);
     Shape in = graph.shape(graph.input().name()).with(0, batch);
-    this.pixels = arena.allocate(in, DType.U8, Layout.PLAIN);
+    this.shared = shared;
+    this.pixels =
+        shared
+            .map(TrainingInput::pixels)
+            .orElseGet(() -> arena.allocate(in, DType.U8, Layout.PLAIN));
     Map<String, Long> columns = new HashMap<>();
     long p = 0;
     for (String c : hook.map(ForwardHook::nodes).orElse(List.of())) {
@@ -91,9 +102,19 @@ public final class InferenceProgram implements AutoCloseable {
    * @param hook which nodes to pool into {@link #features}; nothing behind them is fused into them
    */
   public static InferenceProgram compile(Network net, int batch, Optional<ForwardHook> hook) {
+    return compile(net, batch, hook, Optional.empty());
+  }
+
+  /** Of the images that a training step learns from, as it sees them. */
+  static InferenceProgram compile(Network net, int batch, TrainingInput shared) {
+    return compile(net, batch, Optional.empty(), Optional.of(shared));
+  }
+
+  private static InferenceProgram compile(
+      Network net, int batch, Optional<ForwardHook> hook, Optional<TrainingInput> shared) {
     Arena arena = net.device().newArena();
     try {
-      return new InferenceProgram(net, batch, hook, arena);
+      return new InferenceProgram(net, batch, hook, shared, arena);
     } catch (RuntimeException e) {
       throw Cleanup.after(e, arena);
     }
@@ -263,7 +284,11 @@ public final class InferenceProgram implements AutoCloseable {
   private Kernel kernel(Node n, List<Tensor> x, Tensor y) {
     if (n.op() instanceof Op.Input) {
       InputScale s = parameters.inputScale();
-      return device.moves().imageInput(pixels, Optional.empty(), 0, s.scale(), s.shift(), y);
+      return shared
+          .map(t -> t.into(device, s, y))
+          .orElseGet(
+              () ->
+                  device.moves().imageInput(pixels, Optional.empty(), 0, s.scale(), s.shift(), y));
     }
     return forward.of(n, x, y);
   }

@@ -16,18 +16,28 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * A model whose parameters lie on a device, with the momentum that SGD keeps of them. The trainable
- * ones are views of one flat tensor, so that an optimiser needs one kernel for all of them.
+ * A model whose parameters lie on a device, with what optimisers keep of them. The trainable ones
+ * are views of one flat tensor, so that an optimiser needs one kernel for all of them, and so are
+ * the running statistics.
  */
 public final class Network implements AutoCloseable {
+  /** SGD's momentum, or AdamW's mean of gradients. */
+  static final String MOMENTUM = "momentum";
+
+  /** AdamW's mean of squared gradients. */
+  static final String SQUARES = "squares";
+
   private final Device device;
   private final Graph graph;
   private final Map<String, String> metadata;
   private final Arena arena;
   private final Tensor flat;
   private final long decayed;
+  private final Tensor running;
   private final Map<String, Tensor> parameters = new LinkedHashMap<>();
-  private Optional<Tensor> momentum = Optional.empty();
+
+  /** What optimisers keep of every trainable parameter, laid out as {@link #flat}, by name. */
+  private final Map<String, Tensor> moments = new LinkedHashMap<>();
 
   public Network(Device device, Model model) {
     this(device, model.graph(), shapes(model), model.metadata());
@@ -52,8 +62,13 @@ public final class Network implements AutoCloseable {
         trainable += ParameterShapes.trainable(e.getKey()) ? padded(e.getValue()) : 0;
         first += ParameterShapes.decays(e.getKey(), e.getValue()) ? padded(e.getValue()) : 0;
       }
+      long statistics = 0;
+      for (Map.Entry<String, Shape> e : shapes.entrySet()) {
+        statistics += ParameterShapes.running(e.getKey()) ? padded(e.getValue()) : 0;
+      }
       decayed = first;
       flat = arena.floats(Math.max(1, trainable));
+      running = arena.floats(Math.max(1, statistics));
       place(shapes);
     } catch (RuntimeException e) {
       throw Cleanup.after(e, arena);
@@ -69,6 +84,7 @@ public final class Network implements AutoCloseable {
   private void place(Map<String, Shape> shapes) {
     long first = 0;
     long second = decayed;
+    long third = 0;
     for (Map.Entry<String, Shape> e : shapes.entrySet()) {
       Shape shape = e.getValue();
       if (ParameterShapes.decays(e.getKey(), shape)) {
@@ -77,6 +93,9 @@ public final class Network implements AutoCloseable {
       } else if (ParameterShapes.trainable(e.getKey())) {
         parameters.put(e.getKey(), flat.view(second, shape));
         second += padded(shape);
+      } else if (ParameterShapes.running(e.getKey())) {
+        parameters.put(e.getKey(), running.view(third, shape));
+        third += padded(shape);
       } else {
         parameters.put(e.getKey(), arena.allocate(shape, DType.F32, Layout.PLAIN));
       }
@@ -127,22 +146,52 @@ public final class Network implements AutoCloseable {
     return decayed;
   }
 
-  /** The momentum of all trainable parameters, laid out as {@link #flat}; zero until trained. */
-  Tensor momentum() {
-    if (momentum.isEmpty()) {
-      momentum = Optional.of(arena.floats(flat.elements()));
-    }
-    return momentum.get();
+  /** The running statistics of all batch norms as one vector, with zeros between them. */
+  Tensor running() {
+    return running;
+  }
+
+  /**
+   * What an optimiser keeps of all trainable parameters, laid out as {@link #flat}; zero until
+   * trained.
+   *
+   * @param kind {@link #MOMENTUM} or {@link #SQUARES}
+   */
+  Tensor moment(String kind) {
+    return moments.computeIfAbsent(kind, k -> arena.floats(flat.elements()));
   }
 
   /** The momentum of a trainable parameter, in its shape; a view that training changes. */
   public Tensor momentum(String parameter) {
-    return partOf(momentum(), parameter);
+    return partOf(moment(MOMENTUM), parameter);
   }
 
-  /** Enqueues setting all momentum to zero, as at the start of a training. */
+  /** The mean of squared gradients of a trainable parameter, which AdamW keeps, likewise. */
+  public Tensor squares(String parameter) {
+    return partOf(moment(SQUARES), parameter);
+  }
+
+  /** Enqueues setting all that optimisers keep to zero, as at the start of a training. */
   public void clearMomentum() {
-    momentum.ifPresent(m -> device.moves().fill(m, 0).launch());
+    moments.values().forEach(m -> device.moves().fill(m, 0).launch());
+  }
+
+  /** A network of the same parameters, without what optimisers keep; nothing leaves the device. */
+  public Network copy() {
+    Map<String, Shape> shapes = new LinkedHashMap<>();
+    parameters.forEach((name, t) -> shapes.put(name, t.shape()));
+    Network out = new Network(device, graph, shapes, metadata);
+    try {
+      out.copyFrom(this);
+      return out;
+    } catch (RuntimeException e) {
+      throw Cleanup.after(e, out);
+    }
+  }
+
+  /** Enqueues taking over all parameters of a network of the same graph. */
+  public void copyFrom(Network other) {
+    other.parameters.forEach((name, t) -> device.moves().copy(t, parameter(name)).launch());
   }
 
   /**
@@ -174,8 +223,10 @@ public final class Network implements AutoCloseable {
           (name, t) -> {
             Optional<ParameterCut> cut = Optional.ofNullable(keep.get(name));
             gather.move(t, cut, out.parameter(name));
-            if (momentum.isPresent() && ParameterShapes.trainable(name)) {
-              gather.move(momentum(name), cut, out.momentum(name));
+            if (ParameterShapes.trainable(name)) {
+              moments.forEach(
+                  (kind, m) ->
+                      gather.move(partOf(m, name), cut, out.partOf(out.moment(kind), name)));
             }
           });
       return out;
@@ -249,22 +300,23 @@ public final class Network implements AutoCloseable {
   }
 
   /**
-   * Copies of all parameters and of their momentum, by name behind {@code parameters/} and {@code
-   * momentum/}; waits for the device.
+   * Copies of all parameters and of what optimisers keep of them, by name behind {@code PREFIX/}
+   * and the kind; waits for the device.
    */
-  Map<String, HostTensor> state() {
+  public Map<String, HostTensor> state(String prefix) {
     Map<String, HostTensor> out = new LinkedHashMap<>();
-    stateful().forEach((n, t) -> out.put(n, new HostTensor(t.shape(), device.downloadFloats(t))));
+    stateful(prefix)
+        .forEach((n, t) -> out.put(n, new HostTensor(t.shape(), device.downloadFloats(t))));
     return out;
   }
 
   /**
-   * Puts back what {@link #state} took.
+   * Puts back what {@link #state} took of a network whose optimiser is the same.
    *
    * @throws IllegalArgumentException for a tensor that is missing or of another shape
    */
-  void restore(Map<String, HostTensor> state) {
-    stateful()
+  public void restore(String prefix, Map<String, HostTensor> state) {
+    stateful(prefix)
         .forEach(
             (name, t) -> {
               HostTensor h = state.get(name);
@@ -277,12 +329,14 @@ public final class Network implements AutoCloseable {
   }
 
   /** What training changes, by the names that {@link #state} has. */
-  private Map<String, Tensor> stateful() {
+  private Map<String, Tensor> stateful(String prefix) {
     Map<String, Tensor> out = new LinkedHashMap<>();
-    parameters.forEach((name, t) -> out.put("parameters/" + name, t));
-    parameters.keySet().stream()
-        .filter(ParameterShapes::trainable)
-        .forEach(name -> out.put("momentum/" + name, momentum(name)));
+    parameters.forEach((name, t) -> out.put(prefix + "/" + name, t));
+    moments.forEach(
+        (kind, m) ->
+            parameters.keySet().stream()
+                .filter(ParameterShapes::trainable)
+                .forEach(name -> out.put(kind + "/" + name, partOf(m, name))));
     return out;
   }
 

@@ -68,11 +68,15 @@ public final class ParameterShapes {
     return trainable(parameter) && shape.rank() > 1;
   }
 
-  /** Whether SGD changes this parameter: not the normalisation, not the running statistics. */
+  /** Whether it is a running statistic of a batch norm. */
+  static boolean running(String parameter) {
+    return parameter.endsWith(".running_mean") || parameter.endsWith(".running_var");
+  }
+
+  /**
+   * Whether an optimiser changes this parameter: not the normalisation, not the running statistics.
+   */
   public static boolean trainable(String parameter) {
-    return !parameter.endsWith(".running_mean")
-        && !parameter.endsWith(".running_var")
-        && !parameter.equals("input.mean")
-        && !parameter.equals("input.std");
+    return !running(parameter) && !parameter.equals("input.mean") && !parameter.equals("input.std");
   }
 }

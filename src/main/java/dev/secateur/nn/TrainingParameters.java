@@ -1,5 +1,6 @@
 package dev.secateur.nn;
 
+import dev.secateur.device.AdamSpec;
 import dev.secateur.device.Arena;
 import dev.secateur.device.Device;
 import dev.secateur.device.Kernel;
@@ -10,6 +11,7 @@ import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Shape;
 import dev.secateur.tensor.Tensor;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -22,13 +24,14 @@ final class TrainingParameters implements Parameters, Gradients {
   /** The loss' scale at first, in half precision; PyTorch's GradScaler begins with it too. */
   private static final float FIRST_SCALE = 65536;
 
-  private static final String SCALE = "loss-scale";
-
   private final Network net;
   private final Device device;
   private final Arena arena;
   private final Tensor gradients;
   private final Optional<Mixed> mixed;
+
+  /** AdamW's count of steps. */
+  private Optional<Tensor> steps = Optional.empty();
 
   /**
    * What is there twice.
@@ -110,34 +113,57 @@ final class TrainingParameters implements Parameters, Gradients {
     return m.kernels().scaleLoss(x, y, m.state());
   }
 
-  /** The step of SGD, with the network's momentum. */
-  Kernel update(Sgd sgd, Tensor learningRate) {
-    long decayed = sgd.decayNorms() ? net.flat().elements() : net.decayed();
-    SgdSpec spec = new SgdSpec(sgd.momentum(), sgd.nesterov(), sgd.weightDecay(), decayed);
-    Tensor velocity = net.momentum();
-    Optional<Tensor> state = scale();
-    if (state.isPresent()) {
-      MixedPrecision kernels = mixed.get().kernels();
-      return kernels.sgd(net.flat(), gradients, velocity, learningRate, spec, state.get());
-    }
-    return device.training().sgd(net.flat(), gradients, velocity, learningRate, spec);
+  /** The optimiser's step, with what the network keeps for it. */
+  Kernel update(Learning learning, Tensor learningRate) {
+    long decayed = learning.decayNorms() ? net.flat().elements() : net.decayed();
+    return learning.optimizer() instanceof Learning.Sgd s
+        ? sgd(
+            new SgdSpec(s.momentum(), s.nesterov(), learning.weightDecay(), decayed), learningRate)
+        : adamW((Learning.AdamW) learning.optimizer(), learning, decayed, learningRate);
+  }
+
+  private Kernel sgd(SgdSpec spec, Tensor lr) {
+    Tensor p = net.flat();
+    Tensor velocity = net.moment(Network.MOMENTUM);
+    return scale().isPresent()
+        ? mixed.get().kernels().sgd(p, gradients, velocity, lr, spec, scale().get())
+        : device.training().sgd(p, gradients, velocity, lr, spec);
+  }
+
+  private Kernel adamW(Learning.AdamW a, Learning learning, long decayed, Tensor lr) {
+    AdamSpec spec = new AdamSpec(a.beta1(), a.beta2(), a.eps(), learning.weightDecay(), decayed);
+    Tensor p = net.flat();
+    Tensor mean = net.moment(Network.MOMENTUM);
+    Tensor square = net.moment(Network.SQUARES);
+    Tensor count = arena.floats(3);
+    steps = Optional.of(count);
+    return scale().isPresent()
+        ? mixed.get().kernels().adamW(p, gradients, mean, square, lr, count, spec, scale().get())
+        : device.training().adamW(p, gradients, mean, square, lr, count, spec);
   }
 
   /** Adds what is kept between steps beside the network's own; waits for the device. */
   void addState(Map<String, HostTensor> to) {
-    scale().ifPresent(s -> to.put(SCALE, new HostTensor(s.shape(), device.downloadFloats(s))));
+    kept().forEach((n, t) -> to.put(n, new HostTensor(t.shape(), device.downloadFloats(t))));
   }
 
   /** Puts back what {@link #addState} took. */
   void restore(Map<String, HostTensor> state) {
-    scale()
-        .ifPresent(
-            s -> {
-              if (!state.containsKey(SCALE)) {
-                throw new IllegalArgumentException(SCALE + ": missing");
+    kept()
+        .forEach(
+            (name, t) -> {
+              if (!state.containsKey(name)) {
+                throw new IllegalArgumentException(name + ": missing");
               }
-              device.upload(state.get(SCALE).data(), s);
+              device.upload(state.get(name).data(), t);
             });
+  }
+
+  private Map<String, Tensor> kept() {
+    Map<String, Tensor> out = new LinkedHashMap<>();
+    scale().ifPresent(s -> out.put("loss-scale", s));
+    steps.ifPresent(s -> out.put("adamw-steps", s));
+    return out;
   }
 
   private Optional<Tensor> scale() {

@@ -9,6 +9,7 @@ import dev.secateur.device.HostBuffer;
 import dev.secateur.device.Kernel;
 import dev.secateur.device.LayerNormTraining;
 import dev.secateur.device.PoolSpec;
+import dev.secateur.device.Targets;
 import dev.secateur.device.TrainingKernels;
 import dev.secateur.nn.SlabPool.Slab;
 import dev.secateur.tensor.DType;
@@ -27,9 +28,9 @@ import java.util.Set;
 
 /**
  * One training step of a network, compiled for a batch size: forward with batch statistics, softmax
- * cross-entropy, backward, SGD. {@link #step} only launches kernels; it changes the network's
- * parameters, momentum and running statistics in place. ReLU is fused behind batch norm and add.
- * Gradients share memory as soon as they have been used.
+ * cross-entropy, backward, the optimiser's step. {@link #step} only launches kernels; it changes
+ * the network's parameters, momentum and running statistics in place. ReLU is fused behind batch
+ * norm and add. Gradients share memory as soon as they have been used.
  *
  * <p>Where the device computes in another type or layout than parameters have ({@link
  * dev.secateur.device.MixedPrecision}), every step begins with one kernel that copies them; the
@@ -52,6 +53,8 @@ public final class TrainingProgram implements AutoCloseable {
   private final Tensor learningRate;
   private final TrainingParameters parameters;
   private final Kernel clearMetrics;
+  private final Optional<InferenceProgram> teacher;
+  private final Kernel forwardOnly;
   private final Kernel pass;
   private final Kernel step;
 
@@ -68,7 +71,18 @@ public final class TrainingProgram implements AutoCloseable {
 
   private record Gradient(Tensor tensor, Slab slab) {}
 
-  private TrainingProgram(Network net, int batch, Sgd sgd, int cropPadding, Arena arena) {
+  /** What the running statistics take of a batch, where not as the network says. */
+  private final Optional<Float> normMomentum;
+
+  private TrainingProgram(
+      Network net,
+      int batch,
+      Learning learning,
+      int cropPadding,
+      Companions with,
+      Optional<Float> normMomentum,
+      Arena arena) {
+    this.normMomentum = normMomentum;
     this.net = net;
     this.graph = net.graph();
     this.device = net.device();
@@ -87,14 +101,13 @@ public final class TrainingProgram implements AutoCloseable {
     this.backwards = new BackwardKernels(device, arena, forwards, parameters, parameters);
     planFusion();
     graph.nodes().forEach(this::place);
-    InputScale s = InputScale.of(net, arena);
-    forward.put(
-        input,
-        device
-            .moves()
-            .imageInput(
-                pixels, Optional.of(crops), cropPadding, s.scale(), s.shift(), values.get(input)));
-    List<Kernel> loss = loss(values.get(graph.output().name()), sgd.labelSmoothing());
+    TrainingInput images = new TrainingInput(pixels, crops, cropPadding);
+    forward.put(input, images.into(device, InputScale.of(net, arena), values.get(input)));
+    this.teacher =
+        learning
+            .distillation()
+            .map(d -> InferenceProgram.compile(with.teacher().orElseThrow(), batch, images));
+    List<Kernel> loss = loss(values.get(graph.output().name()), learning);
     List<Node> nodes = graph.nodes();
     for (int i = nodes.size() - 1; i > 0; i--) {
       if (!absorbed.contains(nodes.get(i).name())) {
@@ -104,18 +117,21 @@ public final class TrainingProgram implements AutoCloseable {
     List<Kernel> kernels = new ArrayList<>();
     parameters.pack().ifPresent(kernels::add);
     nodes.stream().map(n -> forward.get(n.name())).filter(k -> k != null).forEach(kernels::add);
+    this.forwardOnly = device.sequence(kernels, arena);
+    teacher.ifPresent(t -> t.steps().forEach(s -> kernels.add(s.kernel())));
     kernels.addAll(loss);
     kernels.addAll(backward);
     parameters.unpack().ifPresent(kernels::add);
     this.pass = device.sequence(kernels, arena);
     List<Kernel> whole = new ArrayList<>(kernels);
-    whole.add(parameters.update(sgd, learningRate));
+    whole.add(parameters.update(learning, learningRate));
+    with.average().ifPresent(a -> whole.addAll(follow(a, learning.ema())));
     this.step = device.sequence(whole, arena);
     device.synchronize();
   }
 
   /** The loss and its gradient by the network's result, which is in F32 for this. */
-  private List<Kernel> loss(Tensor result, float smoothing) {
+  private List<Kernel> loss(Tensor result, Learning learning) {
     List<Kernel> out = new ArrayList<>();
     Tensor logits = result;
     if (result.dtype() != DType.F32) {
@@ -125,8 +141,17 @@ public final class TrainingProgram implements AutoCloseable {
     Gradient gradient = fresh(logits.shape(), Layout.PLAIN);
     boolean narrow = gradient.tensor().dtype() != DType.F32;
     Tensor single = narrow ? arena.floats(logits.shape().toArray()) : gradient.tensor();
-    out.add(
-        device.training().crossEntropy(logits, labels, smoothing, metrics, Optional.of(single)));
+    Targets targets =
+        new Targets(
+            learning.labelSmoothing(),
+            Optional.empty(),
+            learning
+                .distillation()
+                .map(
+                    d ->
+                        new Targets.Teacher(
+                            teacher.orElseThrow().output(), d.temperature(), d.weight())));
+    out.add(device.training().crossEntropy(logits, labels, targets, metrics, Optional.of(single)));
     if (narrow) {
       out.add(parameters.scaleLoss(single, gradient.tensor()));
     }
@@ -134,14 +159,56 @@ public final class TrainingProgram implements AutoCloseable {
     return out;
   }
 
+  /** The average of a network moves towards it, parameters and running statistics alike. */
+  private List<Kernel> follow(Network average, float keep) {
+    Tensor share = arena.floats(1);
+    device.upload(new float[] {1 - keep}, share);
+    return List.of(
+        device.training().average(average.flat(), net.flat(), share),
+        device.training().average(average.running(), net.running(), share));
+  }
+
+  /**
+   * Networks that have a part in a training.
+   *
+   * @param teacher whose logits are imitated, with as many classes; as it is at compile time
+   * @param average a copy of the network that follows it, where {@link Learning#ema} is not 0
+   */
+  public record Companions(Optional<Network> teacher, Optional<Network> average) {
+    public static final Companions NONE = new Companions(Optional.empty(), Optional.empty());
+  }
+
   /**
    * @param batch images a step, at least 2
    * @param cropPadding zero pixels around an image that {@link #crops} may reach into
    */
-  public static TrainingProgram compile(Network net, int batch, Sgd sgd, int cropPadding) {
+  public static TrainingProgram compile(
+      Network net, int batch, Learning learning, int cropPadding) {
+    return compile(net, batch, learning, cropPadding, Companions.NONE);
+  }
+
+  /** The same with other networks. */
+  public static TrainingProgram compile(
+      Network net, int batch, Learning learning, int cropPadding, Companions with) {
+    return compile(net, batch, learning, cropPadding, with, Optional.empty());
+  }
+
+  /** Whose running statistics are those of the last batch; for {@link #forward} only. */
+  static TrainingProgram ofNorms(Network net, int batch) {
+    Learning none = Learning.sgd(0, false, 0, false, 0);
+    return compile(net, batch, none, 0, Companions.NONE, Optional.of(1f));
+  }
+
+  private static TrainingProgram compile(
+      Network net,
+      int batch,
+      Learning learning,
+      int cropPadding,
+      Companions with,
+      Optional<Float> normMomentum) {
     Arena arena = net.device().newArena();
     try {
-      return new TrainingProgram(net, batch, sgd, cropPadding, arena);
+      return new TrainingProgram(net, batch, learning, cropPadding, with, normMomentum, arena);
     } catch (RuntimeException e) {
       throw Cleanup.after(e, arena);
     }
@@ -203,6 +270,11 @@ public final class TrainingProgram implements AutoCloseable {
     clearMetrics.launch();
   }
 
+  /** Enqueues the forward pass, which changes the running statistics only. */
+  void forward() {
+    forwardOnly.launch();
+  }
+
   /** Enqueues forward, loss and backward, without changing trainable parameters. */
   public void backpropagate() {
     pass.launch();
@@ -218,7 +290,7 @@ public final class TrainingProgram implements AutoCloseable {
    * momentum and the scale of the loss, by name. Waits for the device.
    */
   public Map<String, HostTensor> state() {
-    Map<String, HostTensor> out = net.state();
+    Map<String, HostTensor> out = net.state("parameters");
     parameters.addState(out);
     return out;
   }
@@ -229,7 +301,7 @@ public final class TrainingProgram implements AutoCloseable {
    * @throws IllegalArgumentException where it is of another network
    */
   public void restore(Map<String, HostTensor> state, double[] sums) {
-    net.restore(state);
+    net.restore("parameters", state);
     parameters.restore(state);
     try (HostBuffer host = device.hostBuffer(metrics.bytes())) {
       host.bytes().asDoubleBuffer().put(sums);
@@ -240,6 +312,7 @@ public final class TrainingProgram implements AutoCloseable {
 
   @Override
   public void close() {
+    teacher.ifPresent(InferenceProgram::close);
     arena.close();
   }
 
@@ -430,7 +503,7 @@ public final class TrainingProgram implements AutoCloseable {
                 net.parameter(name + ".bias"),
                 net.parameter(name + ".running_mean"),
                 net.parameter(name + ".running_var"),
-                bn.momentum(),
+                normMomentum.orElse(bn.momentum()),
                 bn.eps(),
                 fused.containsKey(name),
                 forwards.image(y),

@@ -10,8 +10,10 @@ import dev.secateur.data.HoldOut;
  * @param scoring training images that filters are scored on
  * @param tuning training images that the network is fine-tuned on
  * @param evaluation what accuracies are measured on
+ * @param heldOut the part of the training images that nothing learns from: what epochs of
+ *     fine-tuning are compared on
  */
-public record Images(Dataset scoring, Dataset tuning, Dataset evaluation) {
+public record Images(Dataset scoring, Dataset tuning, Dataset evaluation, Dataset heldOut) {
 
   /**
    * The recipe's part of the training images is held out, by its seed, and evaluates; the first of
@@ -24,11 +26,12 @@ public record Images(Dataset scoring, Dataset tuning, Dataset evaluation) {
     return new Images(
         DataSets.first(parts.train(), recipe.scoring().samples().most()),
         DataSets.first(parts.train(), recipe.fineTuning().samples().most()),
+        parts.held(),
         parts.held());
   }
 
   /** The same with accuracies measured elsewhere, such as on the test images. */
   public Images evaluatedOn(Dataset other) {
-    return new Images(scoring, tuning, other);
+    return new Images(scoring, tuning, other, heldOut);
   }
 }

@@ -12,6 +12,7 @@ import dev.secateur.train.EpochMetrics;
 import dev.secateur.train.Evaluation;
 import dev.secateur.train.Evaluator;
 import dev.secateur.train.ProgressListener;
+import dev.secateur.train.Recalibration;
 import dev.secateur.train.Trainer;
 import dev.secateur.train.TrainingContext;
 import dev.secateur.util.Cleanup;
@@ -35,15 +36,32 @@ public final class Pruner {
   private final Images images;
   private final ProgressListener progress;
   private final Criterion criterion;
+  private final Optional<Network> teacher;
 
   /**
    * @param images what scores, fine-tunes and evaluates, such as {@link Images#of}
    */
   public Pruner(Recipe recipe, Images images, ProgressListener progress) {
+    this(recipe, images, progress, Optional.empty());
+  }
+
+  private Pruner(
+      Recipe recipe, Images images, ProgressListener progress, Optional<Network> teacher) {
     this.recipe = recipe.resolved();
     this.images = images;
     this.progress = progress;
     this.criterion = recipe.criterion();
+    this.teacher = teacher;
+  }
+
+  /**
+   * The same with a teacher for {@link #step}, where the recipe distils; else it is the network
+   * that a step begins with.
+   *
+   * @param network stays open as long as the pruner is used
+   */
+  public Pruner taughtBy(Network network) {
+    return new Pruner(recipe, images, progress, Optional.of(network));
   }
 
   /**
@@ -90,7 +108,7 @@ public final class Pruner {
       List<EpochMetrics> epochs) {}
 
   /**
-   * Scores, selects, removes, evaluates, fine-tunes and evaluates once.
+   * Scores, selects, removes, recalibrates, evaluates, fine-tunes and evaluates once.
    *
    * @param original the network that the first step began with: ratios of layers refer to it
    * @param net stays as it is, and open
@@ -101,11 +119,11 @@ public final class Pruner {
    */
   public Step step(
       Graph original, Network net, int number, Selector selector, Optional<Scores> known) {
-    TrainingContext alone = new TrainingContext(progress, Checkpoints.none());
-    return tune(cut(original, net, selector, known), number, alone);
+    Cut cut = cut(original, net, selector, known);
+    return tune(cut, number, teacher.orElse(net), progress, Checkpoints.none());
   }
 
-  /** The first half of a step: scores, selects, removes and evaluates. */
+  /** The first half of a step: scores, selects, removes, recalibrates and evaluates. */
   public Cut cut(Graph original, Network net, Selector selector, Optional<Scores> known) {
     Scores scores = known.orElseGet(() -> score(net));
     Removal dead = scores.dead().removal();
@@ -117,6 +135,7 @@ public final class Pruner {
       smaller = Surgery.remove(alive, ranked);
     }
     try {
+      recalibrate(smaller);
       Removal removal = dead.then(ranked, net.graph());
       return new Cut(smaller, scores.importance(), removal, dead, evaluate(smaller));
     } catch (RuntimeException e) {
@@ -124,15 +143,27 @@ public final class Pruner {
     }
   }
 
+  /** Sets the running statistics of batch norms anew, where the recipe says so. */
+  public void recalibrate(Network net) {
+    int most = recipe.fineTuning().bnRecalibration();
+    if (most > 0) {
+      Recalibration.run(net, images.tuning(), most, recipe.scoring().batchSize());
+    }
+  }
+
   /**
    * The second half of a step: fine-tunes and evaluates.
    *
    * @param cut its network is trained in place, and closed after a failure
-   * @param around where the state of the fine-tuning survives
+   * @param from the network as it came, which teaches where the recipe distils
+   * @param checkpoints where the state of the fine-tuning survives
    */
-  public Step tune(Cut cut, int number, TrainingContext around) {
+  public Step tune(
+      Cut cut, int number, Network from, ProgressListener told, Checkpoints checkpoints) {
     try {
-      List<EpochMetrics> epochs = fineTune(cut.network(), number, around);
+      TrainingContext context =
+          new TrainingContext(told, checkpoints, Optional.of(images.heldOut()), Optional.of(from));
+      List<EpochMetrics> epochs = fineTune(cut.network(), number, context);
       Evaluation tuned = epochs.isEmpty() ? cut.evaluation() : evaluate(cut.network());
       return new Step(
           cut.network(),
@@ -199,13 +230,20 @@ public final class Pruner {
 
   /** Trains in place; nothing where the recipe has no fine-tuning. */
   public List<EpochMetrics> fineTune(Network net, int number) {
-    return fineTune(net, number, new TrainingContext(progress, Checkpoints.none()));
+    Optional<Dataset> heldOut = Optional.of(images.heldOut());
+    return fineTune(
+        net, number, new TrainingContext(progress, Checkpoints.none(), heldOut, teacher));
   }
 
   private List<EpochMetrics> fineTune(Network net, int number, TrainingContext around) {
     Recipe.FineTuning tuning = recipe.fineTuning();
     return tuning.epochs() == 0
         ? List.of()
-        : Trainer.train(net, images.tuning(), tuning.options(recipe.seed() + number), around);
+        : Trainer.train(
+            net,
+            images.tuning(),
+            tuning.options(
+                recipe.seed() + number, number, recipe.stop().iterations().orElseThrow()),
+            around);
   }
 }

@@ -14,8 +14,8 @@ import dev.secateur.SecateurException;
 import dev.secateur.SettingException;
 import dev.secateur.device.PoolSpec;
 import dev.secateur.nn.Graph;
+import dev.secateur.nn.Learning;
 import dev.secateur.nn.Pooling;
-import dev.secateur.nn.Sgd;
 import dev.secateur.prune.criterion.Criteria;
 import dev.secateur.prune.criterion.Criterion;
 import dev.secateur.prune.criterion.Importance;
@@ -99,8 +99,18 @@ public record Recipe(
               List.of(),
               0.1,
               0,
+              ScheduleSpan.ITERATION,
               4,
-              true),
+              true,
+              Optimizer.SGD,
+              List.of(0.9, 0.999),
+              1e-8,
+              0,
+              0.9,
+              2048,
+              0,
+              Kept.LAST,
+              1),
           0.1,
           1);
 
@@ -114,6 +124,11 @@ public record Recipe(
 
   public Recipe {
     require(holdOut > 0 && holdOut < 1, "hold-out", holdOut, Expected.OPEN_FRACTION);
+    boolean open = stop.aims() || stop.maxDrop.isPresent();
+    if (fineTuning.scheduleSpan == ScheduleSpan.RUN && stop.iterations.isEmpty() && open) {
+      throw new SettingException(
+          "fine-tuning.schedule-span", "run: how many iterations there will be must be given");
+    }
   }
 
   /**
@@ -300,7 +315,7 @@ public record Recipe(
   }
 
   /**
-   * Training after each removal, by SGD.
+   * Training after each removal.
    *
    * @param epochs passes over the images; 0 for no fine-tuning
    * @param samples training images
@@ -313,6 +328,17 @@ public record Recipe(
    * @param warmupEpochs of linear rise
    * @param cropPadding zero pixels around the image before a random crop
    * @param flip mirror half of the images
+   * @param scheduleSpan whether each iteration has the whole course of the learning rate, or all
+   *     together
+   * @param betas of AdamW
+   * @param eps of AdamW
+   * @param distill temperature at which the network as it came is imitated; 0: it is not
+   * @param distillWeight part that the imitation has in the loss
+   * @param bnRecalibration training images that the statistics of batch norms are taken from anew
+   *     after a removal; 0: they stay
+   * @param ema what a moving average of the parameters keeps of itself a step; 0: none
+   * @param keep which epoch's network is the result, by held-out images
+   * @param evaluateEvery epochs between evaluations on them
    */
   public record FineTuning(
       int epochs,
@@ -328,8 +354,18 @@ public record Recipe(
       List<Double> milestones,
       double gamma,
       double warmupEpochs,
+      ScheduleSpan scheduleSpan,
       int cropPadding,
-      boolean flip) {
+      boolean flip,
+      Optimizer optimizer,
+      List<Double> betas,
+      double eps,
+      double distill,
+      double distillWeight,
+      int bnRecalibration,
+      double ema,
+      Kept keep,
+      int evaluateEvery) {
     public FineTuning {
       require(epochs >= 0, "epochs", epochs, Expected.COUNT_OR_ZERO);
       require(batchSize > 0, "batch-size", batchSize, Expected.COUNT);
@@ -354,22 +390,104 @@ public record Recipe(
           warmupEpochs,
           Expected.NOT_NEGATIVE);
       require(cropPadding >= 0, "crop-padding", cropPadding, Expected.COUNT_OR_ZERO);
+      betas = List.copyOf(betas);
+      require(
+          betas.size() == 2 && betas.stream().allMatch(b -> b >= 0 && b < 1),
+          "betas",
+          betas,
+          "two numbers from 0 up to, but not including, 1");
+      require(eps > 0 && Double.isFinite(eps), "eps", eps, Expected.POSITIVE);
+      require(distill >= 0 && Double.isFinite(distill), "distill", distill, Expected.NOT_NEGATIVE);
+      require(
+          distillWeight >= 0 && distillWeight <= 1,
+          "distill-weight",
+          distillWeight,
+          "a number from 0 to 1");
+      require(bnRecalibration >= 0, "bn-recalibration", bnRecalibration, Expected.COUNT_OR_ZERO);
+      require(ema >= 0 && ema < 1, "ema", ema, Expected.FRACTION);
+      require(evaluateEvery > 0, "evaluate-every", evaluateEvery, Expected.COUNT);
     }
 
-    /** As the trainer takes it; not for 0 epochs. */
+    /** As the trainer takes it, for one training; not for 0 epochs. */
     public TrainingOptions options(long seed) {
-      Schedule usual = Schedule.of(schedule, lr, epochs, warmupEpochs);
+      return options(seed, 1, 1);
+    }
+
+    /**
+     * The same for one of several.
+     *
+     * @param number of the training, from 1 on
+     * @param of all trainings
+     */
+    public TrainingOptions options(long seed, int number, int of) {
+      boolean together = scheduleSpan == ScheduleSpan.RUN;
+      int length = together ? Math.multiplyExact(of, epochs) : epochs;
+      int passed = together ? (number - 1) * epochs : 0;
+      Schedule usual = Schedule.of(schedule, lr, length, warmupEpochs);
       double[] at =
           milestones.isEmpty()
               ? usual.milestones()
               : milestones.stream().mapToDouble(d -> d).toArray();
       return new TrainingOptions(
           batchSize,
-          new Schedule(schedule, lr, epochs, warmupEpochs, at, gamma),
-          new Sgd(
-              (float) momentum, nesterov, (float) weightDecay, decayNorms, (float) labelSmoothing),
+          epochs,
+          new Schedule(schedule, lr, length, warmupEpochs, at, gamma, passed),
+          learning(),
           new Augmentation(cropPadding, flip),
+          evaluateEvery,
+          keep == Kept.BEST,
           seed);
+    }
+
+    private Learning learning() {
+      return new Learning(
+          optimizer == Optimizer.SGD
+              ? new Learning.Sgd((float) momentum, nesterov)
+              : new Learning.AdamW(
+                  betas.get(0).floatValue(), betas.get(1).floatValue(), (float) eps),
+          (float) weightDecay,
+          decayNorms,
+          (float) labelSmoothing,
+          distill > 0
+              ? Optional.of(new Learning.Distillation((float) distill, (float) distillWeight))
+              : Optional.empty(),
+          (float) ema);
+    }
+  }
+
+  /** What moves parameters. */
+  public enum Optimizer {
+    SGD,
+    ADAMW;
+
+    /** As it is written, in lower case. */
+    @Override
+    public String toString() {
+      return name().toLowerCase(Locale.ROOT);
+    }
+  }
+
+  /** Which epoch's network is the result of a training. */
+  public enum Kept {
+    LAST,
+    BEST;
+
+    /** As it is written, in lower case. */
+    @Override
+    public String toString() {
+      return name().toLowerCase(Locale.ROOT);
+    }
+  }
+
+  /** What one course of the learning rate covers. */
+  public enum ScheduleSpan {
+    ITERATION,
+    RUN;
+
+    /** As it is written, in lower case. */
+    @Override
+    public String toString() {
+      return name().toLowerCase(Locale.ROOT);
     }
   }
 
@@ -655,6 +773,7 @@ public record Recipe(
     if (fineTuning.epochs == 0) { // what is of no effect makes no other run
       overlay.set("fine-tuning", DEFAULT.tree().get("fine-tuning"));
       put(overlay, "fine-tuning.epochs", 0);
+      put(overlay, "fine-tuning.bn-recalibration", fineTuning.bnRecalibration);
     }
     return overlaid(overlay);
   }

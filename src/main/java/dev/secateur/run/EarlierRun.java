@@ -51,7 +51,8 @@ final class EarlierRun {
           .with("choice.dead-filters", "rank")
           .with("choice.ranking", "global")
           .with("choice.threshold", "count")
-          .with("fine-tuning.decay-norms", true);
+          .with("fine-tuning.decay-norms", true)
+          .with("fine-tuning.bn-recalibration", 0);
 
   private EarlierRun() {}
 

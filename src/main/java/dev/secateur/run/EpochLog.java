@@ -50,8 +50,8 @@ public final class EpochLog {
             m.learningRate(),
             m.loss(),
             m.top1(),
-            "",
-            "",
+            m.heldOutTop1().map(v -> String.format(Locale.ROOT, "%.4f", v)).orElse(""),
+            m.heldOutLoss().map(v -> String.format(Locale.ROOT, "%.6f", v)).orElse(""),
             m.seconds()));
   }
 }

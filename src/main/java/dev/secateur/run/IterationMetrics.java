@@ -2,6 +2,7 @@ package dev.secateur.run;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.DoubleNode;
+import com.fasterxml.jackson.databind.node.NullNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.secateur.prune.Removal;
 import dev.secateur.train.EpochMetrics;
@@ -47,6 +48,8 @@ public record IterationMetrics(
       for (JsonNode e : json.path("epochs")) {
         ObjectNode epoch = (ObjectNode) e;
         epoch.putIfAbsent("seconds", DoubleNode.valueOf(0));
+        epoch.putIfAbsent("heldOutTop1", NullNode.getInstance());
+        epoch.putIfAbsent("heldOutLoss", NullNode.getInstance());
       }
       return Json.MAPPER.treeToValue(json, IterationMetrics.class);
     } catch (IOException e) {

@@ -22,7 +22,6 @@ import dev.secateur.prune.latency.LatencySelector;
 import dev.secateur.train.EpochMetrics;
 import dev.secateur.train.Evaluation;
 import dev.secateur.train.ProgressListener;
-import dev.secateur.train.TrainingContext;
 import dev.secateur.util.Cleanup;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -213,10 +212,11 @@ public final class PruneRun {
   /** Steps until a rule holds; which. The network stays on the device between them. */
   private String iterate(RunRecord record, List<IterationMetrics> done, Model model)
       throws IOException {
-    try (OpenNetwork net = new OpenNetwork(new Network(device, model))) {
+    try (Network teacher = new Network(device, original);
+        OpenNetwork net = new OpenNetwork(new Network(device, model))) {
       while (true) {
         Instant start = Instant.now();
-        Pruner.Step s = step(record, done, net.get());
+        Pruner.Step s = step(record, done, net.get(), teacher);
         net.replace(s.network());
         add(
             done,
@@ -236,7 +236,8 @@ public final class PruneRun {
     }
   }
 
-  private Pruner.Step step(RunRecord record, List<IterationMetrics> done, Network net)
+  private Pruner.Step step(
+      RunRecord record, List<IterationMetrics> done, Network net, Network teacher)
       throws IOException {
     int number = done.size();
     Pruner.Cut cut = cut(net, number);
@@ -250,7 +251,7 @@ public final class PruneRun {
         };
     CheckpointFile checkpoint =
         new CheckpointFile(directory.checkpoint(number), record, upkeep.resuming());
-    return pruner.tune(cut, number, new TrainingContext(logging, checkpoint));
+    return pruner.tune(cut, number, teacher, logging, checkpoint);
   }
 
   /** What an earlier start has removed in this iteration, or what goes now. */

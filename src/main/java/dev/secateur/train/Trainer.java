@@ -6,13 +6,17 @@ import dev.secateur.data.Dataset;
 import dev.secateur.device.Device;
 import dev.secateur.nn.Network;
 import dev.secateur.nn.TrainingProgram;
+import dev.secateur.tensor.HostTensor;
+import dev.secateur.tensor.Shape;
+import dev.secateur.util.Cleanup;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
 /**
- * Trains a network in place, from momentum zero, or from where its {@link Checkpoints} have it.
+ * Trains a network in place, from momentum zero, or from where its {@link Checkpoints} have it. The
+ * result is the moving average where there is one, and the best epoch's where that is asked for.
  * Numbers come from the device only when they are reported, about once a second, and when a state
  * is kept.
  */
@@ -22,6 +26,9 @@ public final class Trainer {
   private final TrainingOptions options;
   private final TrainingContext context;
   private final Device device;
+  private final Network net;
+  private final Optional<Network> average;
+  private final Optional<Network> best;
   private final TrainingProgram program;
   private final BatchFeed feed;
   private final List<EpochMetrics> epochs = new ArrayList<>();
@@ -36,12 +43,17 @@ public final class Trainer {
   private Trainer(
       TrainingOptions options,
       TrainingContext context,
-      Device device,
+      Network net,
+      Optional<Network> average,
+      Optional<Network> best,
       TrainingProgram program,
       BatchFeed feed) {
     this.options = options;
     this.context = context;
-    this.device = device;
+    this.device = net.device();
+    this.net = net;
+    this.average = average;
+    this.best = best;
     this.program = program;
     this.feed = feed;
   }
@@ -60,12 +72,75 @@ public final class Trainer {
           "fine-tuning.batch-size",
           options.batch() + ": the data has only " + data.size() + " images");
     }
+    check(net, options, context);
     Device device = net.device();
     net.clearMomentum();
     Optional<TrainingState> earlier = context.checkpoints().load();
+    try (Cleanup copies = new Cleanup()) {
+      Optional<Network> average = copy(net, options.learning().ema() > 0, copies);
+      Optional<Network> best = copy(net, options.keepBest(), copies);
+      List<EpochMetrics> epochs = train(net, data, options, context, earlier, average, best);
+      best.or(() -> average).ifPresent(net::copyFrom);
+      device.synchronize();
+      return epochs;
+    }
+  }
+
+  private static Optional<Network> copy(Network net, boolean wanted, Cleanup copies) {
+    if (!wanted) {
+      return Optional.empty();
+    }
+    Network copy = net.copy();
+    copies.add(copy::close);
+    return Optional.of(copy);
+  }
+
+  private static void check(Network net, TrainingOptions options, TrainingContext context) {
+    if (options.keepBest() && context.heldOut().isEmpty()) {
+      throw new SettingException(
+          "fine-tuning.keep", "best: no images are held out to compare epochs on");
+    }
+    if (options.learning().distillation().isEmpty()) {
+      return;
+    }
+    Network teacher =
+        context
+            .teacher()
+            .orElseThrow(
+                () ->
+                    new SettingException("fine-tuning.distill", "there is no teacher to learn of"));
+    String difference = difference(teacher, net);
+    if (!difference.isEmpty()) {
+      throw new SettingException("fine-tuning.distill", difference);
+    }
+  }
+
+  private static String difference(Network teacher, Network net) {
+    Shape images = teacher.graph().shape(teacher.graph().input().name());
+    Shape own = net.graph().shape(net.graph().input().name());
+    if (!images.equals(own)) {
+      return "the teacher takes " + images + ", the network " + own;
+    }
+    long classes = teacher.graph().shape(teacher.graph().output().name()).dim(1);
+    long wanted = net.graph().shape(net.graph().output().name()).dim(1);
+    return classes == wanted
+        ? ""
+        : "the teacher has " + classes + " classes, the network " + wanted;
+  }
+
+  private static List<EpochMetrics> train(
+      Network net,
+      Dataset data,
+      TrainingOptions options,
+      TrainingContext context,
+      Optional<TrainingState> earlier,
+      Optional<Network> average,
+      Optional<Network> best) {
+    Device device = net.device();
+    TrainingProgram.Companions with = new TrainingProgram.Companions(context.teacher(), average);
     try (TrainingProgram program =
             TrainingProgram.compile(
-                net, options.batch(), options.sgd(), options.augmentation().padding());
+                net, options.batch(), options.learning(), options.augmentation().padding(), with);
         BatchFeed feed =
             new BatchFeed(
                 device,
@@ -75,7 +150,7 @@ public final class Trainer {
                 program.crops(),
                 options.augmentation(),
                 options.seed())) {
-      return new Trainer(options, context, device, program, feed).run(earlier);
+      return new Trainer(options, context, net, average, best, program, feed).run(earlier);
     }
   }
 
@@ -85,7 +160,7 @@ public final class Trainer {
       restore(earlier.get());
       done = earlier.get().done();
     }
-    int all = options.schedule().epochs();
+    int all = options.epochs();
     for (; epoch < all; epoch++) {
       feed.startEpoch(epoch, done);
       context.progress().epoch(epoch + 1, all, feed.images());
@@ -94,12 +169,31 @@ public final class Trainer {
         before = 0;
       }
       start = System.nanoTime();
-      epochs.add(train());
+      epochs.add(measured(train()));
       context.progress().finish();
       context.progress().epochDone(List.copyOf(epochs));
       done = 0;
     }
     return epochs;
+  }
+
+  /** An epoch with what it is worth on held-out images, where that is due. */
+  private EpochMetrics measured(EpochMetrics m) {
+    boolean due = m.epoch() % options.evaluateEvery() == 0 || m.epoch() == options.epochs();
+    if (context.heldOut().isEmpty() || !due) {
+      return m;
+    }
+    Network now = average.orElse(net);
+    EpochMetrics with =
+        m.with(
+            Evaluator.evaluate(
+                now, context.heldOut().get(), options.batch(), ProgressListener.none()));
+    List<EpochMetrics> all = new ArrayList<>(epochs);
+    all.add(with);
+    if (EpochMetrics.best(all).filter(b -> b == with).isPresent()) {
+      best.ifPresent(b -> b.copyFrom(now));
+    }
+    return with;
   }
 
   /** The rest of an epoch. */
@@ -112,7 +206,14 @@ public final class Trainer {
         Map<String, Double> v = values();
         double seconds = seconds();
         return new EpochMetrics(
-            epoch + 1, v.get("loss"), v.get("accuracy"), rate, feed.images() / seconds, seconds);
+            epoch + 1,
+            v.get("loss"),
+            v.get("accuracy"),
+            rate,
+            feed.images() / seconds,
+            seconds,
+            Optional.empty(),
+            Optional.empty());
       }
       program.setLearningRate((float) rate);
       program.step();
@@ -135,15 +236,24 @@ public final class Trainer {
               device.downloadDoubles(program.metrics()),
               seconds(),
               List.copyOf(epochs),
-              program.state()));
+              tensors()));
     }
     if (stop) {
       throw new Stopped();
     }
   }
 
+  private Map<String, HostTensor> tensors() {
+    Map<String, HostTensor> out = program.state();
+    average.ifPresent(a -> out.putAll(a.state("average")));
+    best.ifPresent(b -> out.putAll(b.state("best")));
+    return out;
+  }
+
   private void restore(TrainingState state) {
     try {
+      average.ifPresent(a -> a.restore("average", state.tensors()));
+      best.ifPresent(b -> b.restore("best", state.tensors()));
       program.restore(state.tensors(), state.metrics());
     } catch (IllegalArgumentException e) {
       throw new SecateurException(

@@ -1,7 +1,22 @@
 package dev.secateur.train;
 
-import dev.secateur.nn.Sgd;
+import dev.secateur.nn.Learning;
 
-/** How a network is trained. {@code batch} images a step; a last incomplete batch is left out. */
+/**
+ * How a network is trained.
+ *
+ * @param batch images a step; a last incomplete batch is left out
+ * @param epochs passes over the images
+ * @param evaluateEvery epochs between two evaluations on held-out images, where there are any; the
+ *     last epoch is evaluated always
+ * @param keepBest the result is the network after the epoch that is best on them, not the last
+ */
 public record TrainingOptions(
-    int batch, Schedule schedule, Sgd sgd, Augmentation augmentation, long seed) {}
+    int batch,
+    int epochs,
+    Schedule schedule,
+    Learning learning,
+    Augmentation augmentation,
+    int evaluateEvery,
+    boolean keepBest,
+    long seed) {}

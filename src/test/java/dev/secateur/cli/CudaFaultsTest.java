@@ -16,10 +16,10 @@ import dev.secateur.device.cuda.EmulatedCuda;
 import dev.secateur.device.cuda.TestCuda;
 import dev.secateur.io.Models;
 import dev.secateur.nn.Architectures;
+import dev.secateur.nn.Learning;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Network;
 import dev.secateur.nn.Pooling;
-import dev.secateur.nn.Sgd;
 import dev.secateur.prune.ChannelGroups;
 import dev.secateur.prune.Recipe;
 import dev.secateur.prune.Scope;
@@ -229,7 +229,8 @@ class CudaFaultsTest {
               Trainer.train(
                   net,
                   data,
-                  new TrainingOptions(8, schedule, new Sgd(0.9f, false, 0, true, 0), none, 1),
+                  new TrainingOptions(
+                      8, 1, schedule, Learning.sgd(0.9f, false, 0, true, 0), none, 1, false, 1),
                   TrainingContext.none());
             }
           };
@@ -308,13 +309,17 @@ class CudaFaultsTest {
               boolean known =
                   Arrays.equals(bytes, EARLIER)
                       || Arrays.equals(bytes, cleanFiles.get(name))
-                      || name.matches(".*/(metrics|time).json") // has times
+                      || name.matches(TIMED)
+                      || name.contains(".part/") // what a resumed run goes on with
                       || name.endsWith("run.json")
                       || name.endsWith("summary.csv");
               check(known, problems, fault + ": half-written " + name);
             });
     return r;
   }
+
+  /** Files with times in them. */
+  private static final String TIMED = ".*/(metrics.json|time.json|epochs.csv)";
 
   private static String statusOf(String api) {
     return api.startsWith("cudnn")
@@ -378,7 +383,7 @@ class CudaFaultsTest {
     Set<String> names = new TreeSet<>(a.keySet());
     names.addAll(b.keySet());
     names.removeIf(
-        n -> a.containsKey(n) && b.containsKey(n) && n.matches(".*/(metrics|time).json"));
+        n -> a.containsKey(n) && b.containsKey(n) && n.matches(TIMED));
     names.removeIf(n -> Arrays.equals(a.get(n), b.get(n)));
     return names;
   }

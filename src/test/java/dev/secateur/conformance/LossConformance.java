@@ -3,8 +3,10 @@ package dev.secateur.conformance;
 import static dev.secateur.conformance.Conformance.assertNear;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 
+import dev.secateur.device.AdamSpec;
 import dev.secateur.device.Kernel;
 import dev.secateur.device.SgdSpec;
+import dev.secateur.device.Targets;
 import dev.secateur.tensor.Shape;
 import dev.secateur.tensor.Tensor;
 import java.util.Arrays;
@@ -187,6 +189,118 @@ interface LossConformance extends Conformance {
       assertNear(p, read(tp), FLOAT, "p");
       assertNear(v, read(tv), FLOAT, "velocity");
       assertArrayEquals(g, read(tg), "the gradient stays");
+    }
+  }
+
+  /** Mixed labels and a teacher, against finite differences of the formulas. */
+  @ParameterizedTest
+  @CsvSource({
+    "1, 3, 0, false, 4, 0.9",
+    "7, 13, 0.1, true, 4, 0.9",
+    "5, 10, 0, true, 1, 0.5",
+    "6, 10, 0.2, true, 0, 0",
+    "3, 4, 0, false, 2, 1"
+  })
+  default void crossEntropyOfOtherTargets(
+      int n, int k, float smoothing, boolean mixed, float temperature, float weight) {
+    Values draw = values(n * k);
+    double[] x = draw.distinct((long) n * k, 0);
+    double[] teacher = draw.uniform(n * k, -3, 3);
+    int[] labels = draw.ints(n, 0, k);
+    int[] seconds = draw.ints(n, 0, k);
+    double[] shares = draw.uniform(n, 0, 1);
+    labels[n - 1] = n > 3 ? -1 : labels[n - 1];
+    Targets targets =
+        new Targets(
+            smoothing,
+            mixed
+                ? Optional.of(new Targets.Mix(ints(seconds, n), plain(shares, n)))
+                : Optional.empty(),
+            temperature > 0
+                ? Optional.of(new Targets.Teacher(plain(teacher, n, k), temperature, weight))
+                : Optional.empty());
+    int counted = (int) Arrays.stream(labels).filter(l -> l >= 0).count();
+    java.util.function.ToDoubleFunction<double[]> loss =
+        v ->
+            ReferenceLoss.soft(
+                v,
+                k,
+                labels,
+                smoothing,
+                mixed ? Optional.of(seconds) : Optional.empty(),
+                shares,
+                teacher,
+                temperature,
+                weight);
+    Tensor metrics = arena().doubles(4);
+    Tensor dlogits = plain(n, k);
+    Kernel kernel =
+        device()
+            .training()
+            .crossEntropy(plain(x, n, k), ints(labels, n), targets, metrics, Optional.of(dlogits));
+    double[] got = result(kernel, dlogits);
+    assertNear(
+        new double[] {2 * loss.applyAsDouble(x)}, // launched twice
+        new double[] {read(metrics)[0]},
+        FLOAT,
+        "loss");
+    assertNear(
+        Differences.gradient(v -> loss.applyAsDouble(v) / counted, x), got, GRADIENT, "dlogits");
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1", "13", "70001"})
+  default void average(int n) {
+    Values draw = values(n);
+    double[] a = draw.uniform(n);
+    Tensor average = plain(a, n);
+    Tensor x = plain(n);
+    Tensor share = plain(1);
+    Kernel k = device().training().average(average, x, share);
+    for (float s : new float[] {1, 0.5f, 1f / 3}) {
+      double[] v = draw.uniform(n);
+      device().moves().copy(plain(v, n), x).launch();
+      device().upload(new float[] {s}, share);
+      k.launch();
+      for (int i = 0; i < n; i++) {
+        a[i] += s * (v[i] - a[i]);
+      }
+      assertNear(a, read(average), FLOAT, "average");
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1, 0.9, 0.999, 0, 1", "13, 0.9, 0.99, 0.1, 5", "70001, 0.8, 0.999, 0.01, 40961"})
+  default void adamW(int n, float beta1, float beta2, float decay, int decayed) {
+    Values draw = values(n);
+    double[] p = draw.uniform(n);
+    double[] mean = new double[n];
+    double[] square = new double[n];
+    Tensor tp = plain(p, n);
+    Tensor tg = plain(n);
+    Tensor tm = plain(mean, n);
+    Tensor tv = plain(square, n);
+    Tensor lr = plain(1);
+    AdamSpec spec = new AdamSpec(beta1, beta2, 1e-8f, decay, decayed);
+    Kernel k = device().training().adamW(tp, tg, tm, tv, lr, arena().floats(3), spec);
+    int t = 0;
+    for (float rate : new float[] {0.1f, 0.025f, 0.01f}) {
+      double[] g = draw.uniform(n);
+      device().moves().copy(plain(g, n), tg).launch();
+      device().upload(new float[] {rate}, lr);
+      k.launch();
+      t++;
+      for (int i = 0; i < n; i++) {
+        p[i] -= i < decayed ? rate * decay * p[i] : 0;
+        mean[i] = beta1 * mean[i] + (1 - beta1) * g[i];
+        square[i] = beta2 * square[i] + (1 - beta2) * g[i] * g[i];
+        double m = mean[i] / (1 - Math.pow(beta1, t));
+        double v = square[i] / (1 - Math.pow(beta2, t));
+        p[i] -= rate * m / (Math.sqrt(v) + 1e-8);
+      }
+      assertNear(p, read(tp), 10 * FLOAT, "p");
+      assertNear(mean, read(tm), FLOAT, "mean");
+      assertNear(square, read(tv), FLOAT, "square");
     }
   }
 

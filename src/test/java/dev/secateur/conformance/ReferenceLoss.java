@@ -1,6 +1,7 @@
 package dev.secateur.conformance;
 
 import dev.secateur.tensor.Shape;
+import java.util.Optional;
 
 /** Softmax, its cross-entropy and SGD in double precision. */
 final class ReferenceLoss {
@@ -64,6 +65,51 @@ final class ReferenceLoss {
       velocity[i] = momentum * velocity[i] + g;
       p[i] -= lr * (nesterov ? g + momentum * velocity[i] : velocity[i]);
     }
+  }
+
+  /** Summed loss of mixed labels and a teacher; a temperature of 0 for none. */
+  static double soft(
+      double[] x,
+      int classes,
+      int[] labels,
+      double smoothing,
+      Optional<int[]> seconds,
+      double[] shares,
+      double[] teacher,
+      double temperature,
+      double weight) {
+    double sum = 0;
+    for (int i = 0; i < labels.length; i++) {
+      if (labels[i] < 0) {
+        continue;
+      }
+      double hard = 0;
+      for (int k = 0; k < classes; k++) {
+        double share = seconds.isPresent() ? shares[i] : 1;
+        double one = k == labels[i] ? share : 0;
+        one += seconds.isPresent() && k == seconds.get()[i] ? 1 - share : 0;
+        double target = (1 - smoothing) * one + smoothing / classes;
+        hard += target * (logSum(x, i, classes) - x[i * classes + k]);
+      }
+      if (temperature == 0) {
+        sum += hard;
+        continue;
+      }
+      double[] own = scaled(x, temperature);
+      double[] wise = scaled(teacher, temperature);
+      double divergence = 0;
+      for (int k = 0; k < classes; k++) {
+        double q = own[i * classes + k] - logSum(own, i, classes);
+        double p = wise[i * classes + k] - logSum(wise, i, classes);
+        divergence += Math.exp(p) * (p - q);
+      }
+      sum += (1 - weight) * hard + weight * temperature * temperature * divergence;
+    }
+    return sum;
+  }
+
+  private static double[] scaled(double[] x, double temperature) {
+    return java.util.Arrays.stream(x).map(v -> v / temperature).toArray();
   }
 
   private static double logSum(double[] x, int row, int classes) {

@@ -91,7 +91,7 @@ class GoldenPlansTest {
               out.put(name + " " + mode, plan);
             }
           });
-      Sgd sgd = new Sgd(0.9f, true, 1e-4f, true, 0.1f);
+      Learning sgd = Learning.sgd(0.9f, true, 1e-4f, true, 0.1f);
       try (TrainingProgram p = TrainingProgram.compile(net, BATCH, sgd, 4)) {
         p.clearMetrics();
         p.step();

@@ -292,7 +292,7 @@ class MixedPrecisionTest {
     try (Device device = TestCuda.open(precision);
         Network net = new Network(device, model);
         TrainingProgram program =
-            TrainingProgram.compile(net, BATCH, new Sgd(0.9f, true, 1e-3f, true, 0.1f), 0)) {
+            TrainingProgram.compile(net, BATCH, Learning.sgd(0.9f, true, 1e-3f, true, 0.1f), 0)) {
       upload(device, program.pixels());
       device.upload(new int[] {0, 1, 2, 3, 0, 1, 2, -1}, program.labels());
       program.setLearningRate(lr);
@@ -445,7 +445,7 @@ class MixedPrecisionTest {
     try (Device device = TestCuda.open(precision);
         Network net = new Network(device, model);
         TrainingProgram program =
-            TrainingProgram.compile(net, BATCH, new Sgd(0.9f, true, 1e-3f, true, 0.1f), 0);
+            TrainingProgram.compile(net, BATCH, Learning.sgd(0.9f, true, 1e-3f, true, 0.1f), 0);
         InferenceProgram inference = InferenceProgram.compile(net, 3, Optional.empty())) {
       program.setLearningRate(0.01f);
       program.step();

@@ -13,6 +13,7 @@ import dev.secateur.device.cpu.CpuDevice;
 import dev.secateur.device.cuda.TestCuda;
 import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Shape;
+import dev.secateur.tensor.Tensor;
 import dev.secateur.util.Json;
 import java.io.IOException;
 import java.io.InputStream;
@@ -20,6 +21,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -35,8 +37,8 @@ class TrainingProgramTest {
     try (Device device = new CpuDevice();
         Network net = new Network(device, weaved(0));
         TrainingProgram program =
-            TrainingProgram.compile(net, 4, new Sgd(0.9f, true, 1e-2f, true, 0.1f), 0)) {
-      upload(device, program, weavedPixels(), 3, 0, 9, 3);
+            TrainingProgram.compile(net, 4, Learning.sgd(0.9f, true, 1e-2f, true, 0.1f), 0)) {
+      upload(device, program, weavedPixels(99), 3, 0, 9, 3);
       program.setLearningRate(0.05f);
       for (JsonNode step : fixture.get("steps")) {
         program.clearMetrics();
@@ -168,7 +170,7 @@ class TrainingProgramTest {
     try (Device device = opened;
         Network net = new Network(device, new Model(graph, parameters, Map.of()));
         TrainingProgram program =
-            TrainingProgram.compile(net, batch, new Sgd(0, false, 0, true, 0.1f), 0)) {
+            TrainingProgram.compile(net, batch, Learning.sgd(0, false, 0, true, 0.1f), 0)) {
       byte[] pixels = new byte[(int) program.pixels().elements()];
       random.nextBytes(pixels);
       int[] labels = random.ints(batch, 0, 4).toArray();
@@ -238,16 +240,66 @@ class TrainingProgramTest {
   /** Only weights decay: PyTorch's SGD with two parameter groups. */
   @Test
   void normsAndBiasesDoNotDecay() throws IOException {
-    checkVariant("two groups", new Sgd(0.9f, true, 1e-1f, false, 0), 0.05f);
+    checkVariant("two groups", Learning.sgd(0.9f, true, 1e-1f, false, 0), 0.05f);
   }
 
-  private static void checkVariant(String name, Sgd sgd, float rate) throws IOException {
+  @Test
+  void adamWStepsAsInPyTorch() throws IOException {
+    Learning adamW =
+        new Learning(new Learning.AdamW(0.8f, 0.99f, 1e-8f), 1e-1f, false, 0, Optional.empty(), 0);
+    checkVariant("adamw", adamW, 1e-3f);
+  }
+
+  @Test
+  void aTeacherIsImitatedAsInPyTorch() throws IOException {
+    Learning.Distillation distillation = new Learning.Distillation(4, 0.9f);
+    checkVariant("distillation", plain(Optional.of(distillation), 0), 0.05f);
+  }
+
+  /** Parameters and running statistics alike, as timm's ModelEmaV2. */
+  @Test
+  void theMovingAverageFollowsAsInPyTorch() throws IOException {
+    checkVariant("average", plain(Optional.empty(), 0.8f), 0.05f);
+  }
+
+  private static Learning plain(Optional<Learning.Distillation> distillation, float ema) {
+    return new Learning(new Learning.Sgd(0.9f, false), 0, false, 0, distillation, ema);
+  }
+
+  /** As torch.optim.swa_utils.update_bn over two batches. */
+  @Test
+  void statisticsOfNormsAreTakenAnewAsInPyTorch() throws IOException {
+    for (Device opened : List.of(new CpuDevice(), TestCuda.open())) {
+      try (Device device = opened;
+          Network net = new Network(device, weaved(0));
+          NormStatistics statistics = new NormStatistics(net, 4)) {
+        for (int seed : new int[] {99, 55}) {
+          upload(device, statistics.pixels(), weavedPixels(seed));
+          statistics.observe();
+        }
+        statistics.replace();
+        assertSeen(fixture("variants").get("recalibration"), device, net);
+      }
+    }
+  }
+
+  private static void checkVariant(String name, Learning learning, float rate) throws IOException {
     JsonNode steps = fixture("variants").get(name).get("steps");
     for (Device opened : List.of(new CpuDevice(), TestCuda.open())) {
       try (Device device = opened;
           Network net = new Network(device, weaved(0));
-          TrainingProgram program = TrainingProgram.compile(net, 4, sgd, 0)) {
-        upload(device, program, weavedPixels(), 3, 0, 9, 3);
+          Network teacher = new Network(device, weaved(3));
+          Network average = net.copy();
+          TrainingProgram program =
+              TrainingProgram.compile(
+                  net,
+                  4,
+                  learning,
+                  0,
+                  new TrainingProgram.Companions(
+                      Optional.of(teacher),
+                      Optional.of(average).filter(a -> learning.ema() > 0)))) {
+        upload(device, program, weavedPixels(99), 3, 0, 9, 3);
         program.setLearningRate(rate);
         for (JsonNode step : steps) {
           program.clearMetrics();
@@ -255,6 +307,9 @@ class TrainingProgramTest {
           double loss = device.downloadDoubles(program.metrics())[0] / 4;
           assertEquals(step.get("loss").asDouble(), loss, 1e-4 * (1 + loss));
           assertSeen(step.get("parameters"), device, net);
+          if (step.has("average")) {
+            assertSeen(step.get("average"), device, average);
+          }
         }
       }
     }
@@ -302,8 +357,8 @@ class TrainingProgramTest {
     return new Model(fresh.graph(), parameters, Map.of());
   }
 
-  private static byte[] weavedPixels() {
-    double[] image = weave(4 * 3 * 32 * 32, 99);
+  private static byte[] weavedPixels(int seed) {
+    double[] image = weave(4 * 3 * 32 * 32, seed);
     byte[] pixels = new byte[image.length];
     for (int i = 0; i < pixels.length; i++) {
       pixels[i] = (byte) (int) Math.floor((image[i] + 1) * 127.5);
@@ -312,12 +367,16 @@ class TrainingProgramTest {
   }
 
   private static void upload(Device device, TrainingProgram program, byte[] pixels, int... labels) {
+    upload(device, program.pixels(), pixels);
+    device.upload(labels, program.labels());
+  }
+
+  private static void upload(Device device, Tensor to, byte[] pixels) {
     try (HostBuffer host = device.hostBuffer(pixels.length)) {
       host.bytes().put(0, pixels);
-      device.upload(host, program.pixels());
+      device.upload(host, to);
       host.awaitRead();
     }
-    device.upload(labels, program.labels());
   }
 
   private static double norm(float[] v) {

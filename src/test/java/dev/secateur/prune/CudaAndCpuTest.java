@@ -12,10 +12,10 @@ import dev.secateur.device.cpu.CpuDevice;
 import dev.secateur.device.cuda.EmulatedCuda;
 import dev.secateur.device.cuda.TestCuda;
 import dev.secateur.nn.Architectures;
+import dev.secateur.nn.Learning;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Network;
 import dev.secateur.nn.Pooling;
-import dev.secateur.nn.Sgd;
 import dev.secateur.nn.TrainingProgram;
 import dev.secateur.prune.criterion.Criteria;
 import dev.secateur.prune.criterion.Importance;
@@ -176,7 +176,7 @@ class CudaAndCpuTest {
     Augmentation crops = new Augmentation(2, true);
     try (Network net = new Network(device, model);
         TrainingProgram program =
-            TrainingProgram.compile(net, BATCH, new Sgd(0.9f, true, 1e-3f, true, 0.1f), 2);
+            TrainingProgram.compile(net, BATCH, Learning.sgd(0.9f, true, 1e-3f, true, 0.1f), 2);
         BatchFeed feed =
             new BatchFeed(
                 device, data, program.pixels(), program.labels(), program.crops(), crops, 1)) {

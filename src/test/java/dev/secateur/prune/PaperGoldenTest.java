@@ -57,11 +57,7 @@ class PaperGoldenTest {
       Pruner pruner = new Pruner(recipe, images, ProgressListener.none());
       ours =
           new RatioSelector(recipe)
-              .select(
-                  net.graph(),
-                  net,
-                  recipe.groups(net.graph()),
-                  pruner.score(net).importance());
+              .select(net.graph(), net, recipe.groups(net.graph()), pruner.score(net).importance());
     }
     int theirs = 0;
     List<String> missed = new ArrayList<>();

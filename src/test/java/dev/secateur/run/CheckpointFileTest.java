@@ -44,7 +44,9 @@ class CheckpointFileTest {
         128,
         new double[] {1.0 / 3, 1e-300, 7, 128},
         Math.PI,
-        List.of(new EpochMetrics(1, 0.1 + 0.2, 50, 0.01, 1e3 / 7, 2)),
+        List.of(
+            new EpochMetrics(
+                1, 0.1 + 0.2, 50, 0.01, 1e3 / 7, 2, Optional.of(1.0 / 9), Optional.empty())),
         Map.of(
             "parameters/a", new HostTensor(Shape.of(3), new float[] {1f / 3, -0f, 1e-42f}),
             "loss-scale", new HostTensor(Shape.of(2), new float[] {65536, 3})));

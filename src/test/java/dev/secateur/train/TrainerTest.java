@@ -15,9 +15,9 @@ import dev.secateur.device.Precision;
 import dev.secateur.device.cpu.CpuDevice;
 import dev.secateur.device.cuda.TestCuda;
 import dev.secateur.nn.Architectures;
+import dev.secateur.nn.Learning;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Network;
-import dev.secateur.nn.Sgd;
 import dev.secateur.tensor.HostTensor;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -34,11 +34,15 @@ class TrainerTest {
 
   @TempDir Path dir;
   private Dataset data;
+  private Dataset heldOut;
+  private Network teacher;
+  private TrainingOptions options = options(Learning.sgd(0.9f, true, 1e-3f, false, 0.1f), false);
 
   @BeforeEach
   void makeData() throws IOException {
     Corners.write(dir, 100, 20);
     data = DataSets.open("idx:" + dir, Split.TRAIN);
+    heldOut = DataSets.open("idx:" + dir, Split.TEST);
   }
 
   /** Keeps the last state in memory, and stops after so many steps of each start. */
@@ -75,12 +79,15 @@ class TrainerTest {
     }
   }
 
-  private static TrainingOptions options() {
+  private static TrainingOptions options(Learning learning, boolean keepBest) {
     return new TrainingOptions(
         BATCH,
+        3,
         Schedule.of(Schedule.Kind.COSINE, 0.05, 3, 0.5),
-        new Sgd(0.9f, true, 1e-3f, false, 0.1f),
+        learning,
         new Augmentation(2, true),
+        1,
+        keepBest,
         5);
   }
 
@@ -89,14 +96,40 @@ class TrainerTest {
   }
 
   private List<EpochMetrics> train(Network net, Checkpoints checkpoints) {
-    TrainingContext context = new TrainingContext(ProgressListener.none(), checkpoints);
-    return Trainer.train(net, data, options(), context);
+    TrainingContext context =
+        new TrainingContext(
+            ProgressListener.none(), checkpoints, Optional.of(heldOut), Optional.of(teacher(net)));
+    return Trainer.train(net, data, options, context);
+  }
+
+  private Network teacher(Network net) {
+    if (teacher == null) {
+      teacher = new Network(net.device(), fresh(9));
+    }
+    return teacher;
   }
 
   @Test
   void aStoppedTrainingEndsAsAnUninterruptedOne() {
     try (Device device = new CpuDevice()) {
       checkStops(device, 1, 4, 6, 7, 13);
+    }
+  }
+
+  /** A moving average, AdamW's moments and steps, and the best epoch are a part of the state. */
+  @Test
+  void whateverIsKept() {
+    Learning all =
+        new Learning(
+            new Learning.AdamW(0.9f, 0.999f, 1e-8f),
+            0.01f,
+            false,
+            0,
+            Optional.of(new Learning.Distillation(4, 0.9f)),
+            0.9f);
+    options = options(all, true);
+    try (Device device = new CpuDevice()) {
+      checkStops(device, 4, 7);
     }
   }
 
@@ -126,6 +159,8 @@ class TrainerTest {
           for (int i = 0; i < epochs.size(); i++) {
             assertEquals(epochs.get(i).loss(), again.get(i).loss(), "epoch " + i);
             assertEquals(epochs.get(i).top1(), again.get(i).top1(), "epoch " + i);
+            assertEquals(epochs.get(i).heldOutTop1(), again.get(i).heldOutTop1());
+            assertEquals(epochs.get(i).heldOutLoss(), again.get(i).heldOutLoss());
             assertEquals(epochs.get(i).learningRate(), again.get(i).learningRate());
           }
           assertSame(expected, net.toModel(), "stopped every " + steps + " steps");

@@ -2,6 +2,7 @@ package dev.secateur.device.cpu;
 
 import dev.secateur.SecateurException;
 import dev.secateur.device.Kernel;
+import dev.secateur.device.Targets;
 import dev.secateur.tensor.Tensor;
 import java.nio.DoubleBuffer;
 import java.nio.FloatBuffer;
@@ -18,23 +19,37 @@ final class CpuLoss implements Kernel {
   private final int rows;
   private final int classes;
   private final double smoothing;
+  private final Optional<IntBuffer> seconds;
+  private final Optional<FloatBuffer> shares;
+  private final Optional<FloatBuffer> teacher;
+  private final double temperature;
+  private final double weight;
   private final float[][] scratch;
+
+  /** The teacher's logits, and the gradient of the divergence. */
+  private final float[][] taught;
+
+  private final double[][] soft;
   private final double[] loss;
   private final int[] rank;
   private int counted;
 
-  CpuLoss(Tensor logits, Tensor labels, float smoothing, Tensor metrics, Optional<Tensor> dlogits) {
+  CpuLoss(Tensor logits, Tensor labels, Targets targets, Tensor metrics, Optional<Tensor> dlogits) {
     rows = logits.shape().size(0);
     classes = logits.shape().size(1);
-    if (dlogits.isPresent()) {
-      boolean alike = dlogits.get().shape().equals(logits.shape());
-    }
     this.logits = CpuViews.floats(logits);
     this.labels = CpuViews.ints(labels);
     this.metrics = CpuViews.doubles(metrics);
     this.gradient = dlogits.map(CpuViews::floats);
-    this.smoothing = smoothing;
+    smoothing = targets.smoothing();
+    seconds = targets.mix().map(m -> CpuViews.ints(m.labels()));
+    shares = targets.mix().map(m -> CpuViews.floats(m.shares()));
+    teacher = targets.teacher().map(t -> CpuViews.floats(t.logits()));
+    temperature = targets.teacher().map(t -> (double) t.temperature()).orElse(1.0);
+    weight = targets.teacher().map(t -> (double) t.weight()).orElse(0.0);
     scratch = new float[CpuParallel.slots()][classes];
+    taught = new float[CpuParallel.slots()][teacher.isPresent() ? classes : 0];
+    soft = new double[CpuParallel.slots()][teacher.isPresent() ? classes : 0];
     loss = new double[rows];
     rank = new int[rows];
   }
@@ -78,7 +93,7 @@ final class CpuLoss implements Kernel {
     int label = labels.get(i);
     if (label >= 0) {
       logits.get(i * classes, x);
-      score(x, i, label);
+      score(x, i, label, slot);
     } else {
       Arrays.fill(x, 0f);
     }
@@ -88,8 +103,11 @@ final class CpuLoss implements Kernel {
   }
 
   /** Loss and rank of the label; x becomes the gradient. */
-  private void score(float[] x, int i, int label) {
+  private void score(float[] x, int i, int label, int slot) {
     float target = x[label];
+    int second = seconds.isPresent() ? seconds.get().get(i) : label;
+    double part = shares.isPresent() ? shares.get().get(i) : 1;
+    double hit = part * target + (1 - part) * x[second];
     float max = x[0];
     double sum = 0;
     int ahead = target == target ? 0 : classes;
@@ -103,6 +121,8 @@ final class CpuLoss implements Kernel {
       }
     }
     rank[i] = ahead;
+    double divergence = teacher.isPresent() ? imitate(x, max, i, slot) : 0;
+    double rest = 1 - weight;
     double total = 0;
     for (int k = 0; k < classes; k++) {
       double e = Math.exp(x[k] - max);
@@ -110,12 +130,50 @@ final class CpuLoss implements Kernel {
       total += e;
     }
     double each = smoothing / classes;
-    loss[i] = Math.log(total) + max - (1 - smoothing) * target - each * sum;
+    loss[i] =
+        rest * (Math.log(total) + max - (1 - smoothing) * hit - each * sum)
+            + weight * temperature * temperature * divergence;
     double share = 1.0 / counted;
     double inverse = 1.0 / total;
     for (int k = 0; k < classes; k++) {
-      double wanted = k == label ? 1 - smoothing + each : each;
-      x[k] = (float) ((x[k] * inverse - wanted) * share);
+      double wanted =
+          each
+              + (k == label ? (1 - smoothing) * part : 0)
+              + (k == second ? (1 - smoothing) * (1 - part) : 0);
+      double g = rest * (x[k] * inverse - wanted);
+      g += teacher.isPresent() ? weight * temperature * soft[slot][k] : 0;
+      x[k] = (float) (g * share);
     }
+  }
+
+  /**
+   * The divergence from the teacher at the temperature, KL(teacher || student).
+   *
+   * @param max of x; soft becomes the difference of the two distributions
+   */
+  private double imitate(float[] x, float max, int i, int slot) {
+    float[] t = taught[slot];
+    double[] difference = soft[slot];
+    teacher.get().get(i * classes, t);
+    float high = t[0];
+    for (float v : t) {
+      high = Math.max(high, v);
+    }
+    double own = 0;
+    double wise = 0;
+    for (int k = 0; k < classes; k++) {
+      own += Math.exp((x[k] - max) / temperature);
+      wise += Math.exp((t[k] - high) / temperature);
+    }
+    double logOwn = Math.log(own);
+    double logWise = Math.log(wise);
+    double divergence = 0;
+    for (int k = 0; k < classes; k++) {
+      double q = (x[k] - max) / temperature - logOwn;
+      double p = (t[k] - high) / temperature - logWise;
+      divergence += Math.exp(p) * (p - q);
+      difference[k] = Math.exp(q) - Math.exp(p);
+    }
+    return divergence;
   }
 }

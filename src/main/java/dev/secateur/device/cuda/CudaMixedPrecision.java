@@ -1,5 +1,6 @@
 package dev.secateur.device.cuda;
 
+import dev.secateur.device.AdamSpec;
 import dev.secateur.device.Arena;
 import dev.secateur.device.Contract;
 import dev.secateur.device.Kernel;
@@ -104,6 +105,24 @@ final class CudaMixedPrecision implements MixedPrecision {
       step.launch();
       scale.launch();
     };
+  }
+
+  @Override
+  public Kernel adamW(
+      Tensor p,
+      Tensor grad,
+      Tensor mean,
+      Tensor square,
+      Tensor lr,
+      Tensor steps,
+      AdamSpec spec,
+      Tensor state) {
+    Training.checkAdamW(p, grad, mean, square, lr, steps);
+    Optional<Tensor> overflow = Optional.of(checked(state));
+    return Kernel.each(
+        List.of(
+            training.step(p, grad, mean, square, lr, steps, spec, overflow),
+            kernels.launch("loss_scale").arg(state).arg(PATIENCE).one()));
   }
 
   private static Tensor checked(Tensor state) {

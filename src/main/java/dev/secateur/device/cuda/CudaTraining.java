@@ -1,10 +1,13 @@
 package dev.secateur.device.cuda;
 
+import dev.secateur.device.AdamSpec;
 import dev.secateur.device.Contract;
 import dev.secateur.device.Kernel;
 import dev.secateur.device.SgdSpec;
+import dev.secateur.device.Targets;
 import dev.secateur.device.Training;
 import dev.secateur.tensor.Tensor;
+import java.util.List;
 import java.util.Optional;
 
 /** The loss and the step; kernels/reductions.cu and elementwise.cu. */
@@ -26,7 +29,8 @@ final class CudaTraining implements Training {
 
   @Override
   public Kernel compileCrossEntropy(
-      Tensor logits, Tensor labels, float smoothing, Tensor metrics, Optional<Tensor> dlogits) {
+      Tensor logits, Tensor labels, Targets targets, Tensor metrics, Optional<Tensor> dlogits) {
+    Optional<Targets.Teacher> teacher = targets.teacher();
     long rows = logits.shape().dim(0);
     long classes = logits.shape().dim(1);
     long ranks = CudaWorkspace.aligned(rows * Double.BYTES);
@@ -36,7 +40,12 @@ final class CudaTraining implements Training {
             .launch("cross_entropy")
             .arg(logits)
             .arg(labels)
-            .arg((double) smoothing)
+            .arg((double) targets.smoothing())
+            .arg(targets.mix().map(Targets.Mix::labels))
+            .arg(targets.mix().map(Targets.Mix::shares))
+            .arg(teacher.map(Targets.Teacher::logits))
+            .arg(teacher.map(Targets.Teacher::temperature).orElse(1f))
+            .arg(teacher.map(Targets.Teacher::weight).orElse(0f))
             .workspace(0)
             .workspace(ranks)
             .arg(dlogits)
@@ -61,6 +70,61 @@ final class CudaTraining implements Training {
   @Override
   public Kernel compileSgd(Tensor p, Tensor grad, Tensor velocity, Tensor lr, SgdSpec spec) {
     return step(p, grad, velocity, lr, spec, Optional.empty());
+  }
+
+  @Override
+  public Kernel compileAverage(Tensor average, Tensor x, Tensor share) {
+    return kernels
+        .launch("average")
+        .arg(average)
+        .arg(x)
+        .arg(share)
+        .arg(x.elements())
+        .over(x.elements());
+  }
+
+  @Override
+  public Kernel compileAdamW(
+      Tensor p, Tensor grad, Tensor mean, Tensor square, Tensor lr, Tensor steps, AdamSpec spec) {
+    return step(p, grad, mean, square, lr, steps, spec, Optional.empty());
+  }
+
+  /** A step of AdamW, likewise. */
+  Kernel step(
+      Tensor p,
+      Tensor grad,
+      Tensor mean,
+      Tensor square,
+      Tensor lr,
+      Tensor steps,
+      AdamSpec spec,
+      Optional<Tensor> unlessOverflow) {
+    Kernel count =
+        kernels
+            .launch("adam_count")
+            .arg(steps)
+            .arg(spec.beta1())
+            .arg(spec.beta2())
+            .arg(unlessOverflow)
+            .one();
+    Kernel update =
+        kernels
+            .launch("adamw")
+            .arg(p)
+            .arg(grad)
+            .arg(mean)
+            .arg(square)
+            .arg(lr)
+            .arg(steps)
+            .arg(spec.beta1())
+            .arg(spec.beta2())
+            .arg(spec.eps())
+            .arg(spec.weightDecay())
+            .arg(spec.decayed())
+            .arg(unlessOverflow)
+            .arg(p.elements())
+            .over(p.elements());
+    return Kernel.each(List.of(count, update));
   }
 
   /**

@@ -4,8 +4,8 @@ import dev.secateur.SecateurException;
 import dev.secateur.device.Arena;
 import dev.secateur.device.Device;
 import dev.secateur.device.Kernel;
+import dev.secateur.nn.Learning;
 import dev.secateur.nn.Network;
-import dev.secateur.nn.Sgd;
 import dev.secateur.nn.TrainingProgram;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Layout;
@@ -46,7 +46,7 @@ final class Taylor implements Criterion {
     Device device = net.device();
     try (Network copy = new Network(device, net.toModel());
         TrainingProgram program =
-            TrainingProgram.compile(copy, batch, new Sgd(0, false, 0, false, 0), 0);
+            TrainingProgram.compile(copy, batch, Learning.sgd(0, false, 0, false, 0), 0);
         Arena arena = device.newArena()) {
       Map<String, Tensor> sums = new LinkedHashMap<>();
       List<Kernel> kernels = new ArrayList<>();

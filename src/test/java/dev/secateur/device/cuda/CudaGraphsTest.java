@@ -13,9 +13,9 @@ import dev.secateur.device.HostBuffer;
 import dev.secateur.device.Kernel;
 import dev.secateur.nn.Architectures;
 import dev.secateur.nn.InferenceProgram;
+import dev.secateur.nn.Learning;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Network;
-import dev.secateur.nn.Sgd;
 import dev.secateur.nn.TrainingProgram;
 import dev.secateur.tensor.Tensor;
 import java.util.ArrayList;
@@ -110,7 +110,7 @@ class CudaGraphsTest {
     try (Device d = open(graphs);
         Network net = new Network(d, model());
         TrainingProgram p =
-            TrainingProgram.compile(net, BATCH, new Sgd(0.9f, true, 1e-4f, true, 0), 0);
+            TrainingProgram.compile(net, BATCH, Learning.sgd(0.9f, true, 1e-4f, true, 0), 0);
         HostBuffer pixels = d.hostBuffer(p.pixels().bytes())) {
       EmulatedCuda.reset();
       for (int i = 0; i < STEPS; i++) {
@@ -145,7 +145,7 @@ class CudaGraphsTest {
     try (Device d = TestCuda.open();
         Network net = new Network(d, model());
         TrainingProgram p =
-            TrainingProgram.compile(net, BATCH, new Sgd(0.9f, true, 1e-4f, true, 0), 0);
+            TrainingProgram.compile(net, BATCH, Learning.sgd(0.9f, true, 1e-4f, true, 0), 0);
         InferenceProgram q = InferenceProgram.compile(net, BATCH, Optional.empty())) {
       for (int i = 0; i < 2; i++) {
         p.step();
