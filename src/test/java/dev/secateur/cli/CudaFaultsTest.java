@@ -382,8 +382,7 @@ class CudaFaultsTest {
   private static Set<String> others(Map<String, byte[]> a, Map<String, byte[]> b) {
     Set<String> names = new TreeSet<>(a.keySet());
     names.addAll(b.keySet());
-    names.removeIf(
-        n -> a.containsKey(n) && b.containsKey(n) && n.matches(TIMED));
+    names.removeIf(n -> a.containsKey(n) && b.containsKey(n) && n.matches(TIMED));
     names.removeIf(n -> Arrays.equals(a.get(n), b.get(n)));
     return names;
   }

@@ -53,7 +53,7 @@ class PaperGoldenTest {
     Removal ours;
     try (Device device = new CpuDevice();
         Network net = new Network(device, withMean(unpruned, all))) {
-      Images images = new Images(all, all, all); // the authors hold nothing out
+      Images images = new Images(all, all, all, all); // the authors hold nothing out
       Pruner pruner = new Pruner(recipe, images, ProgressListener.none());
       ours =
           new RatioSelector(recipe)
