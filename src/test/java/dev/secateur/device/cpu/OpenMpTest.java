@@ -18,7 +18,7 @@ class OpenMpTest {
     new CpuDevice().close();
     List<String> entries = new ArrayList<>();
     PointerPointer<?> all = new PointerPointer<>(Loader.addressof("environ"));
-    PointerPointer<?> list = new PointerPointer<>(all.get(0));
+    PointerPointer<BytePointer> list = new PointerPointer<>(all.get(0));
     for (int i = 0; list.get(i) != null; i++) {
       entries.add(list.get(BytePointer.class, i).getString());
     }
