@@ -38,6 +38,7 @@ public final class CpuDevice implements Device {
         System.setProperty(key, "0");
       }
     }
+    OpenMp.boundWaiting();
   }
 
   static final Contract CONTRACT = new Contract(DType.F32, Layout.CHANNELS_LAST, Layout.PLAIN);
