@@ -205,6 +205,13 @@ class FineTuningOptions {
     private String recalibration;
 
     @Option(
+        names = "--recovery-epochs",
+        paramLabel = "N",
+        description = "epochs more after the last removal")
+    @Sets("fine-tuning.recovery-epochs")
+    private String recovery;
+
+    @Option(
         names = "--schedule-span",
         paramLabel = "iteration|run",
         description = "whether the learning rate falls in each iteration, or once in the whole run")

@@ -239,11 +239,12 @@ class TrainerTest {
             .with("fine-tuning.epochs", 10)
             .with("stop.iterations", 3)
             .with("fine-tuning.warmup-epochs", 2)
+            .with("fine-tuning.recovery-epochs", 5)
             .with("fine-tuning.schedule-span", "run");
-    Schedule whole = Schedule.of(Schedule.Kind.COSINE, 0.01, 30, 2);
+    Schedule whole = Schedule.of(Schedule.Kind.COSINE, 0.01, 35, 2);
     for (int i = 1; i <= 3; i++) {
-      TrainingOptions o = r.fineTuning().options(1, i, 3);
-      assertEquals(10, o.epochs());
+      TrainingOptions o = r.fineTuning().options(1, i, 3, i == 3);
+      assertEquals(i == 3 ? 15 : 10, o.epochs());
       for (double e : new double[] {0, 0.5, 3, 9.9}) {
         assertEquals(whole.at(10 * (i - 1) + e), o.schedule().at(e), 1e-12);
       }
