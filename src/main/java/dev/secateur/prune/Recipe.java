@@ -111,7 +111,10 @@ public record Recipe(
               2048,
               0,
               Kept.LAST,
-              1),
+              1,
+              0,
+              0,
+              0),
           0.1,
           1);
 
@@ -342,6 +345,9 @@ public record Recipe(
    * @param ema what a moving average of the parameters keeps of itself a step; 0: none
    * @param keep which epoch's network is the result, by held-out images
    * @param evaluateEvery epochs between evaluations on them
+   * @param mixup alpha; 0: images are not blended
+   * @param cutmix alpha; 0: images have no boxes of others
+   * @param randomErasing probability that a box of an image is erased
    */
   public record FineTuning(
       int epochs,
@@ -369,7 +375,10 @@ public record Recipe(
       int bnRecalibration,
       double ema,
       Kept keep,
-      int evaluateEvery) {
+      int evaluateEvery,
+      double mixup,
+      double cutmix,
+      double randomErasing) {
     public FineTuning {
       require(epochs >= 0, "epochs", epochs, Expected.COUNT_OR_ZERO);
       require(batchSize > 0, "batch-size", batchSize, Expected.COUNT);
@@ -410,6 +419,13 @@ public record Recipe(
           "a number from 0 to 1");
       require(bnRecalibration >= 0, "bn-recalibration", bnRecalibration, Expected.COUNT_OR_ZERO);
       require(ema >= 0 && ema < 1, "ema", ema, Expected.FRACTION);
+      require(mixup >= 0 && Double.isFinite(mixup), "mixup", mixup, Expected.NOT_NEGATIVE);
+      require(cutmix >= 0 && Double.isFinite(cutmix), "cutmix", cutmix, Expected.NOT_NEGATIVE);
+      require(
+          randomErasing >= 0 && randomErasing <= 1,
+          "random-erasing",
+          randomErasing,
+          "a number from 0 to 1");
       require(evaluateEvery > 0, "evaluate-every", evaluateEvery, Expected.COUNT);
     }
 
@@ -449,7 +465,7 @@ public record Recipe(
           epochs(last),
           new Schedule(schedule, lr, length, warmupEpochs, at, gamma, passed),
           learning(),
-          new Augmentation(cropPadding, flip),
+          new Augmentation(cropPadding, flip, mixup, cutmix, randomErasing),
           evaluateEvery,
           keep == Kept.BEST,
           seed);

@@ -355,8 +355,16 @@ class PruneRunTest {
   void theLastRemovalIsFollowedByMoreEpochs() throws IOException {
     Path out = dir.resolve("gradual");
     String[] gradual = {
-      "--iterations", "3", "--pruning-ratio", "0.1", "--finetune-epochs", "1",
-      "--recovery-epochs", "2", "--schedule-span", "run"
+      "--iterations",
+      "3",
+      "--pruning-ratio",
+      "0.1",
+      "--finetune-epochs",
+      "1",
+      "--recovery-epochs",
+      "2",
+      "--schedule-span",
+      "run"
     };
     assertEquals(0, run(arguments(out, gradual)));
     List<String> epochs = epochs(out);
