@@ -140,7 +140,7 @@ final class ExperimentCommand extends BaseCommand.OnDevice {
         print(
             json,
             () ->
-                summary.markdown(p.recipe().fineTuning().epochs() > 0)
+                summary.markdown(!p.recipe().fineTuning().none())
                     + "\nwritten to "
                     + output.file.resolve("results.md"));
       }

@@ -86,6 +86,27 @@ class FineTuningOptions {
   private Boolean flip;
 
   @Option(
+      names = "--mixup",
+      paramLabel = "ALPHA",
+      description = "blend images and labels in pairs; 0: do not")
+  @Sets("fine-tuning.mixup")
+  private String mixup;
+
+  @Option(
+      names = "--cutmix",
+      paramLabel = "ALPHA",
+      description = "give images boxes of others, and labels their part; 0: do not")
+  @Sets("fine-tuning.cutmix")
+  private String cutmix;
+
+  @Option(
+      names = "--random-erasing",
+      paramLabel = "P",
+      description = "erase a box of an image with this probability")
+  @Sets("fine-tuning.random-erasing")
+  private String erasing;
+
+  @Option(
       names = "--optimizer",
       paramLabel = "sgd|adamw",
       description = "AdamW takes --lr 0.001 or less")
@@ -203,6 +224,13 @@ class FineTuningOptions {
             "training images that batch norm's statistics are taken from anew after each removal; 0: they stay")
     @Sets("fine-tuning.bn-recalibration")
     private String recalibration;
+
+    @Option(
+        names = "--recovery-epochs",
+        paramLabel = "N",
+        description = "epochs more after the last removal")
+    @Sets("fine-tuning.recovery-epochs")
+    private String recovery;
 
     @Option(
         names = "--schedule-span",

@@ -194,4 +194,29 @@ public interface Moves extends Operations {
 
   Kernel compileImageInput(
       Tensor pixels, Optional<Tensor> crops, int padding, Tensor scale, Tensor shift, Tensor y);
+
+  /** Numbers that {@link #mixImages} has for an image. */
+  int MIX_PLAN = 9;
+
+  /**
+   * Images mixed with others of the batch (Zhang et al. 2018, Yun et al. 2019) and erased in part
+   * (Zhong et al. 2020): y[n] is blend x[n] + (1 - blend) x[partner], and in a box x[partner];
+   * before that every image is 0 in a box of its own.
+   *
+   * @param x (N,C,H,W), an activation
+   * @param plan I32 (N,9): partner, from 0 to N - 1; top, left, bottom and right of the partner's
+   *     box; those of the erased box. What is to be in no box has bottom 0
+   * @param blends F32 (N), from 0 to 1
+   * @param y as x
+   */
+  default Kernel mixImages(Tensor x, Tensor plan, Tensor blends, Tensor y) {
+    contract().image("x", x);
+    contract().alike("x and y", x, y);
+    Contract.plain("plan", plan, DType.I32, 2);
+    Contract.shape("plan", plan, Shape.of(x.shape().dim(0), MIX_PLAN));
+    Contract.vector("blends", blends, DType.F32, x.shape().dim(0));
+    return compileMixImages(x, plan, blends, y);
+  }
+
+  Kernel compileMixImages(Tensor x, Tensor plan, Tensor blends, Tensor y);
 }

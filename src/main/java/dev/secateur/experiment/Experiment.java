@@ -224,7 +224,7 @@ public final class Experiment {
     json.set("times", Json.MAPPER.valueToTree(times));
     Json.write(directory.resolve("results.json"), json);
     text("results.csv", Summary.csv(outcome.results(), times));
-    boolean finetuned = plan.recipe().fineTuning().epochs() > 0;
+    boolean finetuned = !plan.recipe().fineTuning().none();
     Map<String, Plot> plots = Plots.of(summary, finetuned);
     plots.forEach(
         (name, plot) -> {

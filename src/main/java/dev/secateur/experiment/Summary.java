@@ -151,7 +151,7 @@ public final class Summary {
   }
 
   private String removed() {
-    return plan.removed().name().replace("FILTERS", "filters");
+    return plan.removed() == Plan.Removed.MACS ? "MACs" : "filters";
   }
 
   /** Whose accuracy it is, in a word. */

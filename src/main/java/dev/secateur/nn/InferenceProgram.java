@@ -285,7 +285,7 @@ public final class InferenceProgram implements AutoCloseable {
     if (n.op() instanceof Op.Input) {
       InputScale s = parameters.inputScale();
       return shared
-          .map(t -> t.into(device, s, y))
+          .map(t -> t.into(device, s, y, arena))
           .orElseGet(
               () ->
                   device.moves().imageInput(pixels, Optional.empty(), 0, s.scale(), s.shift(), y));

@@ -53,6 +53,7 @@ public final class TrainingProgram implements AutoCloseable {
   private final Tensor learningRate;
   private final TrainingParameters parameters;
   private final Kernel clearMetrics;
+  private final Optional<Mixing> mixing;
   private final Optional<InferenceProgram> teacher;
   private final Kernel forwardOnly;
   private final Kernel pass;
@@ -101,8 +102,9 @@ public final class TrainingProgram implements AutoCloseable {
     this.backwards = new BackwardKernels(device, arena, forwards, parameters, parameters);
     planFusion();
     graph.nodes().forEach(this::place);
-    TrainingInput images = new TrainingInput(pixels, crops, cropPadding);
-    forward.put(input, images.into(device, InputScale.of(net, arena), values.get(input)));
+    this.mixing = with.mixes() ? Optional.of(Mixing.of(batch, arena)) : Optional.empty();
+    TrainingInput images = new TrainingInput(pixels, crops, cropPadding, mixing);
+    forward.put(input, images.into(device, InputScale.of(net, arena), values.get(input), arena));
     this.teacher =
         learning
             .distillation()
@@ -144,7 +146,7 @@ public final class TrainingProgram implements AutoCloseable {
     Targets targets =
         new Targets(
             learning.labelSmoothing(),
-            Optional.empty(),
+            mixing.map(m -> new Targets.Mix(m.labels(), m.shares())),
             learning
                 .distillation()
                 .map(
@@ -169,13 +171,14 @@ public final class TrainingProgram implements AutoCloseable {
   }
 
   /**
-   * Networks that have a part in a training.
+   * What else has a part in a training.
    *
    * @param teacher whose logits are imitated, with as many classes; as it is at compile time
    * @param average a copy of the network that follows it, where {@link Learning#ema} is not 0
+   * @param mixes whether images are mixed by {@link TrainingProgram#mixing}
    */
-  public record Companions(Optional<Network> teacher, Optional<Network> average) {
-    public static final Companions NONE = new Companions(Optional.empty(), Optional.empty());
+  public record Companions(Optional<Network> teacher, Optional<Network> average, boolean mixes) {
+    public static final Companions NONE = new Companions(Optional.empty(), Optional.empty(), false);
   }
 
   /**
@@ -187,7 +190,7 @@ public final class TrainingProgram implements AutoCloseable {
     return compile(net, batch, learning, cropPadding, Companions.NONE);
   }
 
-  /** The same with other networks. */
+  /** The same with more. */
   public static TrainingProgram compile(
       Network net, int batch, Learning learning, int cropPadding, Companions with) {
     return compile(net, batch, learning, cropPadding, with, Optional.empty());
@@ -230,6 +233,11 @@ public final class TrainingProgram implements AutoCloseable {
   /** I32 (batch). */
   public Tensor labels() {
     return labels;
+  }
+
+  /** How images are mixed, where they are. */
+  public Optional<Mixing> mixing() {
+    return mixing;
   }
 
   /** F64 (4), gathered over steps: loss, top-1 hits, top-5 hits, rows. */

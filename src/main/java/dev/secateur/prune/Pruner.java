@@ -120,7 +120,11 @@ public final class Pruner {
   public Step step(
       Graph original, Network net, int number, Selector selector, Optional<Scores> known) {
     Cut cut = cut(original, net, selector, known);
-    return tune(cut, number, teacher.orElse(net), progress, Checkpoints.none());
+    List<Target> targets = recipe.stop().targets();
+    boolean last =
+        number >= recipe.stop().iterations().orElseThrow()
+            || !targets.isEmpty() && Target.reached(targets, original, cut.network().graph());
+    return tune(cut, number, last, teacher.orElse(net), progress, Checkpoints.none());
   }
 
   /** The first half of a step: scores, selects, removes, recalibrates and evaluates. */
@@ -155,15 +159,21 @@ public final class Pruner {
    * The second half of a step: fine-tunes and evaluates.
    *
    * @param cut its network is trained in place, and closed after a failure
+   * @param last whether no other removal follows
    * @param from the network as it came, which teaches where the recipe distils
    * @param checkpoints where the state of the fine-tuning survives
    */
   public Step tune(
-      Cut cut, int number, Network from, ProgressListener told, Checkpoints checkpoints) {
+      Cut cut,
+      int number,
+      boolean last,
+      Network from,
+      ProgressListener told,
+      Checkpoints checkpoints) {
     try {
       TrainingContext context =
           new TrainingContext(told, checkpoints, Optional.of(images.heldOut()), Optional.of(from));
-      List<EpochMetrics> epochs = fineTune(cut.network(), number, context);
+      List<EpochMetrics> epochs = fineTune(cut.network(), number, last, context);
       Evaluation tuned = epochs.isEmpty() ? cut.evaluation() : evaluate(cut.network());
       return new Step(
           cut.network(),
@@ -231,19 +241,19 @@ public final class Pruner {
   /** Trains in place; nothing where the recipe has no fine-tuning. */
   public List<EpochMetrics> fineTune(Network net, int number) {
     Optional<Dataset> heldOut = Optional.of(images.heldOut());
+    boolean last = number >= recipe.stop().iterations().orElseThrow();
     return fineTune(
-        net, number, new TrainingContext(progress, Checkpoints.none(), heldOut, teacher));
+        net, number, last, new TrainingContext(progress, Checkpoints.none(), heldOut, teacher));
   }
 
-  private List<EpochMetrics> fineTune(Network net, int number, TrainingContext around) {
+  private List<EpochMetrics> fineTune(
+      Network net, int number, boolean last, TrainingContext around) {
     Recipe.FineTuning tuning = recipe.fineTuning();
-    return tuning.epochs() == 0
-        ? List.of()
-        : Trainer.train(
-            net,
-            images.tuning(),
-            tuning.options(
-                recipe.seed() + number, number, recipe.stop().iterations().orElseThrow()),
-            around);
+    if (tuning.epochs(last) == 0) {
+      return List.of();
+    }
+    int of = recipe.stop().iterations().orElseThrow();
+    return Trainer.train(
+        net, images.tuning(), tuning.options(recipe.seed() + number, number, of, last), around);
   }
 }

@@ -99,6 +99,7 @@ public record Recipe(
               List.of(),
               0.1,
               0,
+              0,
               ScheduleSpan.ITERATION,
               4,
               true,
@@ -110,7 +111,10 @@ public record Recipe(
               2048,
               0,
               Kept.LAST,
-              1),
+              1,
+              0,
+              0,
+              0),
           0.1,
           1);
 
@@ -328,6 +332,8 @@ public record Recipe(
    * @param warmupEpochs of linear rise
    * @param cropPadding zero pixels around the image before a random crop
    * @param flip mirror half of the images
+   * @param recoveryEpochs epochs more after the last removal: with one epoch a removal and a
+   *     schedule over the whole run, gradual pruning within one training
    * @param scheduleSpan whether each iteration has the whole course of the learning rate, or all
    *     together
    * @param betas of AdamW
@@ -339,6 +345,9 @@ public record Recipe(
    * @param ema what a moving average of the parameters keeps of itself a step; 0: none
    * @param keep which epoch's network is the result, by held-out images
    * @param evaluateEvery epochs between evaluations on them
+   * @param mixup alpha; 0: images are not blended
+   * @param cutmix alpha; 0: images have no boxes of others
+   * @param randomErasing probability that a box of an image is erased
    */
   public record FineTuning(
       int epochs,
@@ -354,6 +363,7 @@ public record Recipe(
       List<Double> milestones,
       double gamma,
       double warmupEpochs,
+      int recoveryEpochs,
       ScheduleSpan scheduleSpan,
       int cropPadding,
       boolean flip,
@@ -365,7 +375,10 @@ public record Recipe(
       int bnRecalibration,
       double ema,
       Kept keep,
-      int evaluateEvery) {
+      int evaluateEvery,
+      double mixup,
+      double cutmix,
+      double randomErasing) {
     public FineTuning {
       require(epochs >= 0, "epochs", epochs, Expected.COUNT_OR_ZERO);
       require(batchSize > 0, "batch-size", batchSize, Expected.COUNT);
@@ -389,6 +402,7 @@ public record Recipe(
           "warmup-epochs",
           warmupEpochs,
           Expected.NOT_NEGATIVE);
+      require(recoveryEpochs >= 0, "recovery-epochs", recoveryEpochs, Expected.COUNT_OR_ZERO);
       require(cropPadding >= 0, "crop-padding", cropPadding, Expected.COUNT_OR_ZERO);
       betas = List.copyOf(betas);
       require(
@@ -405,12 +419,29 @@ public record Recipe(
           "a number from 0 to 1");
       require(bnRecalibration >= 0, "bn-recalibration", bnRecalibration, Expected.COUNT_OR_ZERO);
       require(ema >= 0 && ema < 1, "ema", ema, Expected.FRACTION);
+      require(mixup >= 0 && Double.isFinite(mixup), "mixup", mixup, Expected.NOT_NEGATIVE);
+      require(cutmix >= 0 && Double.isFinite(cutmix), "cutmix", cutmix, Expected.NOT_NEGATIVE);
+      require(
+          randomErasing >= 0 && randomErasing <= 1,
+          "random-erasing",
+          randomErasing,
+          "a number from 0 to 1");
       require(evaluateEvery > 0, "evaluate-every", evaluateEvery, Expected.COUNT);
     }
 
     /** As the trainer takes it, for one training; not for 0 epochs. */
     public TrainingOptions options(long seed) {
-      return options(seed, 1, 1);
+      return options(seed, 1, 1, false);
+    }
+
+    /** Whether nothing is trained at all. */
+    public boolean none() {
+      return epochs + recoveryEpochs == 0;
+    }
+
+    /** Epochs of one training. */
+    int epochs(boolean last) {
+      return last ? epochs + recoveryEpochs : epochs;
     }
 
     /**
@@ -418,10 +449,11 @@ public record Recipe(
      *
      * @param number of the training, from 1 on
      * @param of all trainings
+     * @param last whether there is no other removal
      */
-    public TrainingOptions options(long seed, int number, int of) {
+    public TrainingOptions options(long seed, int number, int of, boolean last) {
       boolean together = scheduleSpan == ScheduleSpan.RUN;
-      int length = together ? Math.multiplyExact(of, epochs) : epochs;
+      int length = together ? Math.multiplyExact(of, epochs) + recoveryEpochs : epochs(last);
       int passed = together ? (number - 1) * epochs : 0;
       Schedule usual = Schedule.of(schedule, lr, length, warmupEpochs);
       double[] at =
@@ -430,10 +462,10 @@ public record Recipe(
               : milestones.stream().mapToDouble(d -> d).toArray();
       return new TrainingOptions(
           batchSize,
-          epochs,
+          epochs(last),
           new Schedule(schedule, lr, length, warmupEpochs, at, gamma, passed),
           learning(),
-          new Augmentation(cropPadding, flip),
+          new Augmentation(cropPadding, flip, mixup, cutmix, randomErasing),
           evaluateEvery,
           keep == Kept.BEST,
           seed);
@@ -770,7 +802,7 @@ public record Recipe(
       put(overlay, "choice.pruning-ratio", USUAL_RATIO);
     }
     put(overlay, "stop.iterations", stop.iterations.orElse(limited ? WITHOUT_LIMIT : 1));
-    if (fineTuning.epochs == 0) { // what is of no effect makes no other run
+    if (fineTuning.none()) { // what is of no effect makes no other run
       overlay.set("fine-tuning", DEFAULT.tree().get("fine-tuning"));
       put(overlay, "fine-tuning.epochs", 0);
       put(overlay, "fine-tuning.bn-recalibration", fineTuning.bnRecalibration);

@@ -255,7 +255,8 @@ public final class PruneRun {
         };
     CheckpointFile checkpoint =
         new CheckpointFile(directory.checkpoint(number), record, upkeep.resuming());
-    return pruner.tune(cut, number, teacher, logging, checkpoint);
+    boolean last = !stopAt(number, cut.network().graph()).isEmpty();
+    return pruner.tune(cut, number, last, teacher, logging, checkpoint);
   }
 
   /** What an earlier start has removed in this iteration, or what goes now. */
@@ -267,7 +268,7 @@ public final class PruneRun {
       return new Pruner.Cut(cut, e.importance(), e.removal(), e.dead(), e.evaluation());
     }
     Pruner.Cut cut = pruner.cut(original.graph(), net, selector, Optional.empty());
-    if (recipe.fineTuning().epochs() == 0) {
+    if (recipe.fineTuning().none()) {
       return cut;
     }
     try {
@@ -317,14 +318,19 @@ public final class PruneRun {
     if (stop.maxDrop().filter(d -> first.accuracy() - last.accuracy() > d).isPresent()) {
       return "max-drop";
     }
-    List<Target> targets = stop.targets();
+    return stopAt(last.iteration(), now);
+  }
+
+  /** The rule that ends the run whatever its accuracy, where one holds. */
+  private String stopAt(int iteration, Graph now) {
+    List<Target> targets = recipe.stop().targets();
     if (!targets.isEmpty() && Target.reached(targets, original.graph(), now)) {
       return targets.stream().map(Target::name).collect(Collectors.joining(","));
     }
     if (goal.filter(g -> g.reached(original.graph(), now)).isPresent()) {
       return "latency";
     }
-    return last.iteration() >= stop.iterations().orElseThrow() ? "iterations" : "";
+    return iteration >= recipe.stop().iterations().orElseThrow() ? "iterations" : "";
   }
 
   /** Once, of the first and the last network: fitting costs less than a scoring. */

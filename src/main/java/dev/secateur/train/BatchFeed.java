@@ -5,6 +5,7 @@ import dev.secateur.SettingException;
 import dev.secateur.data.Dataset;
 import dev.secateur.device.Device;
 import dev.secateur.device.HostBuffer;
+import dev.secateur.nn.Mixing;
 import dev.secateur.tensor.Shape;
 import dev.secateur.tensor.Tensor;
 import dev.secateur.util.Cleanup;
@@ -29,6 +30,7 @@ public final class BatchFeed implements AutoCloseable {
   private final Tensor pixels;
   private final Tensor labels;
   private final Optional<Tensor> crops;
+  private final Optional<Mixing> mixing;
   private final Augmentation augmentation;
   private final long seed;
   private final int[] order;
@@ -56,9 +58,18 @@ public final class BatchFeed implements AutoCloseable {
     private final HostBuffer pixels;
     private final HostBuffer labels;
     private final HostBuffer crops;
+    private final Optional<HostBuffer> integers;
+    private final Optional<HostBuffer> floats;
     private CompletableFuture<?> filling = CompletableFuture.completedFuture(null);
 
-    Slot(HostBuffer pixels, HostBuffer labels, HostBuffer crops) {
+    Slot(
+        HostBuffer pixels,
+        HostBuffer labels,
+        HostBuffer crops,
+        Optional<HostBuffer> integers,
+        Optional<HostBuffer> floats) {
+      this.integers = integers;
+      this.floats = floats;
       this.pixels = pixels;
       this.labels = labels;
       this.crops = crops;
@@ -72,7 +83,7 @@ public final class BatchFeed implements AutoCloseable {
    * @throws SecateurException for pairs in batches of an odd number
    */
   public BatchFeed(Device device, Dataset data, Tensor pixels, Tensor labels, int limit) {
-    this(device, data, pixels, labels, Optional.empty(), Augmentation.NONE, 0);
+    this(device, data, pixels, labels, Optional.empty(), Optional.empty(), Augmentation.NONE, 0);
     images = Math.min(limit, data.size()) / each * each;
     try {
       checkBatch(data, batch);
@@ -86,6 +97,7 @@ public final class BatchFeed implements AutoCloseable {
    * Training: {@link #startEpoch} shuffles; only whole batches are taken.
    *
    * @param crops I32 (batch,3), see {@link dev.secateur.device.Moves#imageInput}
+   * @param mixing where the augmentation mixes
    */
   public BatchFeed(
       Device device,
@@ -93,9 +105,10 @@ public final class BatchFeed implements AutoCloseable {
       Tensor pixels,
       Tensor labels,
       Tensor crops,
+      Optional<Mixing> mixing,
       Augmentation augmentation,
       long seed) {
-    this(device, data, pixels, labels, Optional.of(crops), augmentation, seed);
+    this(device, data, pixels, labels, Optional.of(crops), mixing, augmentation, seed);
   }
 
   private BatchFeed(
@@ -104,8 +117,10 @@ public final class BatchFeed implements AutoCloseable {
       Tensor pixels,
       Tensor labels,
       Optional<Tensor> crops,
+      Optional<Mixing> mixing,
       Augmentation augmentation,
       long seed) {
+    this.mixing = mixing;
     this.device = device;
     this.data = data;
     this.pixels = pixels;
@@ -135,7 +150,9 @@ public final class BatchFeed implements AutoCloseable {
             new Slot(
                 buffer(pixels.bytes()),
                 buffer(labels.bytes()),
-                buffer(Shape.of(batch, 3).elements() * 4));
+                buffer(Shape.of(batch, 3).elements() * 4),
+                mixing.map(m -> buffer(m.integers().bytes())),
+                mixing.map(m -> buffer(m.floats().bytes())));
       }
     } catch (RuntimeException e) {
       throw Cleanup.after(e, closers);
@@ -217,11 +234,32 @@ public final class BatchFeed implements AutoCloseable {
         device.upload(s.pixels, pixels);
         device.upload(s.labels, labels);
         crops.ifPresent(c -> device.upload(s.crops, c));
+        if (mixing.isPresent()) {
+          mix(s, mixing.get(), rows);
+        }
       }
       turn++;
       done += taken;
     }
     return rows;
+  }
+
+  /** Draws how the batch is mixed, and enqueues it. */
+  private void mix(Slot s, Mixing m, int rows) {
+    HostBuffer integers = s.integers.orElseThrow();
+    HostBuffer floats = s.floats.orElseThrow();
+    integers.awaitRead();
+    floats.awaitRead();
+    long own = (seed * 37 + epoch) * 1_000_000_009L + done;
+    new MixPlan(augmentation, data.height(), data.width(), new SplittableRandom(own))
+        .draw(
+            s.labels.bytes().asIntBuffer(),
+            rows,
+            batch,
+            integers.bytes().asIntBuffer(),
+            floats.bytes().asFloatBuffer());
+    device.upload(integers, m.integers());
+    device.upload(floats, m.floats());
   }
 
   /** The labels that {@link #next} uploaded last, by row; below 0 in a row that does not count. */

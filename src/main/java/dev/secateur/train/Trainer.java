@@ -152,7 +152,8 @@ public final class Trainer {
       Optional<Network> average,
       Optional<Network> best) {
     Device device = net.device();
-    TrainingProgram.Companions with = new TrainingProgram.Companions(context.teacher(), average);
+    TrainingProgram.Companions with =
+        new TrainingProgram.Companions(context.teacher(), average, options.augmentation().mixes());
     try (TrainingProgram program =
             TrainingProgram.compile(
                 net, options.batch(), options.learning(), options.augmentation().padding(), with);
@@ -163,6 +164,7 @@ public final class Trainer {
                 program.pixels(),
                 program.labels(),
                 program.crops(),
+                program.mixing(),
                 options.augmentation(),
                 options.seed())) {
       return new Trainer(options, context, net, average, best, program, feed).run(earlier);

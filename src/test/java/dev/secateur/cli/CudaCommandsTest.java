@@ -201,7 +201,8 @@ class CudaCommandsTest {
       assertEquals(a.parameters().get(name).shape(), b.parameters().get(name).shape(), name);
       float[] x = a.parameters().get(name).data();
       float[] y = b.parameters().get(name).data();
-      if (words[1].equals("0")) {
+      boolean anew = name.contains(".running_"); // each device takes them from the images
+      if (words[1].equals("0") && !anew) {
         assertArrayEquals(x, y, name + ": what stays is copied, bit by bit");
       } else {
         double error = 0;

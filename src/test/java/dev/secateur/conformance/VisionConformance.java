@@ -340,6 +340,48 @@ interface VisionConformance extends Conformance {
     assertArrayEquals(ReferenceVision.selectChannels(x, s, chosen), result(k, y), "y");
   }
 
+  /** Pairs blended and cut, boxes erased, an image that stays. */
+  @ParameterizedTest
+  @CsvSource({"4, 3, 6, 5", "5, 1, 8, 8", "4, 16, 4, 7"})
+  default void mixImages(int n, int c, int h, int w) {
+    Shape s = Shape.of(n, c, h, w);
+    Values draw = values(s.hashCode());
+    double[] x = draw.uniform(s.elements());
+    double[] blends = draw.uniform(n, 0, 1);
+    blends[0] = 1;
+    blends[1] = 1;
+    int[] plan = new int[9 * n];
+    for (int i = 0; i < n; i++) {
+      plan[9 * i] = (i + 1) % n;
+      if (i % 3 != 0) { // a box of the partner
+        System.arraycopy(new int[] {1, 0, h - 1, w - 2}, 0, plan, 9 * i + 1, 4);
+      }
+      if (i % 2 == 1) { // an erased one
+        System.arraycopy(new int[] {2, 1, h, w - 1}, 0, plan, 9 * i + 5, 4);
+      }
+    }
+    double[] expected = new double[x.length];
+    for (int i = 0; i < x.length; i++) {
+      int image = i / (c * h * w);
+      int row = i / w % h;
+      int column = i % w;
+      int partner = plan[9 * image];
+      int from = i + (partner - image) * c * h * w;
+      double own = inside(plan, 9 * image + 5, row, column) ? 0 : x[i];
+      double other = inside(plan, 9 * partner + 5, row, column) ? 0 : x[from];
+      double blend = inside(plan, 9 * image + 1, row, column) ? 0 : blends[image];
+      expected[i] = blend * own + (1 - blend) * other;
+    }
+    Tensor y = activation(s);
+    Kernel kernel =
+        device().moves().mixImages(activation(s, x), ints(plan, n, 9), plain(blends, n), y);
+    assertNear(expected, result(kernel, y), layer(), "y");
+  }
+
+  private static boolean inside(int[] plan, int at, int row, int column) {
+    return row >= plan[at] && column >= plan[at + 1] && row < plan[at + 2] && column < plan[at + 3];
+  }
+
   @ParameterizedTest
   @CsvSource({
     "2, 7, 5, 3, 1, 2, 0, 3, 0",

@@ -298,7 +298,8 @@ class TrainingProgramTest {
                   0,
                   new TrainingProgram.Companions(
                       Optional.of(teacher),
-                      Optional.of(average).filter(a -> learning.ema() > 0)))) {
+                      Optional.of(average).filter(a -> learning.ema() > 0),
+                      false))) {
         upload(device, program, weavedPixels(99), 3, 0, 9, 3);
         program.setLearningRate(rate);
         for (JsonNode step : steps) {

@@ -179,7 +179,14 @@ class CudaAndCpuTest {
             TrainingProgram.compile(net, BATCH, Learning.sgd(0.9f, true, 1e-3f, true, 0.1f), 2);
         BatchFeed feed =
             new BatchFeed(
-                device, data, program.pixels(), program.labels(), program.crops(), crops, 1)) {
+                device,
+                data,
+                program.pixels(),
+                program.labels(),
+                program.crops(),
+                program.mixing(),
+                crops,
+                1)) {
       program.setLearningRate(0.01f);
       feed.startEpoch(1, 0);
       while (feed.next() > 0) {

@@ -59,7 +59,11 @@ class NetworkSurgeryTest {
         Model momentum = noise(model, random);
         try (Network net = new Network(device, model)) {
           trainable(model.graph())
-              .forEach(p -> device.upload(momentum.parameters().get(p).data(), net.momentum(p)));
+              .forEach(
+                  p -> {
+                    device.upload(momentum.parameters().get(p).data(), net.momentum(p));
+                    device.upload(momentum.parameters().get(p).data(), net.squares(p));
+                  });
           try (Network smaller = Surgery.remove(net, removed)) {
             assertSame(Surgery.remove(model, removed), smaller.toModel(), seed);
             Model kept = Surgery.remove(momentum, removed);
@@ -68,6 +72,10 @@ class NetworkSurgeryTest {
                   kept.parameters().get(p).data(),
                   device.downloadFloats(smaller.momentum(p)),
                   "network " + seed + ", momentum of " + p);
+              assertArrayEquals(
+                  kept.parameters().get(p).data(),
+                  device.downloadFloats(smaller.squares(p)),
+                  "network " + seed + ", squares of " + p);
             }
             assertSame(model, net.toModel(), seed);
             smaller.clearMomentum();

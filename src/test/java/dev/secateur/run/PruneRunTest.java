@@ -350,6 +350,34 @@ class PruneRunTest {
         Files.readAllBytes(out.resolve("model.sct")));
   }
 
+  /** Gradual pruning: one course of the rate, an epoch a removal, more after the last. */
+  @Test
+  void theLastRemovalIsFollowedByMoreEpochs() throws IOException {
+    Path out = dir.resolve("gradual");
+    String[] gradual = {
+      "--iterations",
+      "3",
+      "--pruning-ratio",
+      "0.1",
+      "--finetune-epochs",
+      "1",
+      "--recovery-epochs",
+      "2",
+      "--schedule-span",
+      "run"
+    };
+    assertEquals(0, run(arguments(out, gradual)));
+    List<String> epochs = epochs(out);
+    assertEquals(1 + 3 + 2, epochs.size(), epochs.toString());
+    assertTrue(epochs.get(3).startsWith("3,1,") && epochs.get(5).startsWith("3,3,"));
+    double before = 1;
+    for (String line : epochs.subList(1, 6)) {
+      double rate = Double.parseDouble(line.split(",")[2]);
+      assertTrue(rate < before, "one cosine: " + epochs);
+      before = rate;
+    }
+  }
+
   @Test
   void aFullDiskLeavesTheEarlierModel() throws IOException {
     Path full = Path.of("/dev/full");

@@ -18,6 +18,7 @@ import dev.secateur.nn.Architectures;
 import dev.secateur.nn.Learning;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Network;
+import dev.secateur.prune.Recipe;
 import dev.secateur.tensor.HostTensor;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -85,7 +86,7 @@ class TrainerTest {
         3,
         Schedule.of(Schedule.Kind.COSINE, 0.05, 3, 0.5),
         learning,
-        new Augmentation(2, true),
+        keepBest ? new Augmentation(2, true, 0.8, 1, 0.5) : new Augmentation(2, true),
         1,
         keepBest,
         5);
@@ -182,6 +183,79 @@ class TrainerTest {
       HostTensor want = expected.parameters().get(name);
       assertArrayEquals(want.data(), got.parameters().get(name).data(), what + ": " + name);
     }
+  }
+
+  /** The first epoch is the best where the rate rises beyond all measure. */
+  @Test
+  void theBestEpochIsKeptWhereThatIsAskedFor() {
+    Schedule rising =
+        new Schedule(Schedule.Kind.CONSTANT, 3, 12, 12, new double[0], 1, 0); // 0 to 3 in 12
+    Learning learning = Learning.sgd(0.9f, false, 0, false, 0);
+    try (Device device = new CpuDevice()) {
+      TrainingOptions best =
+          new TrainingOptions(BATCH, 6, rising, learning, Augmentation.NONE, 2, true, 5);
+      try (Network net = new Network(device, fresh(1))) {
+        options = best;
+        List<EpochMetrics> epochs = train(net, Checkpoints.none());
+        for (int i = 0; i < 6; i++) {
+          assertEquals(i % 2 == 1, epochs.get(i).heldOutTop1().isPresent(), "every second");
+        }
+        EpochMetrics chosen = EpochMetrics.best(epochs).orElseThrow();
+        Evaluation kept = Evaluator.evaluate(net, heldOut, 20, ProgressListener.none());
+        assertEquals(chosen.heldOutTop1().orElseThrow(), kept.top1());
+        assertEquals(chosen.heldOutLoss().orElseThrow(), kept.loss(), 1e-6);
+      }
+      TrainingContext none = TrainingContext.none();
+      try (Network net = new Network(device, fresh(1))) {
+        SecateurException e =
+            assertThrows(SecateurException.class, () -> Trainer.train(net, data, best, none));
+        assertTrue(e.getMessage().contains("fine-tuning.keep"), e.getMessage());
+      }
+    }
+  }
+
+  @Test
+  void ofEqualEpochsTheOneOfLowestLossIsBest() {
+    List<EpochMetrics> all =
+        List.of(
+            epoch(1, 90, 0.5),
+            epoch(2, 91, 0.7),
+            epoch(3, 91, 0.6),
+            epoch(4, 91, 0.6),
+            epoch(5, 80, 0.1));
+    assertEquals(3, EpochMetrics.best(all).orElseThrow().epoch());
+    assertTrue(EpochMetrics.best(List.of()).isEmpty());
+  }
+
+  private static EpochMetrics epoch(int number, double top1, double loss) {
+    return new EpochMetrics(number, 1, 50, 0.1, 1, 1, Optional.of(top1), Optional.of(loss));
+  }
+
+  /** Two trainings with one schedule have the rates of one of twice the length. */
+  @Test
+  void aScheduleCanSpanSeveralTrainings() {
+    Recipe r =
+        Recipe.DEFAULT
+            .with("fine-tuning.epochs", 10)
+            .with("stop.iterations", 3)
+            .with("fine-tuning.warmup-epochs", 2)
+            .with("fine-tuning.recovery-epochs", 5)
+            .with("fine-tuning.schedule-span", "run");
+    Schedule whole = Schedule.of(Schedule.Kind.COSINE, 0.01, 35, 2);
+    for (int i = 1; i <= 3; i++) {
+      TrainingOptions o = r.fineTuning().options(1, i, 3, i == 3);
+      assertEquals(i == 3 ? 15 : 10, o.epochs());
+      for (double e : new double[] {0, 0.5, 3, 9.9}) {
+        assertEquals(whole.at(10 * (i - 1) + e), o.schedule().at(e), 1e-12);
+      }
+    }
+    Recipe open = r.with("stop.max-drop", 1);
+    assertEquals(3, open.stop().iterations().orElseThrow());
+    SecateurException e =
+        assertThrows(
+            SecateurException.class,
+            () -> Recipe.DEFAULT.with("stop.max-drop", 1).with("fine-tuning.schedule-span", "run"));
+    assertTrue(e.getMessage().startsWith("fine-tuning.schedule-span run"), e.getMessage());
   }
 
   @Test

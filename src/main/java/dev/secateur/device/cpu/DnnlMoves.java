@@ -373,4 +373,9 @@ final class DnnlMoves implements Moves {
       Tensor pixels, Optional<Tensor> crops, int padding, Tensor scale, Tensor shift, Tensor y) {
     return new CpuPixels(pixels, crops, padding, scale, shift, y);
   }
+
+  @Override
+  public Kernel compileMixImages(Tensor x, Tensor plan, Tensor blends, Tensor y) {
+    return new CpuMix(x, plan, blends, y);
+  }
 }

@@ -165,6 +165,23 @@ final class CudaMoves implements Moves {
   }
 
   @Override
+  public Kernel compileMixImages(Tensor x, Tensor plan, Tensor blends, Tensor y) {
+    Shape s = y.shape();
+    return kernels
+        .launch("mix_images", y.dtype())
+        .arg(x)
+        .arg(plan)
+        .arg(blends)
+        .arg(y)
+        .arg(s.dim(0))
+        .arg(s.dim(1))
+        .arg(s.dim(2))
+        .arg(s.dim(3))
+        .arg(Order.last(y))
+        .over(y.elements());
+  }
+
+  @Override
   public Kernel compileCopy(Tensor src, Tensor dst) {
     boolean sameOrder = src.layout() == dst.layout();
     if (sameOrder && src.dtype() == dst.dtype()) {

@@ -1,0 +1,43 @@
+package dev.secateur.nn;
+
+import dev.secateur.device.Arena;
+import dev.secateur.device.Moves;
+import dev.secateur.tensor.DType;
+import dev.secateur.tensor.Layout;
+import dev.secateur.tensor.Shape;
+import dev.secateur.tensor.Tensor;
+
+/**
+ * How the images of a step are mixed, and their labels with them.
+ *
+ * @param integers I32 (10 batch): the second label of each image, then the plan of {@link
+ *     Moves#mixImages} image by image
+ * @param floats F32 (2 batch): what each image's target has of its own label, then the blends
+ */
+public record Mixing(Tensor integers, Tensor floats) {
+  static Mixing of(int batch, Arena arena) {
+    return new Mixing(
+        arena.allocate(Shape.of((1L + Moves.MIX_PLAN) * batch), DType.I32, Layout.PLAIN),
+        arena.floats(2L * batch));
+  }
+
+  private long batch() {
+    return floats.elements() / 2;
+  }
+
+  Tensor labels() {
+    return integers.view(0, Shape.of(batch()));
+  }
+
+  Tensor plan() {
+    return integers.view(batch(), Shape.of(batch(), Moves.MIX_PLAN));
+  }
+
+  Tensor shares() {
+    return floats.view(0, Shape.of(batch()));
+  }
+
+  Tensor blends() {
+    return floats.view(batch(), Shape.of(batch()));
+  }
+}
