@@ -15,27 +15,30 @@ final class Enough {
   private Enough() {}
 
   /**
-   * @param counts images by class
+   * @param row what is counted, image or pair
+   * @param counts rows by class
    * @param least that the criterion needs
    * @throws SecateurException when there are fewer
    */
-  static void images(String criterion, double[] counts, int least) {
-    images(criterion, (long) Arrays.stream(counts).sum(), least);
+  static void rows(String criterion, String row, double[] counts, int least) {
+    rows(criterion, row, (long) Arrays.stream(counts).sum(), least);
   }
 
   /**
-   * @param images that were read
+   * @param row what is counted, image or pair
+   * @param rows that were read
    * @param least that the criterion needs
    * @throws SecateurException when there are fewer
    */
-  static void images(String criterion, long images, int least) {
-    if (images < least) {
+  static void rows(String criterion, String row, long rows, int least) {
+    if (rows < least) {
       throw new SecateurException(
               "criterion "
                   + criterion
                   + ": "
-                  + images
-                  + (images == 1 ? " image" : " images")
+                  + rows
+                  + " "
+                  + (rows == 1 ? row : row + "s")
                   + " to score on; it needs at least "
                   + least)
           .about(SAMPLES);
@@ -45,16 +48,19 @@ final class Enough {
   /**
    * For criteria that ask which features tell classes apart.
    *
-   * @param counts images by class
-   * @throws SecateurException for images of fewer than two classes
+   * @param row what is counted, image or pair
+   * @param counts rows by class
+   * @throws SecateurException for rows of fewer than two classes
    */
-  static void classes(String criterion, double[] counts) {
+  static void classes(String criterion, String row, double[] counts) {
     long present = Arrays.stream(counts).filter(n -> n > 0).count();
     if (present < 2) {
       throw new SecateurException(
               "criterion "
                   + criterion
-                  + ": the images to score on ("
+                  + ": the "
+                  + row
+                  + "s to score on ("
                   + (long) Arrays.stream(counts).sum()
                   + ") are of one class; it needs at least 2 classes")
           .about(SAMPLES);
@@ -64,11 +70,12 @@ final class Enough {
   /**
    * For criteria on features that vary.
    *
-   * @param counts images by class
+   * @param row what is counted, image or pair
+   * @param counts rows by class
    * @param byFeature how much each varies, or a score that is 0 for one that does not
    * @throws SecateurException where all are 0
    */
-  static void varying(String criterion, double[] counts, float[] byFeature) {
+  static void varying(String criterion, String row, double[] counts, float[] byFeature) {
     if (!allZero(byFeature)) {
       return;
     }
@@ -77,7 +84,11 @@ final class Enough {
                 + criterion
                 + ": no filter's output differs between the "
                 + (long) Arrays.stream(counts).sum()
-                + " images to score on; it needs images that differ")
+                + " "
+                + row
+                + "s to score on; it needs "
+                + row
+                + "s that differ")
         .about(SAMPLES);
   }
 

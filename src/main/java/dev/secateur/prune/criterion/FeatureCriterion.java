@@ -37,12 +37,12 @@ record FeatureCriterion(String name, boolean classes, Function<CrossProducts, fl
               }
             }
           });
-      Enough.images(name, counts, 2);
+      Enough.rows(name, data.row(), counts, 2);
       if (classes) {
-        Enough.classes(name, counts);
+        Enough.classes(name, data.row(), counts);
       }
       float[] scores = ranking.apply(sums);
-      Enough.varying(name, counts, scores);
+      Enough.varying(name, data.row(), counts, scores);
       return Features.byLayer(net.graph(), layers, scores);
     }
   }

@@ -140,7 +140,7 @@ final class FeatureMapRank implements Criterion {
 
     /** By channel. */
     double[] means() {
-      Enough.images("hrank", images, 1);
+      Enough.rows("hrank", "image", images, 1);
       return Arrays.stream(sums).mapToDouble(s -> (double) s / images).toArray();
     }
   }

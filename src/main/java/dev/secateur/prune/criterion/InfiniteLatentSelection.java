@@ -45,9 +45,9 @@ final class InfiniteLatentSelection implements Criterion {
           "score 1/2", net, layers, data, (x, y, known, rows) -> sums.accumulate(x, y, rows));
       moments = Moments.of(sums);
     }
-    Enough.images(name(), moments.counts(), 2);
-    Enough.classes(name(), moments.counts());
-    Enough.varying(name(), moments.counts(), Host.floats(moments.deviations()));
+    Enough.rows(name(), data.row(), moments.counts(), 2);
+    Enough.classes(name(), data.row(), moments.counts());
+    Enough.varying(name(), data.row(), moments.counts(), Host.floats(moments.deviations()));
     TokenCounts tokens = new TokenCounts(moments);
     Features.stream(
         "score 2/2",

@@ -49,9 +49,9 @@ final class Relief implements Criterion {
         });
     double[] counts = new double[data.classes(net.graph())];
     labels.forEach(l -> counts[l]++);
-    Enough.images(name(), counts, 2);
-    Enough.classes(name(), counts);
-    Enough.varying(name(), counts, ranges(samples, p));
+    Enough.rows(name(), data.row(), counts, 2);
+    Enough.classes(name(), data.row(), counts);
+    Enough.varying(name(), data.row(), counts, ranges(samples, p));
     float[] scores =
         scores(
             samples.toArray(float[][]::new),

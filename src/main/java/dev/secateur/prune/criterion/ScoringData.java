@@ -44,6 +44,11 @@ public record ScoringData(
     return images.paired() ? 2 : graph.shape(graph.output().name()).size(1);
   }
 
+  /** What a row of features is of, for messages. */
+  String row() {
+    return images.paired() ? "pair" : "image";
+  }
+
   private int each() {
     return images.paired() ? 2 : 1;
   }

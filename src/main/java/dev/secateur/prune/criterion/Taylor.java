@@ -43,7 +43,7 @@ final class Taylor implements Criterion {
           .about("scoring.criterion");
     }
     int batch = Math.min(data.batch(), data.size());
-    Enough.images(name(), data.size(), 2);
+    Enough.rows(name(), "image", data.size(), 2);
     if (batch < 2) {
       throw new SecateurException(
           "criterion taylor: batches of 1 image; its batch norm needs at least 2 at once");
@@ -75,7 +75,7 @@ final class Taylor implements Criterion {
           data.progress().step(feed.done(), Map.of());
         }
       }
-      Enough.images(name(), (long) batches * batch, 2);
+      Enough.rows(name(), "image", (long) batches * batch, 2);
       Map<String, float[]> out = new LinkedHashMap<>();
       for (Map.Entry<String, Tensor> e : sums.entrySet()) {
         double[] mean = device.downloadDoubles(e.getValue());

@@ -11,6 +11,7 @@ import dev.secateur.device.Device;
 import dev.secateur.device.cpu.CpuDevice;
 import dev.secateur.device.cuda.TestCuda;
 import dev.secateur.nn.Network;
+import dev.secateur.nn.Pooling;
 import dev.secateur.prune.ChannelGroups;
 import dev.secateur.prune.Recipe;
 import dev.secateur.prune.Scope;
@@ -23,6 +24,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.util.List;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -134,6 +136,28 @@ class PairsTest {
       assertEquals(1 - all.get("cosine").get("auc").asDouble(), e.loss(), 1e-9);
       assertEquals(all.get("cosine").get("accuracy").asDouble(), e.top1(), 1e-9);
       assertEquals(24, e.images());
+    }
+  }
+
+  @Test
+  void pairsThatDoNotSufficeAreCountedAsSuch() {
+    try (Device device = new CpuDevice();
+        Network net = new Network(device, CriteriaTest.woven(16))) {
+      List<String> layers = ChannelGroups.of(net.graph(), Scope.PAPER).layers();
+      for (int images : new int[] {3, 4}) {
+        ScoringData few =
+            new ScoringData(new Pairs(24, 16), images, 8, Pooling.MAX, ProgressListener.none());
+        SecateurException e =
+            assertThrows(
+                SecateurException.class,
+                () -> Importance.of(Recipe.DEFAULT.criterion(), net, layers, few));
+        String message =
+            images == 3
+                ? "criterion pls-vip: 1 pair to score on; it needs at least 2"
+                : "criterion pls-vip: the pairs to score on (2) are of one class; it needs at least"
+                    + " 2 classes";
+        assertEquals(message, e.getMessage());
+      }
     }
   }
 
