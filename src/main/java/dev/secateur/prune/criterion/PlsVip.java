@@ -43,6 +43,13 @@ record PlsVip(PlsSettings settings) implements Criterion {
     return true;
   }
 
+  /** Each layer's own PLS has as many components as it can. */
+  @Override
+  public void check(Graph graph, List<String> layers) {
+    int features = Features.count(graph, columns(graph, layers));
+    PlsFit.check(settings.components(), features, Features.classes(graph));
+  }
+
   @Override
   public Map<String, float[]> score(Network net, List<String> layers, ScoringData data) {
     List<String> columns = columns(net.graph(), layers);

@@ -1,5 +1,6 @@
 package dev.secateur.prune.criterion;
 
+import dev.secateur.nn.Graph;
 import dev.secateur.nn.Network;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -27,6 +28,11 @@ record Product(List<Criterion> factors) implements Criterion {
   @Override
   public boolean projects() {
     return factors.stream().anyMatch(Criterion::projects);
+  }
+
+  @Override
+  public void check(Graph graph, List<String> layers) {
+    factors.forEach(c -> c.check(graph, layers));
   }
 
   @Override
