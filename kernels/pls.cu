@@ -76,17 +76,18 @@ extern "C" __global__ void secateur_standardize(const double *m, const double *s
   }
 }
 
-/* factor[j] = 1 / standard deviation (ddof 1), 1 where the variance is 0 to rounding. */
+/* factor[j] = standard deviation (ddof 1) to the power of -power, 1 where the variance is 0 to
+   rounding. */
 extern "C" __global__ void secateur_inverse_deviation(const double *squares, const double *sum,
-                                                      const double *n, double *factor,
-                                                      long long p) {
+                                                      const double *n, double power,
+                                                      double *factor, long long p) {
   double count = n[0];
   long long step = (long long)gridDim.x * blockDim.x;
   for (long long j = (long long)blockIdx.x * blockDim.x + threadIdx.x; j < p; j += step) {
     double spread = squares[j] - sum[j] * sum[j] / count;
     /* the squares are of floats, so less than this is rounding */
     int varies = spread > 1e-7 * squares[j] && count >= 2.0;
-    factor[j] = varies ? sqrt((count - 1.0) / spread) : 1.0;
+    factor[j] = varies ? pow((count - 1.0) / spread, power / 2.0) : 1.0;
   }
 }
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
-from sklearn.cross_decomposition import CCA
+from sklearn.cross_decomposition import CCA, PLSRegression
 from sklearn.feature_selection import f_classif
 from sklearn.linear_model import MultiTaskLasso
 
@@ -285,6 +285,11 @@ def network():
     out = {}
     w = {n: b.conv1.weight.detach().flatten(1) for n, b in blocks.items()}
     out["l1"] = {n: over_mean(v.abs().sum(1)) for n, v in w.items()}
+    out["l1-sum"] = {n: v.abs().sum(1).tolist() for n, v in w.items()}
+    # the weights that read a filter, each row as the batch norm behind scales it
+    reads = {n: (b.conv2.weight * (b.bn2.weight / (b.bn2.running_var + b.bn2.eps).sqrt()).view(-1, 1, 1, 1))
+             .detach().transpose(0, 1).flatten(1).norm(dim=1) for n, b in blocks.items()}
+    out["outgoing"] = {n: over_mean(v) for n, v in reads.items()}
     out["l2"] = {n: over_mean(v.norm(dim=1)) for n, v in w.items()}
     # He et al. 2019: sum of distances to the other filters of the layer
     out["fpgm"] = {n: over_mean(torch.stack([(v - f).norm(dim=1).sum() for f in v])) for n, v in w.items()}
@@ -296,6 +301,23 @@ def network():
     out["hrank"] = {n: over_mean(torch.linalg.matrix_rank(b.map).double().mean(0)) for n, b in blocks.items()}
     spread = {n: (min(v), max(v)) for n, v in out["hrank"].items()}
     assert all(low < 0.9 and high > 1.1 for low, high in spread.values()), spread
+    # VIP of averages behind ReLU, centred, times what reads them: one PLS, and one a layer
+    net.double().eval()
+    with torch.no_grad():
+        net(images)
+    columns = {n: (b.map.mean((2, 3)) * reads[n]).numpy() for n, b in blocks.items()}
+    y = standardised(np.eye(10)[labels.numpy()])
+
+    def vip(x):
+        m = PLSRegression(2, scale=False, tol=1e-14, max_iter=100000).fit(x, y)
+        s = (m.x_scores_**2).sum(0) * (m.y_loadings_**2).sum(0)
+        squares = (m.x_weights_ / np.linalg.norm(m.x_weights_, axis=0)) ** 2 @ s
+        return np.sqrt(x.shape[1] * squares / s.sum())
+
+    together = vip(np.concatenate(list(columns.values()), axis=1))
+    ends = np.cumsum([v.shape[1] for v in columns.values()])
+    out["vip-one"] = {n: together[e - v.shape[1]:e].tolist() for (n, v), e in zip(columns.items(), ends)}
+    out["vip-per-layer"] = {n: vip(v).tolist() for n, v in columns.items()}
     # Molchanov et al. 2019, first order, sum over a filter's weights, mean over batches of 4
     net.double().train()
     sums = {n: 0 for n in blocks}

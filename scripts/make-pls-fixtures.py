@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Writes src/test/resources/pls/*.json: features, labels, and the VIP and the first 20 rows' scores that scikit-learn's PLSRegression gives.
+"""Writes src/test/resources/pls/*.json: features, labels, and the VIP (also with other scales of the columns) and the first 20 rows' scores that scikit-learn's PLSRegression gives.
 
 Needs Debian's python3-sklearn. Run from the repository's root.
 """
@@ -30,11 +30,20 @@ def fixture(name, n, p, classes, seed, constant):
         m = PLSRegression(c, scale=True, tol=1e-14, max_iter=100000).fit(x, np.eye(classes)[y])
         expected[str(c)] = vip(m).tolist()
         scores[str(c)] = np.round(m.transform(x[:20]), 7).tolist()
+    y_unit = np.eye(classes)[y]
+    y_unit = (y_unit - y_unit.mean(0)) / y_unit.std(0, ddof=1)
+    deviation = np.where(x.std(0) == 0, 1, x.std(0, ddof=1))
+    # column j times j % 3: those with 0 take no part
+    factors = np.arange(p) % 3
+    scaled = {}
+    for scale, columns in (("0", x), ("0.5", x / deviation**0.5), ("factors", x / deviation * factors)):
+        m = PLSRegression(2, scale=False, tol=1e-14, max_iter=100000).fit(columns, y_unit)
+        scaled[scale] = vip(m).tolist()
     with open(f"src/test/resources/pls/{name}.json", "w") as out:
         json.dump(
             {"classes": classes, "labels": y.tolist(),
              "features": [[float(f"{v:.8g}") for v in row] for row in x], "vip": expected,
-             "scores": scores}, out)
+             "scores": scores, "scaled": scaled}, out)
 
 
 fixture("four-classes", 150, 24, 4, 1, constant=[7])

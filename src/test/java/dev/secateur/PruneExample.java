@@ -21,7 +21,7 @@ public final class PruneExample {
     Pruner pruner = new Pruner(recipe, images, ProgressListener.none());
     try (Device device = Devices.open("auto");
         Network net = new Network(device, Models.load(Path.of(args[0])))) {
-      pruner.score(net).byFilter().forEach((l, vip) -> System.out.println(l + ": " + vip.length));
+      System.out.println(pruner.score(net).importance().byFilter().keySet());
       Pruner.Step step = pruner.step(net); // score, select, remove, evaluate, fine-tune, evaluate
       System.out.println(step.removal() + ": " + step.cut().top1() + ", " + step.tuned().top1());
       Models.exportOnnx(step.network().toModel(), Path.of(args[2]));

@@ -34,6 +34,8 @@ public final class OnnxRuntimeContender implements Contender {
       try (OrtSession.SessionOptions options = new OrtSession.SessionOptions()) {
         options.setOptimizationLevel(OrtSession.SessionOptions.OptLevel.ALL_OPT);
         options.setIntraOpNumThreads(Runtime.getRuntime().availableProcessors());
+        // or its threads go on waiting at full speed on cores that the next contender needs
+        options.addConfigEntry("session.force_spinning_stop", "1");
         session = environment.createSession(file.toString(), options);
       }
       closers.add(this::closeSession);

@@ -1,7 +1,10 @@
 package dev.secateur.cli;
 
+import dev.secateur.prune.DeadFilters;
 import dev.secateur.prune.GroupReduction;
+import dev.secateur.prune.Ranking;
 import dev.secateur.prune.Recipe;
+import dev.secateur.prune.Threshold;
 import java.util.List;
 import java.util.Map;
 import picocli.CommandLine.Option;
@@ -14,6 +17,36 @@ final class ChoiceOptions extends ScopeOptions {
       description = "--scope all: how the importance of coupled filters becomes one")
   @Sets("choice.group-reduction")
   private GroupReduction groupReduction;
+
+  @Option(
+      names = "--dead-filters",
+      paramLabel = "first|rank",
+      description = {
+        "first: filters that never fire on the scoring images, or that batch norm makes constant,",
+        "go before all others and beside the ratio; rank: they are scored like the others"
+      })
+  @Sets("choice.dead-filters")
+  private DeadFilters.Rule deadFilters;
+
+  @Option(
+      names = "--ranking",
+      paramLabel = "global|layer|isomorphic",
+      description = {
+        "which filters are compared: all, those of a layer, or those in equal surroundings; each",
+        "layer or kind then loses the same part"
+      })
+  @Sets("choice.ranking")
+  private Ranking ranking;
+
+  @Option(
+      names = "--threshold",
+      paramLabel = "count|share",
+      description = {
+        "count: exactly the ratio of filters goes and a layer keeps one; share: the authors' rule,",
+        "nearest part of the scores, a layer that would go whole keeps all"
+      })
+  @Sets("choice.threshold")
+  private Threshold threshold;
 
   @Option(
       names = "--round-to",

@@ -26,7 +26,8 @@ final class DeviceOptions {
       split = ",",
       converter = Converters.PrecisionName.class,
       description = {
-        "fp32, tf32, fp16 or bf16: what the GPU computes in; default fp32;",
+        "fp32, tf32, fp16 or bf16: what the GPU computes in, or the CPU",
+        "multiplies in: fp32 or bf16; default fp32;",
         "bench takes several"
       })
   private List<Precision> precisions = List.of(Precision.FP32);

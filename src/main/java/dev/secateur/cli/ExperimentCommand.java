@@ -47,8 +47,9 @@ final class ExperimentCommand extends BaseCommand.OnDevice {
   @Parameters(
       paramLabel = "PLAN",
       description = {
-        "YAML: model, data, pruning-ratios, and if not as usual criteria (all), seeds ([1]),",
-        "latency: {batch, runs}, and any part of a recipe, as prune --print-config prints it"
+        "YAML: model, data, pruning-ratios or macs-removed, and if not as usual criteria (all),",
+        "variants, control, seeds ([1]), evaluation (test), latency: {batch, runs}, and any part",
+        "of a recipe, as prune --print-config prints it"
       })
   private Path plan;
 
@@ -116,7 +117,7 @@ final class ExperimentCommand extends BaseCommand.OnDevice {
           new Experiment(opened, p, m, train, test, output.file, settings, progress());
       Experiment.Outcome outcome =
           experiment.run(
-              part.shard == null ? Experiment.Shard.ALL : part.shard, r -> note(line(r)));
+              part.shard == null ? Experiment.Shard.ALL : part.shard, r -> note(line(p, r)));
       outcome.failed().forEach((cell, why) -> warn(cell + ": " + why));
       Map<String, Object> json = new LinkedHashMap<>();
       json.put("output", output.file.toString());
@@ -147,14 +148,15 @@ final class ExperimentCommand extends BaseCommand.OnDevice {
     }
   }
 
-  private static String line(CellResult r) {
+  private static String line(Plan p, CellResult r) {
     CellResult.Step last = r.steps().get(r.steps().size() - 1);
     return Numbers.format(
-        "%s, ratio %s, seed %d: %s MACs, test top-1 %.2f %% -> %.2f %%",
+        "%s, ratio %s, seed %d: %s MACs, %s top-1 %.2f %% -> %.2f %%",
         r.criterion(),
         r.ratio(),
         r.seed(),
         Numbers.count(last.macs()),
+        p.evaluation(),
         last.before(),
         last.after());
   }

@@ -76,7 +76,9 @@ final class PruneCommand extends BaseCommand.OnDevice {
 
   @Override
   public Integer call() throws IOException {
-    Recipe r = recipe(recipe.base());
+    Optional<Recipe> begun =
+        output.resume && !recipe.given() ? PruneRun.recipe(output.file) : Optional.empty();
+    Recipe r = recipe(begun.isPresent() ? begun.get() : recipe.base());
     if (recipe.print) {
       spec.commandLine().getOut().print(r.resolved().yaml());
       return 0;
@@ -136,9 +138,10 @@ final class PruneCommand extends BaseCommand.OnDevice {
 
   private static String line(IterationMetrics i) {
     return Numbers.format(
-        "iteration %d: %d filters, %s parameters, %s MACs, held-out top-1 %.2f %% -> %.2f %%",
+        "iteration %d: %d filters%s, %s parameters, %s MACs, held-out top-1 %.2f %% -> %.2f %%",
         i.iteration(),
         i.filters(),
+        i.dead().isEmpty() ? "" : Numbers.format(" (%d dead ones went)", i.dead().size()),
         Numbers.count(i.parameters()),
         Numbers.count(i.macs()),
         i.afterPruning(),
@@ -165,6 +168,7 @@ final class PruneCommand extends BaseCommand.OnDevice {
         new Table(
             "iteration",
             "filters",
+            "dead removed",
             "parameters",
             "change",
             "MACs",
@@ -176,6 +180,7 @@ final class PruneCommand extends BaseCommand.OnDevice {
       out.row(
           i.iteration(),
           i.filters(),
+          i == first ? "" : i.dead().size(),
           i.parameters(),
           i == first ? "" : Numbers.change(first.parameters(), i.parameters()),
           i.macs(),

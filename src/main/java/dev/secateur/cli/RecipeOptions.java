@@ -15,7 +15,7 @@ class RecipeOptions {
       completionCandidates = Converters.RecipeNames.class,
       converter = Converters.RecipeName.class,
       description = "a recipe that ships: ${COMPLETION-CANDIDATES}; options given beside it win")
-  private Recipe named = Recipe.DEFAULT;
+  private Recipe named;
 
   @Option(
       names = "--config",
@@ -24,7 +24,13 @@ class RecipeOptions {
   private Path file;
 
   Recipe base() throws IOException {
-    return file == null ? named : named.overlaid(file);
+    Recipe recipe = named == null ? Recipe.DEFAULT : named;
+    return file == null ? recipe : recipe.overlaid(file);
+  }
+
+  /** Whether one is named here. */
+  boolean given() {
+    return named != null || file != null;
   }
 
   /** Of a command that can print it. */

@@ -65,15 +65,21 @@ final class ScoreCommand extends BaseCommand.OnDevice {
     Recipe r = recipe(recipe.base());
     Model m = model.open(this::warn);
     Dataset train = data.open(Split.TRAIN, m.graph(), this::warn);
-    Importance importance;
+    Pruner.Scores scores;
     try (Device opened = openDevice();
         Network net = new Network(opened, m)) {
-      importance = new Pruner(r, Images.of(train, r), progress()).score(net);
+      scores = new Pruner(r, Images.of(train, r), progress()).score(net);
     }
+    Importance importance = scores.importance();
     if (output.file != null) {
       Json.write(output.file, importance);
     }
-    print(importance, () -> text(importance));
+    int dead = scores.dead().removal().size();
+    print(
+        importance,
+        () ->
+            text(importance)
+                + (dead == 0 ? "" : "\n" + dead + " of them are dead: the network can do without"));
     return 0;
   }
 

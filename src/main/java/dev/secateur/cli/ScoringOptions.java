@@ -2,6 +2,7 @@ package dev.secateur.cli;
 
 import dev.secateur.nn.Pooling;
 import dev.secateur.prune.Recipe;
+import dev.secateur.prune.criterion.PlsSettings;
 import picocli.CommandLine.Option;
 
 /** How much a filter matters. Always by training images. */
@@ -36,6 +37,39 @@ class ScoringOptions {
       })
   @Sets("scoring.features")
   private Pooling.Place features;
+
+  @Option(
+      names = "--columns",
+      paramLabel = "all|prunable",
+      description = "whose outputs PLS sees: every convolution's, or those that are scored")
+  @Sets("scoring.columns")
+  private PlsSettings.Columns columns;
+
+  @Option(
+      names = "--scale",
+      paramLabel = "unit|pareto|none",
+      description = {
+        "what PLS divides the centred columns by: their deviation, its square root or nothing"
+      })
+  @Sets("scoring.scale")
+  private PlsSettings.Scale scale;
+
+  @Option(
+      names = "--weighting",
+      paramLabel = "none|outgoing",
+      description = {
+        "what PLS multiplies the columns with: nothing, or the norm of the weights that read the",
+        "channel"
+      })
+  @Sets("scoring.weighting")
+  private PlsSettings.Weighting weighting;
+
+  @Option(
+      names = "--projections",
+      paramLabel = "one|per-layer",
+      description = "one PLS over all layers, or one for each")
+  @Sets("scoring.projections")
+  private PlsSettings.Projections projections;
 
   @Option(names = "--samples", paramLabel = "N|all", description = "training images to score on")
   @Sets("scoring.samples")

@@ -9,7 +9,7 @@ class UpkeepOptions {
   @Option(
       names = "--resume",
       description = "go on with what an earlier start of the same command left, if anything")
-  private boolean resume;
+  boolean resume;
 
   @Option(
       names = "--checkpoint-every",

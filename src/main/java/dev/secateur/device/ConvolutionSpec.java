@@ -12,6 +12,11 @@ public record ConvolutionSpec(
     int dilationW,
     int groups) {
 
+  /** Whether zeros are put around the input. */
+  public boolean padded() {
+    return padTop != 0 || padLeft != 0 || padBottom != 0 || padRight != 0;
+  }
+
   /** Square stride and padding, no dilation, one group. */
   public static ConvolutionSpec of(int stride, int padding) {
     return new ConvolutionSpec(stride, stride, padding, padding, padding, padding, 1, 1, 1);

@@ -4,6 +4,7 @@ import static dev.secateur.device.Contract.that;
 
 import dev.secateur.tensor.Shape;
 import dev.secateur.tensor.Tensor;
+import java.util.Optional;
 
 /** Convolutions: x (N,C,H,W), w (K,C/g,R,S), y (N,K,P,Q). */
 public interface Convolutions extends Operations {
@@ -46,6 +47,25 @@ public interface Convolutions extends Operations {
   }
 
   Kernel compileBackwardWeights(ConvolutionSpec spec, Tensor x, Tensor dy, Tensor dw);
+
+  /**
+   * {@link #forward}, {@link #backwardWeights} and {@link #backwardData} of one convolution whose
+   * weights change from step to step. Hidden state lies in the arena.
+   */
+  default ConvolutionKernels training(ConvolutionTraining t, Arena arena) {
+    check(t.spec(), t.x(), t.w(), t.y());
+    check(t.spec(), t.x(), t.dw(), t.dy());
+    t.dx().ifPresent(dx -> contract().alike("x and dx", t.x(), dx));
+    return compileTraining(t, arena);
+  }
+
+  default ConvolutionKernels compileTraining(ConvolutionTraining t, Arena arena) {
+    Epilogue bias = new Epilogue(t.bias(), Optional.empty(), Activation.NONE);
+    return new ConvolutionKernels(
+        forward(t.spec(), t.x(), t.w(), bias, t.y(), false),
+        backwardWeights(t.spec(), t.x(), t.dy(), t.dw()),
+        t.dx().map(dx -> backwardData(t.spec(), t.dy(), t.w(), dx)));
+  }
 
   private void check(ConvolutionSpec spec, Tensor x, Tensor w, Tensor y) {
     contract().image("x", x);

@@ -21,7 +21,7 @@ public final class Devices {
   }
 
   /**
-   * The same for a choice of precision, which the processor has not: it takes FP32 only.
+   * The same in another precision; the processor takes FP32, and BF16 where it multiplies so.
    *
    * @throws IllegalArgumentException in one line, if the device cannot compute so
    */
@@ -31,11 +31,7 @@ public final class Devices {
       return open(wanted && cudaReport().works() ? "cuda" : "cpu", precision);
     }
     if (spec.equals("cpu")) {
-      if (precision != Precision.FP32) {
-        throw new IllegalArgumentException(
-            "the cpu device computes in fp32 only; " + precision + " needs a GPU");
-      }
-      return new CpuDevice();
+      return CpuDevice.open(precision);
     }
     if (spec.matches("cuda(:\\d{1,4})?")) {
       int ordinal = spec.equals("cuda") ? 0 : Integer.parseInt(spec.substring(5));

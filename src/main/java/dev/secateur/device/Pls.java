@@ -80,19 +80,23 @@ public interface Pls extends Operations {
       Tensor m, Tensor sumI, Tensor sumJ, Tensor n, Tensor factorI, Tensor factorJ, Tensor out);
 
   /**
-   * factor[j] = 1 / standard deviation (ddof 1) from a column's sum and sum of squares, 1 where the
-   * variance is 0 to rounding.
+   * factor[j] = standard deviation (ddof 1) to the power of {@code -power}, from a column's sum and
+   * sum of squares; 1 where the variance is 0 to rounding.
+   *
+   * @param power 1 for unit variance, 0.5 for Pareto scaling, 0 for none
    */
-  default Kernel inverseDeviation(Tensor squares, Tensor sum, Tensor n, Tensor factor) {
+  default Kernel inverseDeviation(
+      Tensor squares, Tensor sum, Tensor n, double power, Tensor factor) {
     long p = squares.elements();
+    that(power >= 0, "power must not be negative", power);
     Contract.elements("squares", squares, DType.F64, p);
     Contract.elements("sum", sum, DType.F64, p);
     Contract.elements("n", n, DType.F64, 1);
     Contract.elements("factor", factor, DType.F64, p);
-    return compileInverseDeviation(squares, sum, n, factor);
+    return compileInverseDeviation(squares, sum, n, power, factor);
   }
 
-  Kernel compileInverseDeviation(Tensor squares, Tensor sum, Tensor n, Tensor factor);
+  Kernel compileInverseDeviation(Tensor squares, Tensor sum, Tensor n, double power, Tensor factor);
 
   /** out = a b, elementwise; out may be a or b. */
   default Kernel multiply(Tensor a, Tensor b, Tensor out) {

@@ -10,7 +10,9 @@ public enum Precision {
   TF32,
   /** Activations and the weights' copies in half precision; training scales the loss. */
   FP16,
-  /** Activations and the weights' copies in bfloat16. */
+  /**
+   * Activations and the weights' copies in bfloat16; on the CPU the factors of convolutions only.
+   */
   BF16;
 
   /** As it is written, in lower case. */

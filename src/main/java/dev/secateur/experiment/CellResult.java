@@ -10,10 +10,6 @@ import java.util.List;
  */
 public record CellResult(String criterion, double ratio, long seed, List<Step> steps) {
 
-  Plan.Cell cell() {
-    return new Plan.Cell(criterion, ratio, seed);
-  }
-
   /**
    * The network after an iteration; accuracies are top-1 in per cent on the test split.
    *

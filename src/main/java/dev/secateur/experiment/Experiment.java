@@ -17,7 +17,7 @@ import dev.secateur.prune.RatioSelector;
 import dev.secateur.prune.Recipe;
 import dev.secateur.prune.Removal;
 import dev.secateur.prune.Selector;
-import dev.secateur.prune.criterion.Importance;
+import dev.secateur.prune.Target;
 import dev.secateur.report.Plot;
 import dev.secateur.train.ProgressListener;
 import dev.secateur.util.AtomicFile;
@@ -49,10 +49,10 @@ public final class Experiment {
   private final Cells cells;
   private final ProgressListener progress;
 
-  /** The importance in the original network that was computed last; all ratios begin with it. */
+  /** The scores in the original network that were computed last; all ratios begin with it. */
   private Optional<First> first = Optional.empty();
 
-  private record First(String criterion, long seed, Importance importance) {}
+  private record First(String criterion, long seed, Pruner.Scores scores) {}
 
   /**
    * The results, and the cells that failed with the reason.
@@ -117,23 +117,23 @@ public final class Experiment {
     List<Cell> all = plan.cells();
     CellResult.Step baseline = baseline();
     // neighbours share scores, so a shard takes whole criteria
-    int ratios = plan.pruningRatios().size();
+    int ratios = plan.ratios().size();
     for (int i = 0; i < all.size(); i++) {
       Cell c = all.get(i);
-      if (i / ratios % shard.of() == shard.index() && !cells.has(c.name())) {
+      if (i / ratios % shard.of() == shard.index() && !cells.has(plan.name(c))) {
         try {
           CellResult r = cell(c);
-          cells.put(c.name(), r);
+          cells.put(plan.name(c), r);
           listener.accept(r);
         } catch (SecateurException e) {
-          failed.put(c.name(), e.getMessage());
+          failed.put(plan.name(c), e.getMessage());
         }
       }
     }
     List<CellResult> results = new ArrayList<>();
     for (Cell c : all) {
-      if (cells.has(c.name())) {
-        results.add(cells.get(c.name(), CellResult.class));
+      if (cells.has(plan.name(c))) {
+        results.add(cells.get(plan.name(c), CellResult.class));
       }
     }
     return new Outcome(baseline, results, failed, all.size() - results.size() - failed.size());
@@ -151,34 +151,48 @@ public final class Experiment {
   }
 
   private Pruner pruner(Recipe recipe) {
-    return new Pruner(recipe, Images.of(train, recipe).evaluatedOn(test), progress);
+    Images images = Images.of(train, recipe);
+    boolean tested = plan.evaluation() == Plan.Evaluation.TEST;
+    return new Pruner(recipe, tested ? images.evaluatedOn(test) : images, progress);
   }
 
   private CellResult cell(Cell c) {
     Recipe recipe = plan.recipe(c);
     Selector selector = new RatioSelector(recipe);
     List<CellResult.Step> steps = new ArrayList<>();
+    List<Target> targets = recipe.stop().targets();
+    int iterations = recipe.stop().iterations().orElseThrow();
     try (Network whole = new Network(device, original);
         OpenNetwork net = new OpenNetwork(whole.copy())) {
       Pruner pruner = pruner(recipe).taughtBy(whole);
-      for (int i = 1; i <= recipe.stop().iterations().orElseThrow(); i++) {
-        Optional<Importance> known = i == 1 ? known(c) : Optional.empty();
-        Pruner.Step s = pruner.step(original.graph(), net.get(), i, selector, known);
-        net.replace(s.network());
-        if (i == 1) {
-          first = Optional.of(new First(c.criterion(), c.seed(), s.importance()));
+      for (int i = 1; i <= iterations; i++) {
+        if (c.criterion().equals(Plan.CONTROL)) {
+          double before = pruner.evaluate(net.get()).top1();
+          pruner.fineTune(net.get(), i);
+          double after = pruner.evaluate(net.get()).top1();
+          steps.add(step(i, original.graph(), Removal.NONE, before, after));
+          continue;
         }
+        Pruner.Scores scores = i == 1 ? first(c, pruner, net.get()) : pruner.score(net.get());
+        Pruner.Step s = pruner.step(original.graph(), net.get(), i, selector, Optional.of(scores));
+        net.replace(s.network());
         Graph graph = s.network().graph();
         steps.add(step(i, graph, s.removal(), s.cut().top1(), s.tuned().top1()));
+        if (!targets.isEmpty() && Target.reached(targets, original.graph(), graph)) {
+          break;
+        }
       }
     }
     return new CellResult(c.criterion(), c.ratio(), c.seed(), steps);
   }
 
-  private Optional<Importance> known(Cell c) {
-    return first
-        .filter(f -> f.criterion().equals(c.criterion()) && f.seed() == c.seed())
-        .map(First::importance);
+  private Pruner.Scores first(Cell c, Pruner pruner, Network net) {
+    First known =
+        first
+            .filter(f -> f.criterion().equals(c.criterion()) && f.seed() == c.seed())
+            .orElseGet(() -> new First(c.criterion(), c.seed(), pruner.score(net)));
+    first = Optional.of(known);
+    return known.scores();
   }
 
   private CellResult.Step step(
@@ -199,7 +213,7 @@ public final class Experiment {
         plan.latency().isPresent()
             ? Times.measure(device, original, outcome.results(), plan.latency().get())
             : Map.of();
-    Summary summary = Summary.of(outcome.baseline(), outcome.results(), times);
+    Summary summary = Summary.of(plan, outcome.baseline(), outcome.results(), times);
     ObjectNode json = Json.MAPPER.createObjectNode();
     json.put("device", device.description());
     json.set("libraries", Json.MAPPER.valueToTree(device.versions()));

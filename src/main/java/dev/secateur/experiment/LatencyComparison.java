@@ -9,6 +9,7 @@ import dev.secateur.nn.Graph;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Network;
 import dev.secateur.prune.ChannelGroups;
+import dev.secateur.prune.DeadFilters;
 import dev.secateur.prune.Images;
 import dev.secateur.prune.Pruner;
 import dev.secateur.prune.Recipe;
@@ -107,6 +108,11 @@ public final class LatencyComparison {
    * @param tolerance how far the measured part may be from the target, as a part of the target
    */
   public record Settings(Recipe recipe, int roundTo, double tolerance) {
+    public Settings {
+      // each way chooses among all filters, dead ones, which matter nothing, among them
+      recipe = recipe.with("choice.dead-filters", DeadFilters.Rule.RANK);
+    }
+
     double target() {
       return recipe.stop().latency().orElseThrow().value();
     }
@@ -162,13 +168,13 @@ public final class LatencyComparison {
       List<Cell> all = new ArrayList<>();
       for (long seed : seeds) {
         Pruner pruner = pruner(settings.recipe.with("seed", seed));
-        Optional<Importance> importance = Optional.empty();
+        Optional<Pruner.Scores> scores = Optional.empty();
         double target = settings.target();
         for (Method method : Method.values()) {
           String name = "seed-" + seed + "-" + method;
           if (!cells.has(name)) {
-            importance = Optional.of(importance.orElseGet(() -> pruner.score(net)));
-            cells.put(name, cell(seed, method, target, importance.get(), net, pruner));
+            scores = Optional.of(scores.orElseGet(() -> pruner.score(net)));
+            cells.put(name, cell(seed, method, target, scores.get(), net, pruner));
           }
           Cell cell = cells.get(name, Cell.class);
           target = method == Method.ROUNDED ? cell.measured.ratio() : target;
@@ -182,11 +188,11 @@ public final class LatencyComparison {
   }
 
   private Cell cell(
-      long seed, Method method, double target, Importance importance, Network net, Pruner pruner) {
-    Match match = match(chooser(method, importance), target);
+      long seed, Method method, double target, Pruner.Scores scores, Network net, Pruner pruner) {
+    Match match = match(chooser(method, scores.importance()), target);
     Pruner.Step step =
         pruner.step( // the teacher, where there is one, is the whole network
-            original.graph(), net, 1, (o, n, groups, i) -> match.removal, Optional.of(importance));
+            original.graph(), net, 1, (o, n, groups, i) -> match.removal, Optional.of(scores));
     try (Network smaller = step.network()) {
       Graph graph = smaller.graph();
       Map<String, Integer> widths = new LinkedHashMap<>();
@@ -227,7 +233,7 @@ public final class LatencyComparison {
     }
     Selection selection =
         new Selection(
-            groups(), importance, choice.groupReduction(), choice.constraints(graph), graph);
+            groups(), choice.order(groups(), importance), choice.constraints(graph), graph);
     return ms -> selection.until(g -> LatencyModel.of(g, steps) <= ms);
   }
 

@@ -10,23 +10,33 @@ import dev.secateur.prune.Recipe;
 import dev.secateur.prune.criterion.Criteria;
 import dev.secateur.util.Json;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.zip.CRC32;
 
 /**
- * What an experiment does: every criterion at every pruning ratio with every seed. Its file is a
- * {@link Recipe} (what is not given is as in {@code secateur prune}) and these:
+ * What an experiment does: every criterion at every pruning ratio (or part of the MACs) with every
+ * seed. Its file is a {@link Recipe} (what is not given is as in {@code secateur prune}) and these:
  *
  * @param model a native model file, as seen from the folder where the command runs
  * @param data as {@code --data} takes it
- * @param criteria names of {@link Criteria}; default the recipe's where it names one, else all
- * @param pruningRatios parts of the remaining prunable filters that go in each iteration
+ * @param criteria recipes that are compared, by name: those of the names of {@link Criteria} that
+ *     {@code criteria} lists, and the {@code variants}, each any part of a recipe; default the
+ *     recipe's criterion where it names one, else all
+ * @param removed what the grid's numbers are parts of
+ * @param ratios {@code pruning-ratios}: parts of the remaining prunable filters that go in each
+ *     iteration; {@code macs-removed}: parts of the original's MACs that are gone in the end
+ * @param control whether the unpruned network is trained as the others are, once a seed
+ * @param evaluation whose accuracies are measured
  * @param seeds of the images held out, of random scores and of fine-tuning
  * @param recipe of every cell, but for what the grid says; {@code recipe: NAME} names one that it
  *     is laid over
@@ -35,11 +45,36 @@ import java.util.Optional;
 public record Plan(
     String model,
     String data,
-    List<String> criteria,
-    List<Double> pruningRatios,
+    Map<String, Recipe> criteria,
+    Removed removed,
+    List<Double> ratios,
     List<Long> seeds,
+    boolean control,
+    Evaluation evaluation,
     Recipe recipe,
     Optional<Timing> latency) {
+  /** The name of the network that loses nothing. */
+  static final String CONTROL = "unpruned";
+
+  /** What a part is of. */
+  public enum Removed {
+    FILTERS,
+    MACS
+  }
+
+  /** Images that accuracies are measured on. */
+  public enum Evaluation {
+    TEST,
+
+    /** Training images that neither score nor teach: for choices. */
+    HELD_OUT;
+
+    /** As it is written, in lower case. */
+    @Override
+    public String toString() {
+      return name().toLowerCase(Locale.ROOT).replace('_', '-');
+    }
+  }
 
   /** Names of version 0.1, for one release. */
   private static final Map<String, String> EARLIER =
@@ -61,11 +96,18 @@ public record Plan(
   public record Timing(int batch, int runs) {}
 
   /** One run of the grid. */
-  public record Cell(String criterion, double ratio, long seed) {
-    /** Name of its file. */
-    String name() {
-      return String.format(Locale.ROOT, "%s-ratio%s-seed%d", criterion, ratio, seed);
+  public record Cell(String criterion, double ratio, long seed) {}
+
+  /** Name of a cell's file. */
+  String name(Cell c) {
+    String of = c.criterion;
+    if (!Criteria.known(of) && !of.equals(CONTROL)) { // another recipe of the same name is another
+      CRC32 sum = new CRC32();
+      sum.update(criteria.get(of).tree().toString().getBytes(StandardCharsets.UTF_8));
+      of += String.format("-%08x", sum.getValue());
     }
+    String part = (removed == Removed.MACS ? "-macs" : "-ratio") + c.ratio;
+    return String.format(Locale.ROOT, "%s%s-seed%d", of, part, c.seed);
   }
 
   /**
@@ -103,37 +145,110 @@ public record Plan(
 
   private static Plan of(ObjectNode tree, Optional<String> model, Optional<String> data) {
     JsonNode one = tree.at("/scoring/criterion");
+    boolean variants = tree.has("variants");
     List<String> criteria =
         tree.has("criteria")
             ? list(tree, "criteria", new TypeReference<>() {})
-            : one.isTextual() ? List.of(one.asText()) : Criteria.names();
+            : variants ? List.of() : one.isTextual() ? List.of(one.asText()) : Criteria.names();
     for (String c : criteria) {
-      require(
-          Criteria.names().contains(c),
-          "criteria",
-          c,
-          "one of " + String.join(", ", Criteria.names()));
+      require(Criteria.known(c), "criteria", c, Criteria.EXPECTED);
     }
-    given(tree, "pruning-ratios", "a list such as [0.1, 0.2]");
-    List<Double> ratios = list(tree, "pruning-ratios", new TypeReference<>() {});
-    ratios.forEach(r -> require(r > 0 && r < 1, "pruning-ratios", r, "numbers between 0 and 1"));
+    Removed removed = tree.has("macs-removed") ? Removed.MACS : Removed.FILTERS;
+    String grid = removed == Removed.MACS ? "macs-removed" : "pruning-ratios";
+    if (tree.has("macs-removed") && tree.has("pruning-ratios")) {
+      throw new SettingException(grid, "and pruning-ratios: only one of them at a time");
+    }
+    given(tree, grid, "a list such as [0.1, 0.2]");
+    List<Double> ratios = list(tree, grid, new TypeReference<>() {});
+    ratios.forEach(r -> require(r > 0 && r < 1, grid, r, "numbers between 0 and 1"));
+    JsonNode control = tree.path("control");
+    require(control.isMissingNode() || control.isBoolean(), "control", control, "true or false");
+    String on = tree.path("evaluation").asText("test");
+    require(List.of("test", "held-out").contains(on), "evaluation", on, "test or held-out");
     List<Long> seeds =
         tree.has("seeds") ? list(tree, "seeds", new TypeReference<>() {}) : List.of(1L);
-    for (String grid : List.of("/seed", "/choice/pruning-ratio", "/stop/macs", "/stop/latency")) {
-      if (!tree.at(grid).isMissingNode()) {
-        throw new SettingException(
-            grid.substring(1).replace('/', '.'),
-            "has no place in a plan: its grid has seeds and pruning-ratios, and each cell"
-                + " stop.iterations");
-      }
-    }
+    noneOfTheGrid("", tree, removed);
     Optional<Timing> latency = Optional.ofNullable(tree.remove("latency")).map(Plan::timing);
     JsonNode base = tree.remove("recipe");
     String modelFile = model.orElseGet(() -> given(tree, "model", "a model file").asText());
     String images = data.orElseGet(() -> given(tree, "data", "KIND:DIR").asText());
-    tree.remove(List.of("criteria", "pruning-ratios", "seeds", "model", "data"));
-    Recipe recipe = (base == null ? Recipe.DEFAULT : Recipe.named(base.asText())).overlaid(tree);
-    return new Plan(modelFile, images, criteria, ratios, seeds, recipe.resolved(), latency);
+    ObjectNode named = variants ? object(tree.get("variants"), "variants") : tree.objectNode();
+    tree.remove(
+        List.of("criteria", "variants", grid, "seeds", "model", "data", "control", "evaluation"));
+    Recipe given = based(Recipe.DEFAULT, base).overlaid(tree);
+    Recipe recipe =
+        removed == Removed.MACS && given.stop().iterations().isEmpty()
+            ? given.with("stop.iterations", 1)
+            : given;
+    Map<String, Recipe> compared = new LinkedHashMap<>();
+    criteria.forEach(c -> compared.put(c, recipe.with("scoring.criterion", c)));
+    named
+        .fields()
+        .forEachRemaining(
+            e -> compared.put(e.getKey(), variant(e.getKey(), e.getValue(), recipe, removed)));
+    return new Plan(
+        modelFile,
+        images,
+        compared,
+        removed,
+        ratios,
+        seeds,
+        control.asBoolean(),
+        on.equals("test") ? Evaluation.TEST : Evaluation.HELD_OUT,
+        recipe,
+        latency);
+  }
+
+  /** A recipe that one is laid over, where a name is given. */
+  private static Recipe based(Recipe usual, JsonNode name) {
+    return name == null || name.isMissingNode() ? usual : Recipe.named(name.asText());
+  }
+
+  /** What is not told apart is as in the plan, except for what another recipe's name says. */
+  private static Recipe variant(String name, JsonNode given, Recipe plan, Removed removed) {
+    String path = "variants." + name;
+    require(
+        name.matches("[\\w.+*-]+") && !Criteria.known(name) && !name.equals(CONTROL),
+        "variants",
+        name,
+        "a name of letters, digits and . + * - _ that is no criterion's");
+    ObjectNode own = given.isNull() ? Json.SETTINGS.createObjectNode() : object(given, path);
+    JsonNode base = own.remove("recipe");
+    noneOfTheGrid(path + ".", own, removed);
+    try {
+      Recipe recipe = plan;
+      if (base
+          != null) { // of another recipe: how it scores and chooses; the training is the plan's
+        ObjectNode tree = Recipe.named(base.asText()).tree();
+        tree.withObjectProperty("choice").remove("pruning-ratio");
+        recipe = plan.overlaid(tree.retain("scoring", "choice"));
+      }
+      return recipe.overlaid(own);
+    } catch (SettingException e) {
+      throw new SettingException(path + "." + e.path(), e.problem());
+    }
+  }
+
+  private static ObjectNode object(JsonNode node, String key) {
+    if (!(node instanceof ObjectNode o)) {
+      throw new SettingException(key, node + ": expected settings by name");
+    }
+    return o.deepCopy();
+  }
+
+  private static void noneOfTheGrid(String path, ObjectNode tree, Removed removed) {
+    List<String> grid = new ArrayList<>(List.of("/seed", "/stop/macs", "/stop/latency"));
+    if (removed == Removed.FILTERS) {
+      grid.add("/choice/pruning-ratio");
+    }
+    for (String at : grid) {
+      if (!tree.at(at).isMissingNode()) {
+        throw new SettingException(
+            path + at.substring(1).replace('/', '.'),
+            "has no place in a plan: its grid has seeds and pruning-ratios or macs-removed, and"
+                + " each cell stop.iterations");
+      }
+    }
   }
 
   private static Timing timing(JsonNode t) {
@@ -175,19 +290,26 @@ public record Plan(
     }
   }
 
-  /** The recipe of one cell. */
+  /** The recipe of one cell; with parts of the MACs each step goes as far as is left. */
   Recipe recipe(Cell c) {
-    return recipe
-        .with("scoring.criterion", c.criterion)
-        .with("choice.pruning-ratio", c.ratio)
-        .with("seed", c.seed);
+    Recipe own = c.criterion.equals(CONTROL) ? recipe : criteria.get(c.criterion);
+    if (c.ratio > 0) {
+      own =
+          removed == Removed.MACS
+              ? own.with("stop.macs", 1 - c.ratio)
+              : own.with("choice.pruning-ratio", c.ratio);
+    }
+    return own.with("seed", c.seed).resolved();
   }
 
   /** Everything but the grid: what all cells have in common. */
   ObjectNode settings() {
     ObjectNode json = Json.SETTINGS.createObjectNode();
     json.put("data", data);
-    ObjectNode own = recipe.tree();
+    if (evaluation != Evaluation.TEST) {
+      json.put("evaluation", evaluation.toString());
+    }
+    ObjectNode own = recipe.resolved().tree();
     own.withObjectProperty("scoring").remove("criterion");
     own.withObjectProperty("choice").remove("pruning-ratio");
     own.remove("seed");
@@ -197,9 +319,13 @@ public record Plan(
 
   /** All cells, those that share scores beside each other. */
   List<Cell> cells() {
-    return seeds.stream()
-        .flatMap(
-            s -> criteria.stream().flatMap(c -> pruningRatios.stream().map(r -> new Cell(c, r, s))))
-        .toList();
+    List<Cell> out = new ArrayList<>();
+    for (long seed : seeds) {
+      if (control) {
+        out.add(new Cell(CONTROL, 0, seed));
+      }
+      criteria.keySet().forEach(c -> ratios.forEach(r -> out.add(new Cell(c, r, seed))));
+    }
+    return out;
   }
 }

@@ -59,7 +59,7 @@ final class Plots {
       ToDoubleFunction<Summary.Row> x,
       Function<Summary.Row, Spread> top1) {
     String title = String.format("Accuracy %s fine-tuning against %s", when, against);
-    Plot.Builder plot = Plot.of(title, xLabel, "Test top-1, %").size(760, 520);
+    Plot.Builder plot = Plot.of(title, xLabel, summary.images() + " top-1, %").size(760, 520);
     boolean several = summary.rows().stream().map(Summary.Row::ratio).distinct().count() > 1;
     boolean iterated = summary.rows().stream().anyMatch(r -> r.iteration() > 1);
     for (String criterion : summary.ranking()) {
@@ -85,8 +85,9 @@ final class Plots {
     return plot.description(
             String.format(
                 Locale.ROOT,
-                "Test accuracy %s fine-tuning of %d criteria; bars are one standard deviation over"
+                "%s accuracy %s fine-tuning of %d criteria; bars are one standard deviation over"
                     + " seeds; the original has %.2f %%. Best on average after everything: %s.",
+                summary.images(),
                 when,
                 summary.ranking().size(),
                 summary.baseline().after(),

@@ -16,10 +16,12 @@ import java.util.stream.Collectors;
 
 /** An experiment's results over seeds, as rows and as Markdown. */
 public final class Summary {
+  private final Plan plan;
   private final CellResult.Step baseline;
   private final List<Row> rows;
 
-  private Summary(CellResult.Step baseline, List<Row> rows) {
+  private Summary(Plan plan, CellResult.Step baseline, List<Row> rows) {
+    this.plan = plan;
     this.baseline = baseline;
     this.rows = rows;
   }
@@ -54,7 +56,10 @@ public final class Summary {
    * @param times by {@link Times#key}; empty where nothing was timed
    */
   static Summary of(
-      CellResult.Step baseline, List<CellResult> results, Map<String, Benchmark.Row> times) {
+      Plan plan,
+      CellResult.Step baseline,
+      List<CellResult> results,
+      Map<String, Benchmark.Row> times) {
     Map<List<Object>, List<Point>> groups = new LinkedHashMap<>();
     for (CellResult r : results) {
       for (CellResult.Step s : r.steps()) {
@@ -85,7 +90,7 @@ public final class Summary {
                       ? Optional.of(spread(points, p -> p.time().orElseThrow().speedup()))
                       : Optional.empty()));
         });
-    return new Summary(baseline, rows);
+    return new Summary(plan, baseline, rows);
   }
 
   private static Spread lost(
@@ -128,11 +133,12 @@ public final class Summary {
     out.append(
         String.format(
             Locale.ROOT,
-            "The original: %d prunable filters, %d parameters, %d MACs, top-1 %.2f %%.%n",
+            "The original: %d prunable filters, %d parameters, %d MACs, top-1 %.2f %% of the %s images.%n",
             baseline.filters(),
             baseline.parameters(),
             baseline.macs(),
-            baseline.after()));
+            baseline.after(),
+            plan.evaluation()));
     int last = rows.stream().mapToInt(Row::iteration).max().orElse(0);
     if (last == 1) {
       out.append("\n## One step, before fine-tuning\n\n").append(grid(Row::before));
@@ -144,10 +150,19 @@ public final class Summary {
     return out.toString();
   }
 
+  private String removed() {
+    return plan.removed() == Plan.Removed.MACS ? "MACs" : "filters";
+  }
+
+  /** Whose accuracy it is, in a word. */
+  String images() {
+    return plan.evaluation() == Plan.Evaluation.TEST ? "Test" : "Held-out";
+  }
+
   /** Criteria down, ratios across. */
   private String grid(Function<Row, Spread> value) {
     List<Double> ratios = rows.stream().map(Row::ratio).distinct().sorted().toList();
-    List<String> head = new ArrayList<>(List.of("top-1 % with filters removed:"));
+    List<String> head = new ArrayList<>(List.of("top-1 % with " + removed() + " removed:"));
     ratios.forEach(r -> head.add(String.format(Locale.ROOT, "%.0f %%", 100 * r)));
     Table table = new Table(head);
     for (String c : ranking()) {
@@ -167,7 +182,7 @@ public final class Summary {
 
   private String all(boolean iterative, boolean finetuned) {
     boolean timed = rows.stream().allMatch(r -> r.milliseconds().isPresent());
-    List<String> head = new ArrayList<>(List.of("criterion", "pruning ratio"));
+    List<String> head = new ArrayList<>(List.of("criterion", "of " + removed()));
     if (iterative) {
       head.add("iteration");
     }

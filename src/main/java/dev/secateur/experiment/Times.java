@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 
 /**
@@ -59,7 +60,13 @@ final class Times {
   }
 
   static String key(CellResult r, CellResult.Step s) {
-    return r.cell().name() + "-iteration" + s.iteration();
+    return String.format(
+        Locale.ROOT,
+        "%s-ratio%s-seed%d-iteration%d",
+        r.criterion(),
+        r.ratio(),
+        r.seed(),
+        s.iteration());
   }
 
   private static String widths(Graph g) {

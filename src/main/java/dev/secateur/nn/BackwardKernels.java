@@ -2,7 +2,9 @@ package dev.secateur.nn;
 
 import dev.secateur.device.Activation;
 import dev.secateur.device.Arena;
+import dev.secateur.device.ConvolutionKernels;
 import dev.secateur.device.ConvolutionSpec;
+import dev.secateur.device.ConvolutionTraining;
 import dev.secateur.device.Device;
 import dev.secateur.device.Epilogue;
 import dev.secateur.device.Kernel;
@@ -10,11 +12,12 @@ import dev.secateur.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * The gradients of one node by its inputs and its weights, for the ops whose backward needs no more
- * than their inputs, result and dy. Batch norm, layer norm, pooling, activations and additions,
- * which share state or memory with their forward, are {@link TrainingProgram}'s.
+ * than their inputs, result and dy; and convolutions. Batch norm, layer norm, pooling, activations
+ * and additions, which share state or memory with their forward, are {@link TrainingProgram}'s.
  */
 final class BackwardKernels {
   private final Device device;
@@ -39,14 +42,28 @@ final class BackwardKernels {
     this.gradients = gradients;
   }
 
+  /** A convolution's kernels in both directions, but for its bias' gradient. */
+  ConvolutionKernels convolution(
+      Node n, Op.Convolution c, Tensor x, Tensor y, Tensor dy, Optional<Tensor> dx) {
+    Optional<Tensor> bias =
+        c.bias() ? Optional.of(parameters.vector(n.name() + ".bias", y.dtype())) : Optional.empty();
+    return device
+        .convolutions()
+        .training(
+            new ConvolutionTraining(c.spec(), x, weight(n), bias, y, dy, weightGradient(n), dx),
+            arena);
+  }
+
+  /** The gradient of a node's bias. */
+  Kernel bias(Node n, Tensor dy) {
+    return device.reductions().biasBackward(dy, gradients.of(n.name() + ".bias"));
+  }
+
   /** The gradients of a node's weight and bias; none for a node without. */
   List<Kernel> weights(Node n, Tensor x, Tensor dy) {
     List<Kernel> out = new ArrayList<>();
     boolean bias = false;
-    if (n.op() instanceof Op.Convolution c) {
-      out.add(device.convolutions().backwardWeights(c.spec(), x, dy, weightGradient(n)));
-      bias = c.bias();
-    } else if (n.op() instanceof Op.TransposedConvolution t) {
+    if (n.op() instanceof Op.TransposedConvolution t) {
       out.add(device.convolutions().backwardWeights(t.spec(), dy, x, weightGradient(n)));
       bias = t.bias();
     } else if (n.op() instanceof Op.Linear l) {
@@ -54,7 +71,7 @@ final class BackwardKernels {
       bias = l.bias();
     }
     if (bias) {
-      out.add(device.reductions().biasBackward(dy, gradients.of(n.name() + ".bias")));
+      out.add(bias(n, dy));
     }
     return out;
   }
@@ -67,9 +84,6 @@ final class BackwardKernels {
    */
   Kernel input(Node n, int input, List<Tensor> x, Tensor y, Tensor dy, Tensor dx) {
     Op op = n.op();
-    if (op instanceof Op.Convolution c) {
-      return device.convolutions().backwardData(c.spec(), dy, weight(n), dx);
-    }
     if (op instanceof Op.TransposedConvolution t) {
       ConvolutionSpec spec = t.spec();
       return device.convolutions().forward(spec, dy, weight(n), Epilogue.NONE, dx, false);

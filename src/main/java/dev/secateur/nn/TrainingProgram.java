@@ -3,6 +3,7 @@ package dev.secateur.nn;
 import dev.secateur.device.Activation;
 import dev.secateur.device.Arena;
 import dev.secateur.device.BatchNormTraining;
+import dev.secateur.device.ConvolutionKernels;
 import dev.secateur.device.Device;
 import dev.secateur.device.HostBuffer;
 import dev.secateur.device.Kernel;
@@ -437,6 +438,8 @@ public final class TrainingProgram implements AutoCloseable {
       Tensor x = input(n, 0);
       Tensor view = g.slab().as(x.shape(), x.dtype(), x.layout());
       contribute(n.inputs().get(0), new Gradient(view, g.slab().share()));
+    } else if (op instanceof Op.Convolution c) {
+      convolution(n, c, g);
     } else {
       withoutState(n, g);
     }
@@ -449,6 +452,21 @@ public final class TrainingProgram implements AutoCloseable {
 
   private Tensor input(Node n, int i) {
     return values.get(n.inputs().get(i));
+  }
+
+  private void convolution(Node n, Op.Convolution c, Gradient g) {
+    String from = n.inputs().get(0);
+    Optional<Gradient> dx = learns.contains(from) ? Optional.of(freshFor(from)) : Optional.empty();
+    ConvolutionKernels k =
+        backwards.convolution(
+            n, c, input(n, 0), values.get(result(n)), g.tensor(), dx.map(Gradient::tensor));
+    forward.put(n.name(), k.forward());
+    backward.add(k.weights());
+    if (c.bias()) {
+      backward.add(backwards.bias(n, g.tensor()));
+    }
+    k.data().ifPresent(backward::add);
+    dx.ifPresent(d -> contribute(from, d));
   }
 
   /** An op whose gradients follow from its inputs, its result and dy. */

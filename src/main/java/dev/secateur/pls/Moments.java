@@ -65,7 +65,7 @@ public record Moments(
     try (Arena arena = d.newArena()) {
       Tensor factor = arena.doubles(p);
       Tensor product = sums.product(arena);
-      d.pls().inverseDeviation(sums.squares(), sums.sumX(), sums.samples(), factor).launch();
+      d.pls().inverseDeviation(sums.squares(), sums.sumX(), sums.samples(), 1, factor).launch();
       d.pls()
           .standardize(product, sums.sumX(), sums.sumX(), sums.samples(), factor, factor, product)
           .launch();

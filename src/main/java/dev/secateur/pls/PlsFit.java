@@ -14,9 +14,9 @@ import java.util.Optional;
 
 /**
  * PLS regression from covariances (improved kernel PLS: Dayal and MacGregor, 1997) with X and Y
- * centred and scaled to unit variance, and the variable importance in projection of its features.
- * Equal to scikit-learn's PLSRegression. Everything runs on the device; the host reads the VIP
- * only.
+ * centred, Y scaled to unit variance and X by a {@link ColumnScale}, and the variable importance in
+ * projection of its features. Equal to scikit-learn's PLSRegression. Everything runs on the device;
+ * the host reads the VIP only.
  */
 public final class PlsFit {
   private PlsFit() {}
@@ -29,8 +29,13 @@ public final class PlsFit {
    *     the classes apart
    */
   public static float[] vip(CrossProducts sums, int components) {
+    return vip(sums, components, ColumnScale.UNIT);
+  }
+
+  /** The same with columns scaled otherwise. */
+  public static float[] vip(CrossProducts sums, int components, ColumnScale scale) {
     try (Arena arena = sums.device().newArena()) {
-      Directions found = solve(sums, components, arena);
+      Directions found = solve(sums, components, scale, arena);
       Tensor vip = arena.floats(sums.features());
       sums.device().pls().vip(found.weights(), found.strength(), vip).launch();
       float[] out = sums.device().downloadFloats(vip);
@@ -56,7 +61,7 @@ public final class PlsFit {
     Device d = sums.device();
     int p = sums.features();
     try (Arena arena = d.newArena()) {
-      Directions found = solve(sums, components, arena);
+      Directions found = solve(sums, components, ColumnScale.UNIT, arena);
       Tensor single = arena.floats(components, p);
       for (int a = 0; a < components; a++) {
         Tensor r = found.rotations().view((long) a * p, Shape.of(p));
@@ -95,11 +100,12 @@ public final class PlsFit {
    * @param weights (components, features), of the deflated S
    * @param rotations (components, features), of X itself, centred and scaled
    * @param strength (components): the variance of Y that each explains
-   * @param factorX (features): 1 / standard deviation
+   * @param factorX (features): what columns are multiplied with
    */
   private record Directions(Tensor weights, Tensor rotations, Tensor strength, Tensor factorX) {}
 
-  private static Directions solve(CrossProducts sums, int components, Arena results) {
+  private static Directions solve(
+      CrossProducts sums, int components, ColumnScale scale, Arena results) {
     int p = sums.features();
     int q = sums.classes();
     if (components < 1 || components > Math.min(p, q)) {
@@ -127,8 +133,15 @@ public final class PlsFit {
       Tensor factorY = arena.doubles(q);
       Tensor s = arena.doubles(q, p); // YᵀX, centred and scaled, then deflated
       Tensor n = sums.samples();
-      pls.inverseDeviation(sums.squares(), sums.sumX(), n, factorX).launch();
-      pls.inverseDeviation(sums.sumY(), sums.sumY(), n, factorY).launch();
+      pls.inverseDeviation(sums.squares(), sums.sumX(), n, scale.power(), factorX).launch();
+      if (scale.factors().isPresent()) {
+        Tensor single = arena.floats(p);
+        Tensor own = arena.doubles(p);
+        d.upload(scale.factors().get(), single);
+        moves.copy(single, own).launch();
+        pls.multiply(factorX, own, factorX).launch();
+      }
+      pls.inverseDeviation(sums.sumY(), sums.sumY(), n, 1, factorY).launch();
       pls.standardize(sums.crossYx(), sums.sumY(), sums.sumX(), n, factorY, factorX, s).launch();
 
       Tensor loadings = arena.doubles(components, p);

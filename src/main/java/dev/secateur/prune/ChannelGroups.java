@@ -12,7 +12,9 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.function.Predicate;
+import java.util.stream.IntStream;
 
 /**
  * What can be pruned: channel groups, each one or more filters whose channels are coupled ({@link
@@ -234,6 +236,41 @@ public final class ChannelGroups {
     int[] out = new int[graph.nodes().size()];
     Arrays.setAll(out, coupling::width);
     return out;
+  }
+
+  /** By layer, which filters are a channel group of their own. */
+  Map<String, boolean[]> uncoupled() {
+    Map<String, boolean[]> out = new LinkedHashMap<>();
+    layers.forEach(l -> out.put(l, new boolean[graph.shape(l).size(1)]));
+    for (int u = 0; u < size(); u++) {
+      if (weight(u) == 1) {
+        out.get(layers.get(layerOf[starts[u]]))[filterOf[starts[u]]] = true;
+      }
+    }
+    return out;
+  }
+
+  /** Places in {@link #layers} of a group's filters, each once. */
+  List<Integer> layersOf(int group) {
+    return IntStream.range(starts[group], starts[group + 1])
+        .mapToObj(at -> layerOf[at])
+        .distinct()
+        .toList();
+  }
+
+  /** The operations that write, pass on and read a group's channels, without their widths. */
+  List<String> surroundings(int group) {
+    Map<String, Long> out = new TreeMap<>();
+    for (int t = touches[group]; t < touches[group + 1]; t++) {
+      Node n = graph.nodes().get(nodeOf[t]);
+      out.merge(n.op().resized(1, 1, 1).toString(), 1L, Long::sum);
+      for (Node reader : graph.consumers(n.name())) {
+        if (DependencyGraph.producer(reader)) {
+          out.merge("into " + reader.op().resized(1, 1, 1), 1L, Long::sum);
+        }
+      }
+    }
+    return out.entrySet().stream().map(e -> e.getValue() + " " + e.getKey()).toList();
   }
 
   /** One number a group. */

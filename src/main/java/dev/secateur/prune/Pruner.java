@@ -17,6 +17,7 @@ import dev.secateur.train.Trainer;
 import dev.secateur.train.TrainingContext;
 import dev.secateur.util.Cleanup;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -64,20 +65,36 @@ public final class Pruner {
   }
 
   /**
+   * A network's filters, scored.
+   *
+   * @param dead those that the network can do without, which were not among those that were ranked;
+   *     their importance is 0
+   */
+  public record Scores(Importance importance, DeadFilters dead) {}
+
+  /**
    * A network right after a removal.
    *
    * @param network the smaller one; whoever takes the cut closes it
    * @param importance of the filters before the removal
+   * @param removal dead filters among them
+   * @param dead filters that the network could do without
    * @param evaluation accuracy right after the removal
    */
   public record Cut(
-      Network network, Importance importance, Removal removal, Evaluation evaluation) {}
+      Network network,
+      Importance importance,
+      Removal removal,
+      Removal dead,
+      Evaluation evaluation) {}
 
   /**
    * What came of a step.
    *
    * @param network the smaller one, fine-tuned; whoever takes the step closes it
    * @param importance of the filters before the removal
+   * @param removal dead filters among them
+   * @param dead filters that the network could do without
    * @param cut accuracy right after the removal
    * @param tuned accuracy after fine-tuning; {@code cut} where there is none
    */
@@ -85,6 +102,7 @@ public final class Pruner {
       Network network,
       Importance importance,
       Removal removal,
+      Removal dead,
       Evaluation cut,
       Evaluation tuned,
       List<EpochMetrics> epochs) {}
@@ -96,23 +114,30 @@ public final class Pruner {
    * @param net stays as it is, and open
    * @param number of the step, from 1 on: fine-tuning's seed is the recipe's plus this
    * @param selector chooses what goes
-   * @param known the importance where it has been computed already
+   * @param known the scores where they have been computed already
    * @throws dev.secateur.SecateurException when nothing can be removed or the data does not fit
    */
   public Step step(
-      Graph original, Network net, int number, Selector selector, Optional<Importance> known) {
+      Graph original, Network net, int number, Selector selector, Optional<Scores> known) {
     Cut cut = cut(original, net, selector, known);
     return tune(cut, number, teacher.orElse(net), progress, Checkpoints.none());
   }
 
   /** The first half of a step: scores, selects, removes, recalibrates and evaluates. */
-  public Cut cut(Graph original, Network net, Selector selector, Optional<Importance> known) {
-    Importance importance = known.orElseGet(() -> score(net));
-    Removal removal = selector.select(original, net, recipe.groups(net.graph()), importance);
-    Network smaller = Surgery.remove(net, removal);
+  public Cut cut(Graph original, Network net, Selector selector, Optional<Scores> known) {
+    Scores scores = known.orElseGet(() -> score(net));
+    Removal dead = scores.dead().removal();
+    Removal ranked;
+    Network smaller;
+    try (Network alive = scores.dead().removedFrom(net)) {
+      Importance importance = scores.importance().without(dead.filters());
+      ranked = selector.select(original, alive, recipe.groups(alive.graph()), importance);
+      smaller = Surgery.remove(alive, ranked);
+    }
     try {
       recalibrate(smaller);
-      return new Cut(smaller, importance, removal, evaluate(smaller));
+      Removal removal = dead.then(ranked, net.graph());
+      return new Cut(smaller, scores.importance(), removal, dead, evaluate(smaller));
     } catch (RuntimeException e) {
       throw Cleanup.after(e, smaller);
     }
@@ -141,7 +166,13 @@ public final class Pruner {
       List<EpochMetrics> epochs = fineTune(cut.network(), number, context);
       Evaluation tuned = epochs.isEmpty() ? cut.evaluation() : evaluate(cut.network());
       return new Step(
-          cut.network(), cut.importance(), cut.removal(), cut.evaluation(), tuned, epochs);
+          cut.network(),
+          cut.importance(),
+          cut.removal(),
+          cut.dead(),
+          cut.evaluation(),
+          tuned,
+          epochs);
     } catch (RuntimeException e) {
       throw Cleanup.after(e, cut.network());
     }
@@ -152,13 +183,24 @@ public final class Pruner {
     return step(net.graph(), net, 1, new RatioSelector(recipe), Optional.empty());
   }
 
-  /** How much each prunable filter matters. */
-  public Importance score(Network net) {
-    return Importance.of(
-        criterion,
-        net,
-        recipe.groups(net.graph()).layers(),
-        data(images.scoring(), images.scoring().size()));
+  /**
+   * How much each prunable filter matters, and which are dead where the recipe takes those first.
+   */
+  public Scores score(Network net) {
+    ScoringData data = data(images.scoring(), images.scoring().size());
+    ChannelGroups groups = recipe.groups(net.graph());
+    DeadFilters dead =
+        recipe.choice().deadFilters() == DeadFilters.Rule.FIRST
+            ? DeadFilters.find(net, groups, data)
+            : DeadFilters.none(net.graph());
+    Map<String, int[]> gone = dead.removal().filters();
+    if (gone.isEmpty()) {
+      return new Scores(Importance.of(criterion, net, groups.layers(), data), dead);
+    }
+    try (Network alive = dead.removedFrom(net)) {
+      List<String> layers = recipe.groups(alive.graph()).layers();
+      return new Scores(Importance.of(criterion, alive, layers, data).with(gone), dead);
+    }
   }
 
   /**
@@ -187,6 +229,12 @@ public final class Pruner {
   }
 
   /** Trains in place; nothing where the recipe has no fine-tuning. */
+  public List<EpochMetrics> fineTune(Network net, int number) {
+    Optional<Dataset> heldOut = Optional.of(images.heldOut());
+    return fineTune(
+        net, number, new TrainingContext(progress, Checkpoints.none(), heldOut, teacher));
+  }
+
   private List<EpochMetrics> fineTune(Network net, int number, TrainingContext around) {
     Recipe.FineTuning tuning = recipe.fineTuning();
     return tuning.epochs() == 0

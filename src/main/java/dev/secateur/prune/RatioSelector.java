@@ -60,12 +60,16 @@ public final class RatioSelector implements Selector {
     Recipe.Choice choice = recipe.choice();
     Constraints constraints = choice.constraints(original);
     Selection selection =
-        new Selection(groups, importance, choice.groupReduction(), constraints, original);
+        new Selection(groups, choice.order(groups, importance), constraints, original);
     List<Target> targets = recipe.stop().targets();
     Removal removal = Removal.NONE;
     if (choice.pruningRatio().isPresent()
         && (targets.isEmpty() || selection.allows(choice.pruningRatio().get()))) {
-      removal = selection.lowest(choice.pruningRatio().get());
+      double ratio = choice.pruningRatio().get();
+      removal =
+          choice.threshold() == Threshold.SHARE
+              ? selection.nearest(ratio)
+              : selection.lowest(ratio);
     }
     if (removal.isEmpty() && !targets.isEmpty()) {
       // no ratio, or it is too much or too little for what is left: the last step

@@ -18,6 +18,8 @@ import dev.secateur.nn.Learning;
 import dev.secateur.nn.Pooling;
 import dev.secateur.prune.criterion.Criteria;
 import dev.secateur.prune.criterion.Criterion;
+import dev.secateur.prune.criterion.Importance;
+import dev.secateur.prune.criterion.PlsSettings;
 import dev.secateur.train.Augmentation;
 import dev.secateur.train.Schedule;
 import dev.secateur.train.TrainingOptions;
@@ -55,12 +57,19 @@ public record Recipe(
           new Scoring(
               Criteria.names().get(0),
               2,
-              Pool.MAX,
-              Pooling.Place.CONVOLUTION,
-              new Samples(10_000),
+              PlsSettings.Columns.PRUNABLE,
+              Pool.AVG,
+              Pooling.Place.ACTIVATION,
+              PlsSettings.Scale.NONE,
+              PlsSettings.Weighting.OUTGOING,
+              PlsSettings.Projections.ONE,
+              Samples.ALL,
               128),
           new Choice(
               Scope.PAPER,
+              DeadFilters.Rule.FIRST,
+              Ranking.GLOBAL,
+              Threshold.COUNT,
               GroupReduction.MEAN,
               Optional.empty(),
               1,
@@ -128,28 +137,37 @@ public record Recipe(
   /**
    * What a filter matters.
    *
-   * @param criterion one of {@link Criteria#names}
+   * @param criterion one of {@link Criteria#names} or a product of them
    * @param components of PLS
+   * @param columns whose outputs PLS sees
    * @param pool how a channel (N,H,W) becomes one number an image
    * @param features where a filter's output is taken
+   * @param scale of PLS' columns
+   * @param weighting of PLS' columns
+   * @param projections of PLS
    * @param samples training images to score on
    * @param batchSize images at once, for evaluation too
    */
   public record Scoring(
       String criterion,
       int components,
+      PlsSettings.Columns columns,
       Pool pool,
       Pooling.Place features,
+      PlsSettings.Scale scale,
+      PlsSettings.Weighting weighting,
+      PlsSettings.Projections projections,
       Samples samples,
       int batchSize) {
     public Scoring {
-      require(
-          Criteria.names().contains(criterion),
-          "criterion",
-          criterion,
-          "one of " + String.join(", ", Criteria.names()));
+      require(Criteria.known(criterion), "criterion", criterion, Criteria.EXPECTED);
       require(components > 0, "components", components, Expected.COUNT);
       require(batchSize > 0, "batch-size", batchSize, Expected.COUNT);
+    }
+
+    /** Of PLS. */
+    public PlsSettings pls() {
+      return new PlsSettings(components, columns, scale, weighting, projections);
     }
 
     /** As the device does it. */
@@ -173,6 +191,9 @@ public record Recipe(
   /**
    * Which filters go.
    *
+   * @param deadFilters what becomes of filters that the network can do without
+   * @param ranking which filters are compared with each other
+   * @param threshold what the pruning ratio means
    * @param groupReduction how the importance of filters that go together becomes one
    * @param pruningRatio part of the remaining prunable filters that goes in each iteration (with a
    *     latency to reach: part of the time that is saved); empty: 0.1, or as much as reaches the
@@ -187,6 +208,9 @@ public record Recipe(
   @JsonInclude(JsonInclude.Include.NON_ABSENT)
   public record Choice(
       Scope scope,
+      DeadFilters.Rule deadFilters,
+      Ranking ranking,
+      Threshold threshold,
       GroupReduction groupReduction,
       Optional<Double> pruningRatio,
       int roundTo,
@@ -219,6 +243,11 @@ public record Recipe(
     /** What every selection in a network respects. */
     public Constraints constraints(Graph graph) {
       return new Constraints(roundTo, kept(graph), minPruningRatio, maxPruningRatio);
+    }
+
+    /** One number a group: those of lower ones go first. */
+    public double[] order(ChannelGroups groups, Importance importance) {
+      return ranking.order(groups, groups.importance(importance, groupReduction));
     }
 
     private List<String> kept(Graph graph) {
@@ -774,7 +803,7 @@ public record Recipe(
 
   /** What scores filters. */
   public Criterion criterion() {
-    return Criteria.named(scoring.criterion, new Criteria.Settings(scoring.components, seed));
+    return Criteria.named(scoring.criterion, new Criteria.Settings(scoring.pls(), seed));
   }
 
   /** Channel groups of a network that may go. */

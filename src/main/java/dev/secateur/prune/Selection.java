@@ -3,7 +3,6 @@ package dev.secateur.prune;
 import dev.secateur.SecateurException;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Node;
-import dev.secateur.prune.criterion.Importance;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -22,6 +21,7 @@ import java.util.stream.IntStream;
  */
 public final class Selection {
   private final ChannelGroups groups;
+  private final double[] importance;
   private final int roundTo;
 
   /**
@@ -42,21 +42,13 @@ public final class Selection {
   private final int[][] byLayer;
 
   /**
-   * @param importance of every convolution in the groups
+   * @param importance one number a group: those of lower ones go first
    * @param original the network that ratios of layers refer to: the groups', or what that was
    *     pruned from
    */
   public Selection(
-      ChannelGroups groups,
-      Importance importance,
-      GroupReduction reduction,
-      Constraints constraints,
-      Graph original) {
-    this(groups, groups.importance(importance, reduction), constraints, original);
-  }
-
-  private Selection(
       ChannelGroups groups, double[] importance, Constraints constraints, Graph original) {
+    this.importance = importance;
     this.groups = groups;
     this.roundTo = constraints.roundTo();
     int layers = groups.layers().size();
@@ -240,6 +232,42 @@ public final class Selection {
           mask.prune(u);
         }
       }
+    }
+    return groups.filters(mask.pruned);
+  }
+
+  /**
+   * The groups of {@link Threshold#SHARE} at a ratio, but for those that constraints keep, rounded.
+   *
+   * @return ascending filter indices by convolution; may be none
+   */
+  public Removal nearest(double ratio) {
+    double[] ascending = Arrays.stream(importance).sorted().toArray();
+    int nearest = 0;
+    double distance = Double.POSITIVE_INFINITY;
+    for (int i = 0; i < ascending.length; i++) {
+      boolean last = i + 1 == ascending.length || ascending[i] < ascending[i + 1];
+      double off = Math.abs(ratio - (i + 1.0) / ascending.length);
+      if (last && off < distance) {
+        nearest = i;
+        distance = off;
+      }
+    }
+    int[] going = new int[width.length];
+    for (int u : order) {
+      if (importance[u] <= ascending[nearest]) {
+        groups.layersOf(u).forEach(l -> going[l] += 1);
+      }
+    }
+    Mask mask = new Mask();
+    for (int u : order) {
+      boolean whole = groups.layersOf(u).stream().anyMatch(l -> going[l] == byLayer[l].length);
+      if (importance[u] <= ascending[nearest] && !whole) {
+        mask.prune(u);
+      }
+    }
+    if (roundTo > 1) {
+      mask.round();
     }
     return groups.filters(mask.pruned);
   }

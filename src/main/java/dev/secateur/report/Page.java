@@ -134,15 +134,21 @@ final class Page {
 
   private String sentence() {
     long gone = first.filters() - result.filters();
+    long dead =
+        run.iterations().stream()
+            .limit(run.chosen() + 1)
+            .mapToLong(i -> i.metrics().dead().size())
+            .sum();
     String begin =
         run.chosen() == 0
             ? "Nothing was removed: the result is the original network, with "
             : Numbers.format(
-                "%s by %s removed %d of %d prunable filters: ",
+                "%s by %s removed %d of %d prunable filters%s: ",
                 run.chosen() == 1 ? "One iteration" : run.chosen() + " iterations",
                 run.criterion().title(),
                 gone,
-                first.filters());
+                first.filters(),
+                dead == 0 ? "" : Numbers.format(" (%d dead, which change nothing)", dead));
     String cost =
         Numbers.format(
             "MACs %s to %s (%s), parameters %s to %s (%s), held-out top-1 %.2f %% to %.2f %% (%s"
@@ -229,6 +235,7 @@ final class Page {
             List.of(
                 "Iteration",
                 "Filters",
+                "Dead",
                 "Parameters",
                 "Change",
                 "MACs",
@@ -244,6 +251,7 @@ final class Page {
               List.of(
                   m.iteration() + (m == result ? " (result)" : m == first ? " (original)" : ""),
                   Long.toString(m.filters()),
+                  m == first ? "" : Integer.toString(m.dead().size()),
                   Numbers.count(m.parameters()),
                   m == first
                       ? ""

@@ -119,6 +119,7 @@ public final class Report {
       ObjectNode one = iterations.addObject();
       one.put("iteration", i.metrics().iteration());
       one.put("filters", i.metrics().filters());
+      one.put("deadFiltersRemoved", i.metrics().dead().size());
       one.put("parameters", i.metrics().parameters());
       one.put("macs", i.metrics().macs());
       one.put("heldOutAfterRemoval", i.metrics().afterPruning());

@@ -8,6 +8,8 @@ import dev.secateur.train.Evaluation;
  * What an iteration has removed, kept while it is fine-tuned.
  *
  * @param importance of the filters before the removal
+ * @param removal dead filters among them
+ * @param dead filters that the network could do without
  * @param evaluation right after the removal
  */
-record CutRecord(Importance importance, Removal removal, Evaluation evaluation) {}
+record CutRecord(Importance importance, Removal removal, Removal dead, Evaluation evaluation) {}

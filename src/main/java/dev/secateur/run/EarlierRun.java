@@ -38,6 +38,22 @@ final class EarlierRun {
           Map.entry("batchSize", "scoring.batch-size"),
           Map.entry("seed", "seed"));
 
+  /** What 0.1 did where its records say nothing: it could not do otherwise. */
+  static final Recipe BASE =
+      Recipe.DEFAULT
+          .with("scoring.columns", "prunable")
+          .with("scoring.pool", "max")
+          .with("scoring.features", "convolution")
+          .with("scoring.samples", 10_000)
+          .with("scoring.scale", "unit")
+          .with("scoring.weighting", "none")
+          .with("scoring.projections", "one")
+          .with("choice.dead-filters", "rank")
+          .with("choice.ranking", "global")
+          .with("choice.threshold", "count")
+          .with("fine-tuning.decay-norms", true)
+          .with("fine-tuning.bn-recalibration", 0);
+
   private EarlierRun() {}
 
   static RunRecord read(JsonNode json) {
@@ -94,11 +110,10 @@ final class EarlierRun {
     }
     JsonNode t = c.path("fineTuning");
     Recipe.put(o, "fine-tuning.epochs", 0);
-    Recipe.put(o, "fine-tuning.bn-recalibration", 0);
     if (t.isObject()) {
       tuning(o, t);
     }
-    return Recipe.DEFAULT.overlaid(o).resolved();
+    return BASE.overlaid(o).resolved();
   }
 
   private static Map<String, JsonNode> ratios(JsonNode list) {
@@ -121,7 +136,6 @@ final class EarlierRun {
     all.put("momentum", t.path("sgd").path("momentum"));
     all.put("nesterov", t.path("sgd").path("nesterov"));
     all.put("weight-decay", t.path("sgd").path("weightDecay"));
-    all.put("decay-norms", true);
     all.put("label-smoothing", t.path("sgd").path("labelSmoothing"));
     all.put("schedule", s.path("kind").asText().toLowerCase(Locale.ROOT));
     all.put("gamma", s.path("gamma"));

@@ -17,6 +17,7 @@ import java.util.List;
  * @param iteration 0 is the network as it came
  * @param filters prunable filters left
  * @param removed filters removed in this iteration, by convolution, indices before removal
+ * @param dead those of them that the network could do without; none in runs before 0.2
  * @param afterPruning accuracy right after removal
  * @param accuracy accuracy after fine-tuning
  * @param loss cross-entropy after fine-tuning
@@ -27,19 +28,23 @@ public record IterationMetrics(
     long parameters,
     long macs,
     Removal removed,
+    Removal dead,
     double afterPruning,
     double accuracy,
     double loss,
     List<EpochMetrics> epochs) {
-
   /**
-   * Reads metrics.json, also of earlier versions, whose epochs do not say how long they took.
+   * Reads metrics.json, also of earlier versions, which knew no dead filters and whose epochs do
+   * not say how long they took.
    *
    * @throws dev.secateur.SecateurException for a file that is damaged
    */
   static IterationMetrics read(Path file) {
     try {
       JsonNode json = Json.MAPPER.readTree(file.toFile());
+      if (json instanceof ObjectNode o && !o.has("dead")) {
+        o.putObject("dead");
+      }
       for (JsonNode e : json.path("epochs")) {
         ObjectNode epoch = (ObjectNode) e;
         epoch.putIfAbsent("seconds", DoubleNode.valueOf(0));

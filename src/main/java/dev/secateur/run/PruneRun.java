@@ -14,7 +14,6 @@ import dev.secateur.prune.RatioSelector;
 import dev.secateur.prune.Recipe;
 import dev.secateur.prune.Removal;
 import dev.secateur.prune.Selector;
-import dev.secateur.prune.Surgery;
 import dev.secateur.prune.Target;
 import dev.secateur.prune.criterion.Importance;
 import dev.secateur.prune.criterion.ProjectedImages;
@@ -25,6 +24,7 @@ import dev.secateur.train.Evaluation;
 import dev.secateur.train.ProgressListener;
 import dev.secateur.util.Cleanup;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -89,6 +89,17 @@ public final class PruneRun {
       int chosen,
       String stoppedBy,
       Optional<LatencyOutcome> latency) {}
+
+  /**
+   * The recipe of a run that was begun in a directory, which goes on with it whatever the defaults
+   * have become since.
+   *
+   * @throws dev.secateur.SecateurException for a run.json that is damaged
+   */
+  public static Optional<Recipe> recipe(Path directory) {
+    Path file = directory.resolve("run.json");
+    return Files.exists(file) ? Optional.of(RunRecord.read(file).recipe()) : Optional.empty();
+  }
 
   /**
    * Prunes into a run directory.
@@ -195,7 +206,7 @@ public final class PruneRun {
       e = pruner.evaluate(net);
     }
     Importance none = new Importance(recipe.scoring().criterion(), Map.of());
-    add(done, original, Removal.NONE, e, e, List.of(), none, start);
+    add(done, original, Removal.NONE, Removal.NONE, e, e, List.of(), none, start);
   }
 
   /** Steps until a rule holds; which. The network stays on the device between them. */
@@ -211,6 +222,7 @@ public final class PruneRun {
             done,
             net.get().toModel(),
             s.removal(),
+            s.dead(),
             s.cut(),
             s.tuned(),
             s.epochs(),
@@ -247,20 +259,17 @@ public final class PruneRun {
     Optional<CutRecord> earlier = directory.cut(number);
     if (earlier.isPresent()) {
       CutRecord e = earlier.get();
-      Network smaller = Surgery.remove(net, e.removal());
-      try {
-        pruner.recalibrate(smaller);
-        return new Pruner.Cut(smaller, e.importance(), e.removal(), e.evaluation());
-      } catch (RuntimeException failure) {
-        throw Cleanup.after(failure, smaller);
-      }
+      Network cut = new Network(device, directory.cutModel(number));
+      return new Pruner.Cut(cut, e.importance(), e.removal(), e.dead(), e.evaluation());
     }
     Pruner.Cut cut = pruner.cut(original.graph(), net, selector, Optional.empty());
     if (recipe.fineTuning().epochs() == 0) {
       return cut;
     }
     try {
-      directory.write(number, new CutRecord(cut.importance(), cut.removal(), cut.evaluation()));
+      CutRecord record =
+          new CutRecord(cut.importance(), cut.removal(), cut.dead(), cut.evaluation());
+      directory.write(number, record, cut.network().toModel());
       return cut;
     } catch (RuntimeException e) {
       throw Cleanup.after(e, cut.network());
@@ -271,6 +280,7 @@ public final class PruneRun {
       List<IterationMetrics> done,
       Model model,
       Removal removal,
+      Removal dead,
       Evaluation cut,
       Evaluation tuned,
       List<EpochMetrics> epochs,
@@ -285,6 +295,7 @@ public final class PruneRun {
             cost.parameters(),
             cost.macs(),
             removal,
+            dead,
             cut.top1(),
             tuned.top1(),
             tuned.loss(),

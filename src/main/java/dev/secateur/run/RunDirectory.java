@@ -115,7 +115,13 @@ final class RunDirectory {
         : Optional.empty();
   }
 
-  void write(int number, CutRecord cut) {
+  /** The network that {@link #cut} is of. */
+  Model cutModel(int number) throws IOException {
+    return Models.load(part(number).resolve("cut.sct"));
+  }
+
+  void write(int number, CutRecord cut, Model model) throws IOException {
+    Models.save(model, part(number).resolve("cut.sct"));
     Json.write(part(number).resolve("cut.json"), cut);
   }
 
@@ -138,15 +144,17 @@ final class RunDirectory {
 
   void writeSummary(List<IterationMetrics> all) {
     StringBuilder csv = new StringBuilder();
-    csv.append("iteration,filters,parameters,macs,heldout_after_pruning,heldout_top1,heldout_loss");
+    csv.append(
+        "iteration,filters,dead_filters_removed,parameters,macs,heldout_after_pruning,heldout_top1,heldout_loss");
     csv.append('\n');
     for (IterationMetrics m : all) {
       csv.append(
           String.format(
               Locale.ROOT,
-              "%d,%d,%d,%d,%.4f,%.4f,%.6f%n",
+              "%d,%d,%d,%d,%d,%.4f,%.4f,%.6f%n",
               m.iteration(),
               m.filters(),
+              m.dead().size(),
               m.parameters(),
               m.macs(),
               m.afterPruning(),

@@ -75,14 +75,10 @@ public record RunRecord(RunInputs inputs, Recipe recipe, Optional<Outcome> outco
 
   /** The record whose {@link #tree} this is. */
   static RunRecord of(JsonNode json) throws JsonProcessingException {
-    // a run from before there was the choice let all decay, and says nothing about it
-    Recipe earlier =
-        Recipe.DEFAULT
-            .with("fine-tuning.decay-norms", true)
-            .with("fine-tuning.bn-recalibration", 0);
+    // a run from before there was a choice says nothing about it
     return new RunRecord(
         Json.SETTINGS.treeToValue(json.path("inputs"), RunInputs.class),
-        earlier.overlaid(json.path("recipe")),
+        EarlierRun.BASE.overlaid(json.path("recipe")),
         json.has("outcome")
             ? Optional.of(Json.SETTINGS.treeToValue(json.get("outcome"), Outcome.class))
             : Optional.empty());

@@ -80,7 +80,7 @@ public record SavedRun(
    */
   public Criterion criterion() {
     String name = iterations.get(iterations.size() - 1).importance().criterion();
-    return Criteria.named(name, new Criteria.Settings(record.recipe().scoring().components(), 1));
+    return Criteria.named(name, new Criteria.Settings(record.recipe().scoring().pls(), 1));
   }
 
   /** What ended the run; empty when it has not ended. */

@@ -186,7 +186,7 @@ class ReportCommandTest {
       }
     }
     assertEquals(
-        most, numbers.get("iterations").get(1).get("highestScoreRemoved").asDouble(), 1e-9);
+        most, numbers.get("iterations").get(1).get("highestScoreRemoved").asDouble(), 1e-7);
     assertTrue(
         page.select("#figure-scores-iteration-1 svg text").text().contains("threshold"),
         "the threshold is drawn");

@@ -4,6 +4,8 @@ import static dev.secateur.conformance.Conformance.assertNear;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import dev.secateur.device.Activation;
+import dev.secateur.device.ConvolutionKernels;
+import dev.secateur.device.ConvolutionTraining;
 import dev.secateur.device.Device;
 import dev.secateur.device.Epilogue;
 import dev.secateur.device.Kernel;
@@ -61,6 +63,47 @@ interface ConvolutionConformance extends Conformance {
         result(weights, dw),
         (GRADIENT + product()),
         "dw");
+  }
+
+  @ParameterizedTest
+  @MethodSource("dev.secateur.conformance.ConvolutionCase#small")
+  default void convolutionTraining(ConvolutionCase c) {
+    Values draw = values(c.hashCode());
+    double[] x = draw.uniform(c.x().elements());
+    double[] w = draw.uniform(c.w().elements());
+    double[] b = draw.uniform(c.w().dim(0));
+    double[] g = draw.uniform(c.y().elements());
+    double[] product = ReferenceLayers.convolution(c.spec(), x, c.x(), w, c.w());
+    double[] byW =
+        Differences.gradient(v -> ReferenceLayers.convolution(c.spec(), x, c.x(), v, c.w()), w, g);
+    double[] byX =
+        Differences.gradient(v -> ReferenceLayers.convolution(c.spec(), v, c.x(), w, c.w()), x, g);
+    Tensor y = activation(c.y());
+    Tensor dx = activation(c.x());
+    Tensor dw = filters(c.w());
+    Tensor bias = typed(b, b.length);
+    for (boolean whole : new boolean[] {true, false}) {
+      ConvolutionTraining t =
+          new ConvolutionTraining(
+              c.spec(),
+              activation(c.x(), x),
+              filters(w, c.w()),
+              whole ? Optional.of(bias) : Optional.empty(),
+              y,
+              activation(c.y(), g),
+              dw,
+              whole ? Optional.of(dx) : Optional.empty());
+      ConvolutionKernels k = device().convolutions().training(t, arena());
+      Optional<double[]> biases = Optional.of(b).filter(v -> whole);
+      double[] expected =
+          ReferenceLayers.epilogue(product, c.y(), biases, Optional.empty(), Activation.NONE);
+      assertNear(expected, result(k.forward(), y), product(), "y");
+      assertNear(byW, result(k.weights(), dw), GRADIENT + product(), "dw");
+      assertEquals(whole, k.data().isPresent());
+      if (whole) {
+        assertNear(byX, result(k.data().get(), dx), GRADIENT + product(), "dx");
+      }
+    }
   }
 
   /**

@@ -65,7 +65,12 @@ interface NormConformance extends Conformance {
     "3, 16, 3, 4, false",
     "3, 16, 3, 4, true",
     "5, 1, 2, 3, true",
-    "2, 32, 2, 5, true"
+    "2, 32, 2, 5, true",
+    // pixels that devices may take together
+    "4, 7, 2, 2, true",
+    "8, 5, 2, 2, false",
+    "3, 12, 4, 1, true",
+    "16, 17, 1, 2, true"
   })
   default void batchNormTraining(int n, int c, int h, int w, boolean relu) {
     float eps = 1e-3f;

@@ -134,8 +134,8 @@ interface PlsConformance extends Conformance {
   }
 
   @ParameterizedTest
-  @CsvSource({"2, 1", "5, 7", "40, 13"})
-  default void inverseDeviation(int rows, int columns) {
+  @CsvSource({"2, 1, 1", "5, 7, 1", "40, 13, 1", "40, 13, 0.5", "40, 13, 0"})
+  default void inverseDeviation(int rows, int columns, double power) {
     double[] a = values(columns).uniform(rows * columns, -1, 2);
     for (int i = 0; i < rows; i++) {
       a[i * columns] = columns == 1 ? a[i] : 0.75; // the first column is constant
@@ -153,9 +153,10 @@ interface PlsConformance extends Conformance {
             doubles(squares, columns),
             doubles(sum, columns),
             doubles(new double[] {rows}, 1),
+            power,
             factor)
         .launch();
-    assertNear(ReferencePls.inverseDeviation(a, rows), read(factor), 1e-9, "factor");
+    assertNear(ReferencePls.inverseDeviation(a, rows, power), read(factor), 1e-9, "factor");
   }
 
   @Test
@@ -219,8 +220,8 @@ interface PlsConformance extends Conformance {
     assertRefused("n", () -> device().pls().standardize(d, three, four, three, three, four, d));
     assertRefused(
         "out", () -> device().pls().standardize(d, three, four, one, three, four, doubles(4, 3)));
-    assertRefused("sum", () -> device().pls().inverseDeviation(three, four, one, three));
-    assertRefused("factor", () -> device().pls().inverseDeviation(three, three, one, four));
+    assertRefused("sum", () -> device().pls().inverseDeviation(three, four, one, 1, three));
+    assertRefused("factor", () -> device().pls().inverseDeviation(three, three, one, 1, four));
     assertRefused("scalar", () -> device().pls().scaleByPower(d, three, 1));
     assertRefused("scaled F32", () -> device().pls().scaleByPower(f, one, 1));
     assertRefused("s", () -> device().pls().vip(d, four, plain(4)));

@@ -34,8 +34,11 @@ final class ReferencePls {
     return out;
   }
 
-  /** 1 / standard deviation (ddof 1) of each column of observations, from its two passes. */
-  static double[] inverseDeviation(double[] a, int rows) {
+  /**
+   * Standard deviation (ddof 1) to the power of -power of each column of observations, from its two
+   * passes.
+   */
+  static double[] inverseDeviation(double[] a, int rows, double power) {
     int columns = a.length / rows;
     double[] out = new double[columns];
     for (int j = 0; j < columns; j++) {
@@ -48,7 +51,7 @@ final class ReferencePls {
       for (int i = 0; i < rows; i++) {
         spread += (a[i * columns + j] - mean) * (a[i * columns + j] - mean);
       }
-      out[j] = spread == 0 ? 1 : 1 / Math.sqrt(spread / (rows - 1));
+      out[j] = spread == 0 ? 1 : 1 / Math.pow(Math.sqrt(spread / (rows - 1)), power);
     }
     return out;
   }

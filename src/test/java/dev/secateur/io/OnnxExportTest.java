@@ -71,8 +71,7 @@ class OnnxExportTest {
       Selection selection =
           new Selection(
               units,
-              new Importance("", scores),
-              GroupReduction.MEAN,
+              units.importance(new Importance("", scores), GroupReduction.MEAN),
               Constraints.NONE,
               model.graph());
       same(Surgery.remove(model, selection.lowest(0.3)));

@@ -1,6 +1,8 @@
 package dev.secateur.nn;
 
 import dev.secateur.device.Arena;
+import dev.secateur.device.Contract;
+import dev.secateur.device.ConvolutionKernels;
 import dev.secateur.device.Device;
 import dev.secateur.device.Kernel;
 import dev.secateur.device.TrainingKernels;
@@ -9,6 +11,7 @@ import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Shape;
 import dev.secateur.tensor.Tensor;
+import java.lang.reflect.InvocationHandler;
 import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
 import java.lang.reflect.RecordComponent;
@@ -61,16 +64,21 @@ final class RecordingDevice {
 
   private Object room(Class<?> type) {
     return Proxy.newProxyInstance(
-        type.getClassLoader(), new Class<?>[] {type}, (proxy, m, args) -> call(type, m, args));
+        type.getClassLoader(),
+        new Class<?>[] {type},
+        (proxy, m, args) -> call(type, proxy, m, args));
   }
 
-  private Object call(Class<?> room, Method m, Object[] args) {
+  private Object call(Class<?> room, Object proxy, Method m, Object[] args) throws Throwable {
     if (m.getReturnType() == Kernel.class && !m.getName().equals("sequence")) {
       return kernel(operation(room, m), args);
     }
     if (m.getReturnType() == TrainingKernels.class) {
       String name = operation(room, m);
       return new TrainingKernels(kernel(name + ".forward", args), kernel(name + ".backward", args));
+    }
+    if (m.getReturnType() == ConvolutionKernels.class) {
+      return InvocationHandler.invokeDefault(proxy, m, args); // of operations that are written down
     }
     return switch (m.getName()) {
       case "toString", "name" -> "cpu";
@@ -79,6 +87,7 @@ final class RecordingDevice {
       case "activationType" -> DType.F32;
       case "weightLayout" -> Layout.PLAIN;
       case "mixedPrecision" -> Optional.empty();
+      case "contract" -> new Contract(DType.F32, Layout.CHANNELS_LAST, Layout.PLAIN);
       case "newArena" -> arena();
       case "downloadFloats" ->
           zeros.computeIfAbsent(((Tensor) args[0]).elements(), n -> new float[n.intValue()]);

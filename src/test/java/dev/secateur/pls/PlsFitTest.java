@@ -47,6 +47,31 @@ class PlsFitTest {
     assertEquals(1, squares / vip.length, 1e-5, "mean of VIP squared");
   }
 
+  @ParameterizedTest
+  @CsvSource({
+    "four-classes, 0", "four-classes, 0.5", "four-classes, factors",
+    "ten-classes, 0", "ten-classes, 0.5", "ten-classes, factors"
+  })
+  void vipOfOtherScalesEqualsScikitLearns(String fixture, String scale) throws IOException {
+    JsonNode json = read(fixture);
+    int p = json.get("features").get(0).size();
+    float[] factors = new float[p];
+    for (int j = 0; j < p; j++) {
+      factors[j] = j % 3;
+    }
+    ColumnScale columns =
+        scale.equals("factors")
+            ? ColumnScale.UNIT.times(factors)
+            : new ColumnScale(Double.parseDouble(scale));
+    for (boolean folding : new boolean[] {false, true}) {
+      float[] vip = fit(json, 32, folding, sums -> PlsFit.vip(sums, 2, columns));
+      for (int j = 0; j < p; j++) {
+        double want = json.get("scaled").get(scale).get(j).asDouble();
+        assertEquals(want, vip[j], 1e-4 * want + 1e-5, "feature " + j);
+      }
+    }
+  }
+
   @Test
   void tooManyComponentsAreRefused() throws IOException {
     JsonNode json = read("four-classes");

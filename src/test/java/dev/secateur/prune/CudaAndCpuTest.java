@@ -38,7 +38,7 @@ class CudaAndCpuTest {
   private static Importance score(Device device, Model model, Dataset data) {
     try (Network net = new Network(device, model)) {
       return Importance.of(
-          Criteria.named("pls-vip", new Criteria.Settings(2, 1)),
+          Criteria.named("pls-vip", new Criteria.Settings(Recipe.DEFAULT.scoring().pls(), 1)),
           net,
           ChannelGroups.of(net.graph(), Scope.PAPER).layers(),
           new ScoringData(data, data.size(), BATCH, Pooling.MAX, ProgressListener.none()));
@@ -47,7 +47,8 @@ class CudaAndCpuTest {
 
   private static Removal lowest(Model model, Importance scores) {
     ChannelGroups units = ChannelGroups.of(model.graph(), Scope.PAPER);
-    return new Selection(units, scores, GroupReduction.MEAN, Constraints.NONE, model.graph())
+    return new Selection(
+            units, units.importance(scores, GroupReduction.MEAN), Constraints.NONE, model.graph())
         .lowest(0.3);
   }
 

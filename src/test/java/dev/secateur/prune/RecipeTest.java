@@ -80,7 +80,7 @@ class RecipeTest {
         "scoring.pool | min | 'min': expected max or avg",
         "choice.pruning-ratio | 1 | '1.0': expected a number greater than 0 and less than 1",
         "choice.scope | some | 'some': expected paper or all",
-        "choice.round | 8 | is no setting; expected one of exclude, group-reduction, keep",
+        "choice.round | 8 | is no setting; expected one of dead-filters, exclude, group",
         "stop.macs | -1 | '-1': expected a part such as 0.5, or an amount such as 500k",
         "stop.latency | 3s | '3s': expected a part of the original's time between 0 and 1",
         "fine-tuning.momentum | 1 | '1.0': expected a number from 0 up to, but not including, 1",

@@ -15,12 +15,14 @@ import dev.secateur.prune.criterion.Importance;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.DoubleSummaryStatistics;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -41,6 +43,82 @@ class SelectionTest {
 
   private static Constraints ratios(Map<String, Double> min, Map<String, Double> max) {
     return new Constraints(1, List.of(), min, max);
+  }
+
+  /** The authors' rule (PruningNeuralNetworks, VIPPruning.py), for small layers a, b and c. */
+  @Test
+  void theShareNearestToTheRatioGoesAndALayerThatWouldGoWholeKeepsAll() {
+    ConvolutionSpec spec = ConvolutionSpec.of(1, 1);
+    Graph graph =
+        new Graph(
+            List.of(
+                new Node("input", new Op.Input(1, 8, 8), List.of()),
+                new Node("a", new Op.Convolution(2, 3, 3, spec, true), List.of("input")),
+                new Node("b", new Op.Convolution(4, 3, 3, spec, true), List.of("a")),
+                new Node("c", new Op.Convolution(4, 3, 3, spec, true), List.of("b")),
+                new Node("d", new Op.Convolution(2, 3, 3, spec, true), List.of("c"))));
+    ChannelGroups groups = ChannelGroups.of(graph, Scope.ALL);
+    Map<String, float[]> scores = new LinkedHashMap<>();
+    scores.put("a", new float[] {1, 2});
+    scores.put("b", new float[] {3, 9, 4, 8});
+    scores.put("c", new float[] {9, 4, 5, 9});
+    double[] order = groups.importance(new Importance("", scores), GroupReduction.MEAN);
+    Selection s = new Selection(groups, order, Constraints.NONE, graph);
+    // shares: 1: 0.1, 2: 0.2, 3: 0.3, 4: 0.5, 5: 0.6, 8: 0.7, 9: 1
+    assertEquals(Map.of("a", List.of(0)), lists(s.nearest(0.14)));
+    assertEquals(Map.of(), lists(s.nearest(0.24)));
+    assertEquals(Map.of("b", List.of(0)), lists(s.nearest(0.39)));
+    assertEquals(Map.of("b", List.of(0, 2), "c", List.of(1)), lists(s.nearest(0.41)));
+    assertEquals(Map.of("b", List.of(0, 2, 3), "c", List.of(1, 2)), lists(s.nearest(0.7)));
+  }
+
+  private static Map<String, List<Integer>> lists(Removal removal) {
+    Map<String, List<Integer>> out = new TreeMap<>();
+    removal.filters().forEach((l, f) -> out.put(l, Arrays.stream(f).boxed().toList()));
+    return out;
+  }
+
+  @ParameterizedTest
+  @CsvSource({"resnet20, PAPER", "resnet20, ALL", "vgg16_bn_cifar, PAPER"})
+  void withinLayersEachLosesTheSamePart(String name, Scope scope) {
+    Graph graph = Architectures.graph(name, 10, 3, 32);
+    ChannelGroups groups = ChannelGroups.of(graph, scope);
+    double[] scores = new SplittableRandom(3).doubles(groups.size()).toArray();
+    for (int u = 0; u < scores.length; u++) { // later layers' are higher
+      scores[u] += groups.layersOf(u).get(0);
+    }
+    Selection global = new Selection(groups, scores, Constraints.NONE, graph);
+    Selection layer =
+        new Selection(groups, Ranking.LAYER.order(groups, scores), Constraints.NONE, graph);
+    assertTrue(shares(graph, groups, global.lowest(0.25)).getMax() > 0.7);
+    var shares = shares(graph, groups, layer.lowest(0.25));
+    assertTrue(shares.getMin() > 0.15 && shares.getMax() <= 0.3, shares.toString());
+  }
+
+  private static DoubleSummaryStatistics shares(
+      Graph graph, ChannelGroups groups, Removal removal) {
+    return groups.layers().stream()
+        .mapToDouble(l -> (double) removal.of(l).length / graph.shape(l).size(1))
+        .summaryStatistics();
+  }
+
+  /**
+   * In a ResNet the inner channels of all blocks are of one kind, each stage's stream of its own.
+   */
+  @Test
+  void isomorphicGroupsOfAResNet() {
+    ChannelGroups inner = ChannelGroups.of(RESNET20, Scope.PAPER);
+    assertTrue(
+        IntStream.range(0, inner.size()).mapToObj(inner::surroundings).distinct().count() <= 2);
+    ChannelGroups all = ChannelGroups.of(RESNET20, Scope.ALL);
+    double[] scores = new SplittableRandom(3).doubles(all.size()).toArray();
+    for (int u = 0; u < scores.length; u++) { // streams, several layers each, score higher
+      scores[u] += all.layersOf(u).size();
+    }
+    double[] order = Ranking.ISOMORPHIC.order(all, scores);
+    Removal removed = new Selection(all, order, Constraints.NONE, RESNET20).lowest(0.3);
+    assertTrue(removed.of("layer1.0.conv1").length > 0, removed.toString());
+    assertTrue(removed.of("layer1.0.conv2").length > 0, removed.toString());
   }
 
   @ParameterizedTest
@@ -107,7 +185,10 @@ class SelectionTest {
     ChannelGroups units = ChannelGroups.of(graph, Scope.PAPER);
     Selection s =
         new Selection(
-            units, new Importance("", scores), GroupReduction.MEAN, Constraints.NONE, graph);
+            units,
+            units.importance(new Importance("", scores), GroupReduction.MEAN),
+            Constraints.NONE,
+            graph);
     Map<String, TreeSet<Integer>> got = new TreeMap<>();
     s.lowest(rate)
         .filters()

@@ -86,7 +86,9 @@ class SurgeryTest {
     for (Scope scope : Scope.values()) {
       ChannelGroups units = ChannelGroups.of(graph, scope);
       Importance scores = new Importance("", s);
-      Selection of = new Selection(units, scores, GroupReduction.MEAN, Constraints.NONE, graph);
+      Selection of =
+          new Selection(
+              units, units.importance(scores, GroupReduction.MEAN), Constraints.NONE, graph);
       Removal removed = of.lowest(0.5);
       assertArrayEquals(new int[] {0, 1}, removed.of("a"));
       assertArrayEquals(new int[] {0, 1, 2}, removed.of("b"));

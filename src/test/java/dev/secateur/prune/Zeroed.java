@@ -42,7 +42,10 @@ public final class Zeroed {
       scores.put(c, s);
     }
     return new Selection(
-        units, new Importance("", scores), GroupReduction.MEAN, constraints, graph);
+        units,
+        units.importance(new Importance("", scores), GroupReduction.MEAN),
+        constraints,
+        graph);
   }
 
   /** Biases and running means that are not zero. */

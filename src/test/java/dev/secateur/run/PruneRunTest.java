@@ -287,8 +287,7 @@ class PruneRunTest {
     String[] paper = {
       "--pruning-ratio", "0.2", "--finetune-epochs", "0", "--iterations", "2", "--resume"
     };
-    assertEquals(1, run(arguments(half, paper)), "a setting that is no longer given is noticed");
-    assertEquals(0, run(with(arguments(half, two), "--resume")));
+    assertEquals(0, run(arguments(half, paper)), "what is not said again is as it began");
     for (String file : List.of("model.sct", "iter-02/metrics.json", "iter-02/scores.json")) {
       assertArrayEquals(
           Files.readAllBytes(whole.resolve(file)), Files.readAllBytes(half.resolve(file)), file);
@@ -373,10 +372,10 @@ class PruneRunTest {
   }
 
   private static double macs(String row) {
-    return Double.parseDouble(row.split(",")[3]);
+    return Double.parseDouble(row.split(",")[4]);
   }
 
   private static double top1(String row) {
-    return Double.parseDouble(row.split(",")[5]);
+    return Double.parseDouble(row.split(",")[6]);
   }
 }

@@ -14,6 +14,7 @@ import dev.secateur.device.Norms;
 import dev.secateur.device.Pls;
 import dev.secateur.device.Pointwise;
 import dev.secateur.device.Pools;
+import dev.secateur.device.Precision;
 import dev.secateur.device.Reductions;
 import dev.secateur.device.Training;
 import dev.secateur.tensor.DType;
@@ -37,6 +38,7 @@ public final class CpuDevice implements Device {
         System.setProperty(key, "0");
       }
     }
+    OpenMp.boundWaiting();
   }
 
   static final Contract CONTRACT = new Contract(DType.F32, Layout.CHANNELS_LAST, Layout.PLAIN);
@@ -44,7 +46,7 @@ public final class CpuDevice implements Device {
   private final Set<CpuArena> arenas = new HashSet<>();
   private final Dnnl dnnl = new Dnnl();
   private final DnnlPointwise pointwise = new DnnlPointwise(dnnl);
-  private final DnnlConvolutions convolutions = new DnnlConvolutions(dnnl);
+  private final DnnlConvolutions convolutions;
   private final DnnlLinear linear = new DnnlLinear(dnnl);
   private final DnnlNorms norms = new DnnlNorms(dnnl, pointwise);
   private final DnnlPools pools = new DnnlPools(dnnl);
@@ -53,6 +55,43 @@ public final class CpuDevice implements Device {
   private final BlasMatrices matrices = new BlasMatrices();
   private final CpuPls pls = new CpuPls();
   private final CpuTraining training = new CpuTraining();
+
+  /** In single precision. */
+  public CpuDevice() {
+    this(false);
+  }
+
+  private CpuDevice(boolean narrow) {
+    convolutions = new DnnlConvolutions(dnnl, narrow);
+  }
+
+  /**
+   * A device that rounds the factors of convolutions (not depthwise and grouped ones) to BF16 if so
+   * wanted; sums and everything else are in F32.
+   *
+   * @throws IllegalArgumentException in one line, if the processor cannot compute so
+   */
+  public static CpuDevice open(Precision precision) {
+    return switch (precision) {
+      case FP32 -> new CpuDevice();
+      case BF16 -> {
+        if (!multipliesBfloat()) {
+          throw new IllegalArgumentException(
+              "bf16 on the cpu device needs a processor with AVX512-BF16 or AMX; this one has "
+                  + CpuInfo.isa());
+        }
+        yield new CpuDevice(true);
+      }
+      case FP16, TF32 ->
+          throw new IllegalArgumentException(
+              "the cpu device computes in fp32 and bf16; " + precision + " needs a GPU");
+    };
+  }
+
+  /** Whether the processor opens in BF16. */
+  public static boolean multipliesBfloat() {
+    return CpuInfo.multipliesBfloat();
+  }
 
   @Override
   public String name() {
@@ -198,6 +237,7 @@ public final class CpuDevice implements Device {
   @Override
   public void close() {
     Set.copyOf(arenas).forEach(CpuArena::close);
+    convolutions.close();
     dnnl.close();
   }
 }

@@ -39,7 +39,13 @@ final class CpuInfo {
     }
   }
 
-  private static String isa() {
+  /** Whether products of BF16 are faster than of F32. */
+  static boolean multipliesBfloat() {
+    int isa = dnnl_get_effective_cpu_isa();
+    return (isa & dnnl_cpu_isa_avx512_core_bf16) == dnnl_cpu_isa_avx512_core_bf16;
+  }
+
+  static String isa() {
     int isa = dnnl_get_effective_cpu_isa();
     Map<Integer, String> names = new LinkedHashMap<>();
     names.put(dnnl_cpu_isa_sse41, "SSE4.1");

@@ -101,7 +101,8 @@ final class CpuPls implements Pls {
   }
 
   @Override
-  public Kernel compileInverseDeviation(Tensor squares, Tensor sum, Tensor n, Tensor factor) {
+  public Kernel compileInverseDeviation(
+      Tensor squares, Tensor sum, Tensor n, double power, Tensor factor) {
     int p = Math.toIntExact(squares.elements());
     DoubleBuffer squared = CpuViews.doubles(squares);
     DoubleBuffer sums = CpuViews.doubles(sum);
@@ -114,7 +115,7 @@ final class CpuPls implements Pls {
         double spread = squared.get(j) - s * s / k;
         // the squares are of floats, so less than this is rounding
         boolean constant = !(spread > 1e-7 * squared.get(j)) || k < 2;
-        out.put(j, constant ? 1 : Math.sqrt((k - 1) / spread));
+        out.put(j, constant ? 1 : Math.pow((k - 1) / spread, power / 2));
       }
     };
   }

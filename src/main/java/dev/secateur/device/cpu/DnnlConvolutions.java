@@ -2,23 +2,43 @@ package dev.secateur.device.cpu;
 
 import static org.bytedeco.dnnl.global.dnnl.*;
 
+import dev.secateur.device.Activation;
+import dev.secateur.device.Arena;
 import dev.secateur.device.Contract;
+import dev.secateur.device.ConvolutionKernels;
 import dev.secateur.device.ConvolutionSpec;
+import dev.secateur.device.ConvolutionTraining;
 import dev.secateur.device.Convolutions;
 import dev.secateur.device.Epilogue;
 import dev.secateur.device.Kernel;
+import dev.secateur.tensor.DType;
+import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Shape;
 import dev.secateur.tensor.Tensor;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.bytedeco.dnnl.dnnl_memory_desc;
 
-/** Convolutions: activations channels last, weights packed as oneDNN likes them. */
-final class DnnlConvolutions implements Convolutions {
+/**
+ * Convolutions: activations channels last, weights packed as oneDNN likes them. Where BF16 is
+ * wanted both factors are copied to it and the result, which is summed up in F32, stays so.
+ */
+final class DnnlConvolutions implements Convolutions, AutoCloseable {
   private final Dnnl dnnl;
+  private final boolean bfloat;
+  private final CpuArena arena = new CpuArena(closed -> {});
 
-  DnnlConvolutions(Dnnl dnnl) {
+  /** Where factors lie in BF16 from one launch to the next, by bytes. */
+  private final Map<Long, Tensor> scratch = new HashMap<>();
+
+  /**
+   * @param bfloat factors are rounded to BF16
+   */
+  DnnlConvolutions(Dnnl dnnl, boolean bfloat) {
     this.dnnl = dnnl;
+    this.bfloat = bfloat;
   }
 
   @Override
@@ -29,8 +49,90 @@ final class DnnlConvolutions implements Convolutions {
   @Override
   public Kernel compileForward(
       ConvolutionSpec spec, Tensor x, Tensor w, Epilogue epilogue, Tensor y, boolean frozen) {
+    Factor factor = factor(x, narrow(spec), Optional.empty());
+    return both(factor, forward(spec, factor, w, epilogue, y, frozen));
+  }
+
+  @Override
+  public Kernel compileBackwardData(ConvolutionSpec spec, Tensor dy, Tensor w, Tensor dx) {
+    Factor factor = factor(dy, narrow(spec), Optional.empty());
+    return both(factor, backwardData(spec, factor, w, dx));
+  }
+
+  @Override
+  public Kernel compileBackwardWeights(ConvolutionSpec spec, Tensor x, Tensor dy, Tensor dw) {
+    return backwardWeights(
+        spec, factor(x, false, Optional.empty()), factor(dy, false, Optional.empty()), dw);
+  }
+
+  @Override
+  public ConvolutionKernels compileTraining(ConvolutionTraining t, Arena arena) {
+    ConvolutionSpec spec = t.spec();
+    if (!narrow(spec)) {
+      return Convolutions.super.compileTraining(t, arena);
+    }
+    Epilogue bias = new Epilogue(t.bias(), Optional.empty(), Activation.NONE);
+    Factor x = factor(t.x(), true, Optional.of(arena));
+    Factor dy = factor(t.dy(), true, Optional.empty());
+    Kernel forward = both(x, forward(spec, x, t.w(), bias, t.y(), false));
+    Optional<Kernel> data = t.dx().map(dx -> backwardData(spec, dy, t.w(), dx));
+    if (spec.strideH() > 1 || spec.strideW() > 1) {
+      // oneDNN 3.13 is faster in F32 here
+      Kernel weights = compileBackwardWeights(spec, t.x(), t.dy(), t.dw());
+      return new ConvolutionKernels(forward, weights, data.map(k -> both(dy, k)));
+    }
+    Kernel weights = both(dy, backwardWeights(spec, x, dy, t.dw()));
+    return new ConvolutionKernels(forward, weights, data);
+  }
+
+  /** Whether a convolution's factors are rounded: grouped ones gain nothing. */
+  private boolean narrow(ConvolutionSpec spec) {
+    return bfloat && spec.groups() == 1;
+  }
+
+  /** An activation as primitives read it and, if that is not where it lies, how to get there. */
+  private record Factor(Tensor tensor, DnnlDesc desc, DnnlMemory memory, Optional<Kernel> copy) {}
+
+  /**
+   * @param arena where a copy lies that outlives the next kernel
+   */
+  private Factor factor(Tensor t, boolean narrow, Optional<Arena> arena) {
+    DnnlDesc own = DnnlDesc.of(t);
+    DnnlMemory source = dnnl.memory(own, t);
+    if (!narrow) {
+      return new Factor(t, own, source, Optional.empty());
+    }
+    DnnlDesc desc = own.narrow(true);
+    long bytes = t.elements() * DType.BF16.bytes();
+    Tensor place =
+        arena.map(a -> raw(a, bytes)).orElseGet(() -> scratch(Long.highestOneBit(bytes) * 2));
+    DnnlMemory memory = dnnl.memory(desc, place);
+    return new Factor(t, desc, memory, Optional.of(dnnl.reorder(own, source, desc, memory)));
+  }
+
+  private Tensor scratch(long bytes) {
+    return scratch.computeIfAbsent(bytes, b -> raw(arena, b));
+  }
+
+  private static Tensor raw(Arena arena, long bytes) {
+    return arena.allocate(Shape.of(bytes), DType.U8, Layout.PLAIN);
+  }
+
+  private static Kernel both(Factor factor, Kernel run) {
+    return factor.copy().map(copy -> then(copy, run)).orElse(run);
+  }
+
+  private static Kernel then(Kernel first, Kernel second) {
+    return () -> {
+      first.launch();
+      second.launch();
+    };
+  }
+
+  private Kernel forward(
+      ConvolutionSpec spec, Factor x, Tensor w, Epilogue epilogue, Tensor y, boolean frozen) {
     boolean inPlace = epilogue.residual().filter(r -> sameMemory(r, y)).isPresent();
-    DnnlDesc xd = DnnlDesc.of(x);
+    DnnlDesc xd = x.desc();
     DnnlDesc yd = DnnlDesc.of(y);
     Shape ws = weightShape(spec, w);
     boolean bias = epilogue.bias().isPresent();
@@ -48,7 +150,7 @@ final class DnnlConvolutions implements Convolutions {
                     dnnl_forward_inference,
                     dnnl_convolution_auto,
                     dnnl.md(xd),
-                    dnnl.md(DnnlDesc.any(ws)),
+                    dnnl.md(DnnlDesc.any(ws, narrow(spec))),
                     bias ? dnnl.md(DnnlDesc.vector(w.shape().dim(0))) : null,
                     dnnl.md(yd),
                     strides(spec),
@@ -59,7 +161,7 @@ final class DnnlConvolutions implements Convolutions {
     Packed packed = pack(p, ws, w);
     DnnlExecution.Builder e =
         new DnnlExecution.Builder(p)
-            .arg(DNNL_ARG_SRC, dnnl.memory(xd, x))
+            .arg(DNNL_ARG_SRC, x.memory())
             .arg(DNNL_ARG_WEIGHTS, packed.memory())
             .arg(DNNL_ARG_DST, dnnl.memory(yd, y));
     epilogue
@@ -72,11 +174,11 @@ final class DnnlConvolutions implements Convolutions {
     return withPacking(packed, e.build(), frozen);
   }
 
-  @Override
-  public Kernel compileBackwardData(ConvolutionSpec spec, Tensor dy, Tensor w, Tensor dx) {
+  private Kernel backwardData(ConvolutionSpec spec, Factor dy, Tensor w, Tensor dx) {
     DnnlDesc xd = DnnlDesc.of(dx);
-    DnnlDesc yd = DnnlDesc.of(dy);
+    DnnlDesc yd = dy.desc();
     Shape ws = weightShape(spec, w);
+    boolean narrow = narrow(spec);
     DnnlPrimitive p =
         dnnl.primitive(
             List.of("convolution, backward data", spec, xd, ws, yd),
@@ -86,28 +188,27 @@ final class DnnlConvolutions implements Convolutions {
                     Dnnl.engine(),
                     dnnl_convolution_auto,
                     dnnl.md(xd),
-                    dnnl.md(DnnlDesc.any(ws)),
+                    dnnl.md(DnnlDesc.any(ws, narrow)),
                     dnnl.md(yd),
                     strides(spec),
                     dilations(spec),
                     padBegin(spec),
                     padEnd(spec),
-                    hint(spec, xd, ws, yd).desc(),
+                    hint(spec, xd.narrow(narrow), ws, yd).desc(),
                     a));
     Packed packed = pack(p, ws, w);
     Kernel run =
         new DnnlExecution.Builder(p)
-            .arg(DNNL_ARG_DIFF_DST, dnnl.memory(yd, dy))
+            .arg(DNNL_ARG_DIFF_DST, dy.memory())
             .arg(DNNL_ARG_WEIGHTS, packed.memory())
             .arg(DNNL_ARG_DIFF_SRC, dnnl.memory(xd, dx))
             .build();
     return withPacking(packed, run, false);
   }
 
-  @Override
-  public Kernel compileBackwardWeights(ConvolutionSpec spec, Tensor x, Tensor dy, Tensor dw) {
-    DnnlDesc xd = DnnlDesc.of(x);
-    DnnlDesc yd = DnnlDesc.of(dy);
+  private Kernel backwardWeights(ConvolutionSpec spec, Factor x, Factor dy, Tensor dw) {
+    DnnlDesc xd = x.desc();
+    DnnlDesc yd = dy.desc();
     Shape ws = weightShape(spec, dw);
     DnnlPrimitive p =
         dnnl.primitive(
@@ -118,7 +219,7 @@ final class DnnlConvolutions implements Convolutions {
                     Dnnl.engine(),
                     dnnl_convolution_auto,
                     dnnl.md(xd),
-                    dnnl.md(DnnlDesc.any(ws)),
+                    dnnl.md(DnnlDesc.any(ws, false)),
                     null,
                     dnnl.md(yd),
                     strides(spec),
@@ -134,18 +235,11 @@ final class DnnlConvolutions implements Convolutions {
     DnnlMemory packed = direct ? result : DnnlMemory.allocate(chosen);
     Kernel run =
         new DnnlExecution.Builder(p)
-            .arg(DNNL_ARG_SRC, dnnl.memory(xd, x))
-            .arg(DNNL_ARG_DIFF_DST, dnnl.memory(yd, dy))
+            .arg(DNNL_ARG_SRC, x.memory())
+            .arg(DNNL_ARG_DIFF_DST, dy.memory())
             .arg(DNNL_ARG_DIFF_WEIGHTS, packed)
             .build();
-    if (direct) {
-      return run;
-    }
-    Kernel unpack = dnnl.reorder(chosen, packed, dnnl.md(plain), result);
-    return () -> {
-      run.launch();
-      unpack.launch();
-    };
+    return direct ? run : then(run, dnnl.reorder(chosen, packed, dnnl.md(plain), result));
   }
 
   private DnnlPrimitive hint(ConvolutionSpec spec, DnnlDesc xd, Shape ws, DnnlDesc yd) {
@@ -158,7 +252,7 @@ final class DnnlConvolutions implements Convolutions {
                 dnnl_forward_training,
                 dnnl_convolution_auto,
                 dnnl.md(xd),
-                dnnl.md(DnnlDesc.any(ws)),
+                dnnl.md(DnnlDesc.any(ws, xd.isNarrow())),
                 null,
                 dnnl.md(yd),
                 strides(spec),
@@ -190,10 +284,7 @@ final class DnnlConvolutions implements Convolutions {
     if (frozen) {
       return new Frozen(reorder, run);
     }
-    return () -> {
-      reorder.launch();
-      run.launch();
-    };
+    return then(reorder, run);
   }
 
   /** Packs the weights at the first launch only. */
@@ -241,5 +332,10 @@ final class DnnlConvolutions implements Convolutions {
 
   private static long[] padEnd(ConvolutionSpec s) {
     return new long[] {s.padBottom(), s.padRight()};
+  }
+
+  @Override
+  public void close() {
+    arena.close();
   }
 }

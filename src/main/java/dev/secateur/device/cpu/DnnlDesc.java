@@ -29,6 +29,11 @@ record DnnlDesc(Shape dims, int type, int tag, Shape strides) {
         : tagged(s, type(t.dtype()), PLAIN_TAGS[s.rank()]);
   }
 
+  /** Floats (N,C,H,W) that lie as N, H, W, C. */
+  static DnnlDesc channelsLast(Shape s) {
+    return tagged(s, dnnl_f32, dnnl_acdb);
+  }
+
   /** All elements in a row. */
   static DnnlDesc flat(Tensor t) {
     return tagged(Shape.of(t.elements()), type(t.dtype()), dnnl_a);
@@ -43,9 +48,18 @@ record DnnlDesc(Shape dims, int type, int tag, Shape strides) {
     return tagged(s, dnnl_f32, PLAIN_TAGS[s.rank()]);
   }
 
-  /** Floats in the order that the primitive likes best. */
-  static DnnlDesc any(Shape s) {
-    return tagged(s, dnnl_f32, dnnl_format_tag_any);
+  /** Floats, or BF16 if {@code narrow}, in the order that the primitive likes best. */
+  static DnnlDesc any(Shape s, boolean narrow) {
+    return tagged(s, dnnl_f32, dnnl_format_tag_any).narrow(narrow);
+  }
+
+  /** The same in BF16, if so wanted. */
+  DnnlDesc narrow(boolean narrow) {
+    return narrow ? new DnnlDesc(dims, dnnl_bf16, tag, strides) : this;
+  }
+
+  boolean isNarrow() {
+    return type == dnnl_bf16;
   }
 
   static DnnlDesc strided(Shape s, long... strides) {

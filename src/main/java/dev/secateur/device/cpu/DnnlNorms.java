@@ -12,19 +12,13 @@ import dev.secateur.device.Norms;
 import dev.secateur.device.TrainingKernels;
 import dev.secateur.tensor.Shape;
 import dev.secateur.tensor.Tensor;
-import java.nio.FloatBuffer;
 import java.util.List;
-import java.util.Optional;
 
 /**
  * Norms by oneDNN; the channels of each position are a row of a matrix where a norm is over them.
- * Batch norm in training is {@link CpuBatchNorm}'s where oneDNN has no fast code.
  */
 final class DnnlNorms implements Norms {
   private static final int AFFINE = dnnl_use_scale | dnnl_use_shift;
-
-  /** oneDNN's vector code wants whole blocks of channels. */
-  private static final int ONEDNN_BLOCK = 16;
 
   private final Dnnl dnnl;
   private final DnnlPointwise pointwise;
@@ -74,81 +68,7 @@ final class DnnlNorms implements Norms {
 
   @Override
   public TrainingKernels compileBatchNormTraining(BatchNormTraining t, Arena arena) {
-    long c = t.channels();
-    if (c % ONEDNN_BLOCK != 0) {
-      return new CpuBatchNorm(t, arena).kernels();
-    }
-    long n = t.rows();
-    float eps = t.eps();
-    boolean relu = t.relu();
-    DnnlDesc xd = DnnlDesc.of(t.x());
-    DnnlDesc cd = DnnlDesc.vector(c);
-    int flags = AFFINE | (relu ? dnnl_fuse_norm_relu : 0);
-    Tensor mean = arena.floats(c);
-    Tensor variance = arena.floats(c);
-    DnnlPrimitive fp = forward(dnnl_forward_training, xd, eps, flags);
-    DnnlPrimitive bp =
-        dnnl.primitive(
-            List.of("batch norm, backward", xd, eps, flags),
-            (d, a) ->
-                dnnl_batch_normalization_backward_primitive_desc_create(
-                    d,
-                    Dnnl.engine(),
-                    dnnl_backward,
-                    dnnl.md(xd),
-                    dnnl.md(xd),
-                    dnnl.md(xd),
-                    eps,
-                    flags,
-                    fp.desc(),
-                    a));
-    Optional<DnnlMemory> workspace = relu ? DnnlWorkspace.of(fp, arena) : Optional.empty();
-    DnnlExecution.Builder forward =
-        new DnnlExecution.Builder(fp)
-            .arg(DNNL_ARG_SRC, dnnl.memory(xd, t.x()))
-            .arg(DNNL_ARG_SCALE, dnnl.memory(cd, t.gamma()))
-            .arg(DNNL_ARG_SHIFT, dnnl.memory(cd, t.beta()))
-            .arg(DNNL_ARG_MEAN, dnnl.memory(cd, mean))
-            .arg(DNNL_ARG_VARIANCE, dnnl.memory(cd, variance))
-            .arg(DNNL_ARG_DST, dnnl.memory(xd, t.y()));
-    DnnlExecution.Builder backward =
-        new DnnlExecution.Builder(bp)
-            .arg(DNNL_ARG_SRC, dnnl.memory(xd, t.x()))
-            .arg(DNNL_ARG_MEAN, dnnl.memory(cd, mean))
-            .arg(DNNL_ARG_VARIANCE, dnnl.memory(cd, variance))
-            .arg(DNNL_ARG_DIFF_DST, dnnl.memory(xd, t.dy()))
-            .arg(DNNL_ARG_SCALE, dnnl.memory(cd, t.gamma()))
-            .arg(DNNL_ARG_DIFF_SRC, dnnl.memory(xd, t.dx()))
-            .arg(DNNL_ARG_DIFF_SCALE, dnnl.memory(cd, t.dgamma()))
-            .arg(DNNL_ARG_DIFF_SHIFT, dnnl.memory(cd, t.dbeta()));
-    workspace.ifPresent(
-        w -> {
-          forward.arg(DNNL_ARG_WORKSPACE, w);
-          backward.arg(DNNL_ARG_WORKSPACE, w);
-        });
-    Kernel normalise = forward.build();
-    FloatBuffer batchMean = CpuViews.floats(mean);
-    FloatBuffer batchVariance = CpuViews.floats(variance);
-    FloatBuffer meanOut = CpuViews.floats(t.runningMean());
-    FloatBuffer varianceOut = CpuViews.floats(t.runningVariance());
-    float unbiased = (float) ((double) n / (n - 1));
-    float momentum = t.momentum();
-    CpuBuffer meanBuffer = (CpuBuffer) t.runningMean().buffer();
-    CpuBuffer varianceBuffer = (CpuBuffer) t.runningVariance().buffer();
-    int channels = Math.toIntExact(c);
-    Kernel both =
-        () -> {
-          normalise.launch();
-          meanBuffer.requireOpen();
-          varianceBuffer.requireOpen();
-          for (int i = 0; i < channels; i++) {
-            float m = meanOut.get(i);
-            meanOut.put(i, m + momentum * (batchMean.get(i) - m));
-            float v = varianceOut.get(i);
-            varianceOut.put(i, v + momentum * (unbiased * batchVariance.get(i) - v));
-          }
-        };
-    return new TrainingKernels(both, backward.build());
+    return new DnnlBatchNorm(dnnl, t, arena).kernels();
   }
 
   private DnnlPrimitive forward(int kind, DnnlDesc xd, float eps, int flags) {

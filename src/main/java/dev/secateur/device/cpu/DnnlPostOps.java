@@ -17,8 +17,13 @@ import org.bytedeco.dnnl.dnnl_primitive_attr;
 record DnnlPostOps(boolean sum, Optional<DnnlDesc> addend, Activation activation) {
   static final DnnlPostOps NONE = new DnnlPostOps(false, Optional.empty(), Activation.NONE);
 
-  /** Argument index of the addend, which is always the first operation. */
+  /** Argument index of the addend where there is no sum. */
   static final int ADDEND = DNNL_ARG_ATTR_MULTIPLE_POST_OP_BASE | DNNL_ARG_SRC_1;
+
+  /** Argument index of the addend behind a sum. */
+  static int secondAddend() {
+    return 2 * DNNL_ARG_ATTR_MULTIPLE_POST_OP_BASE | DNNL_ARG_SRC_1;
+  }
 
   static DnnlPostOps of(Activation activation) {
     return new DnnlPostOps(false, Optional.empty(), activation);
@@ -33,7 +38,7 @@ record DnnlPostOps(boolean sum, Optional<DnnlDesc> addend, Activation activation
     Dnnl.check(dnnl_post_ops_create(ops), "post-ops");
     try {
       if (sum) {
-        Dnnl.check(dnnl_post_ops_append_sum(ops, 1f, 0, dnnl_f32), "sum post-op");
+        Dnnl.check(dnnl_post_ops_append_sum(ops, 1f, 0, dnnl_data_type_undef), "sum post-op");
       }
       if (addend.isPresent()) {
         Dnnl.check(

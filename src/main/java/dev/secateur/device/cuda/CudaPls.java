@@ -81,13 +81,15 @@ final class CudaPls implements Pls {
   }
 
   @Override
-  public Kernel compileInverseDeviation(Tensor squares, Tensor sum, Tensor n, Tensor factor) {
+  public Kernel compileInverseDeviation(
+      Tensor squares, Tensor sum, Tensor n, double power, Tensor factor) {
     long p = squares.elements();
     return kernels
         .launch("inverse_deviation")
         .arg(squares)
         .arg(sum)
         .arg(n)
+        .arg(power)
         .arg(factor)
         .arg(p)
         .over(p);

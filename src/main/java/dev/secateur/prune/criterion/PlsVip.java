@@ -3,23 +3,24 @@ package dev.secateur.prune.criterion;
 import dev.secateur.device.Arena;
 import dev.secateur.device.Device;
 import dev.secateur.device.Kernel;
+import dev.secateur.nn.Graph;
 import dev.secateur.nn.Network;
+import dev.secateur.nn.Node;
+import dev.secateur.pls.ColumnScale;
 import dev.secateur.pls.CrossProducts;
 import dev.secateur.pls.PlsFit;
 import dev.secateur.pls.Projection;
 import dev.secateur.tensor.Tensor;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Function;
 
-/**
- * Variable importance in projection of each filter's pooled output (paper, section 3).
- *
- * @param components of PLS
- */
-record PlsVip(int components) implements Criterion {
+/** Variable importance in projection of each filter's pooled output (paper, section 3). */
+record PlsVip(PlsSettings settings) implements Criterion {
   private static final int PLANE = 2;
 
   @Override
@@ -44,8 +45,66 @@ record PlsVip(int components) implements Criterion {
 
   @Override
   public Map<String, float[]> score(Network net, List<String> layers, ScoringData data) {
-    return new FeatureCriterion(name(), true, sums -> PlsFit.vip(sums, components))
-        .score(net, layers, data);
+    List<String> columns = columns(net.graph(), layers);
+    float[] weights = weights(net, columns);
+    Function<CrossProducts, float[]> vip =
+        settings.projections() == PlsSettings.Projections.ONE
+            ? sums -> PlsFit.vip(sums, settings.components(), scale(weights))
+            : sums -> perLayer(sums, net.graph(), columns, weights);
+    Map<String, float[]> all = new FeatureCriterion(name(), true, vip).score(net, columns, data);
+    Map<String, float[]> out = new LinkedHashMap<>();
+    layers.forEach(l -> out.put(l, all.get(l)));
+    return out;
+  }
+
+  private List<String> columns(Graph graph, List<String> layers) {
+    return settings.columns() == PlsSettings.Columns.PRUNABLE
+        ? layers
+        : graph.nodes().stream().filter(n -> n.op().hasFilters()).map(Node::name).toList();
+  }
+
+  private ColumnScale scale(float[] weights) {
+    ColumnScale scale = settings.scale().columns();
+    return settings.weighting() == PlsSettings.Weighting.NONE ? scale : scale.times(weights);
+  }
+
+  /** What columns are multiplied with, in their order. */
+  private float[] weights(Network net, List<String> columns) {
+    float[] out = new float[Features.count(net.graph(), columns)];
+    if (settings.weighting() == PlsSettings.Weighting.NONE) {
+      Arrays.fill(out, 1);
+      return out;
+    }
+    int at = 0;
+    for (double[] of : Outgoing.norms(net, columns).values()) {
+      for (double norm : of) {
+        out[at++] = (float) norm;
+      }
+    }
+    return out;
+  }
+
+  /**
+   * A fit a layer: the other layers' columns are multiplied by 0. Layers have fewer components
+   * where they have fewer filters.
+   */
+  private float[] perLayer(CrossProducts sums, Graph graph, List<String> layers, float[] weights) {
+    int features = Features.count(graph, layers);
+    float[] out = new float[features];
+    int from = 0;
+    for (String layer : layers) {
+      int width = graph.shape(layer).size(1);
+      float[] factors = new float[features];
+      System.arraycopy(weights, from, factors, from, width);
+      ColumnScale scale = settings.scale().columns().times(factors);
+      int most = Math.min(settings.components(), width);
+      float[] vip = PlsFit.vip(sums, most, scale);
+      for (int j = from; j < from + width; j++) {
+        out[j] = (float) (vip[j] * Math.sqrt((double) width / features));
+      }
+      from += width;
+    }
+    return out;
   }
 
   /** The first two components; none with one component, class or feature. */
@@ -55,7 +114,7 @@ record PlsVip(int components) implements Criterion {
     Device device = net.device();
     int features = Features.count(net.graph(), layers);
     int classes = Features.classes(net.graph());
-    if (Math.min(components, Math.min(features, classes)) < PLANE) {
+    if (Math.min(settings.components(), Math.min(features, classes)) < PLANE) {
       return Optional.empty();
     }
     Optional<Projection> found;

@@ -10,12 +10,14 @@ import java.util.function.BiFunction;
 
 /**
  * A criterion that looks at a convolution's weights only. Its papers rank the filters of a layer
- * among themselves; for one threshold over all layers each score is divided by its layer's mean, as
- * Torch-Pruning does by default.
+ * among themselves; for one threshold over all layers each score can be divided by its layer's
+ * mean, as Torch-Pruning does by default.
  *
  * @param ranking the layer's scores from its weights (K,C/g,R,S)
+ * @param normalised over the layer's mean
  */
-record WeightCriterion(String name, BiFunction<Device, Tensor, double[]> ranking)
+record WeightCriterion(
+    String name, BiFunction<Device, Tensor, double[]> ranking, boolean normalised)
     implements Criterion {
   @Override
   public boolean needsData() {
@@ -27,7 +29,8 @@ record WeightCriterion(String name, BiFunction<Device, Tensor, double[]> ranking
     Map<String, float[]> out = new LinkedHashMap<>();
     for (String layer : layers) {
       Tensor weight = net.parameter(layer + ".weight");
-      out.put(layer, overMean(ranking.apply(net.device(), weight)));
+      double[] scores = ranking.apply(net.device(), weight);
+      out.put(layer, normalised ? overMean(scores) : Host.floats(scores));
     }
     return out;
   }

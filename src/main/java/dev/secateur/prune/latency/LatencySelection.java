@@ -155,7 +155,7 @@ public final class LatencySelection {
     return new LatencySelection(
         groups,
         groups.importance(importance, choice.groupReduction()),
-        new Selection(groups, importance, choice.groupReduction(), constraints, original),
+        new Selection(groups, choice.order(groups, importance), constraints, original),
         constraints.roundTo(),
         latencies,
         loss);

@@ -83,7 +83,10 @@ final class TorchvisionComparison {
       try (Device device = new CpuDevice()) {
         Selection s =
             new Selection(
-                units, magnitudes(model), GroupReduction.MEAN, Constraints.NONE, model.graph());
+                units,
+                units.importance(magnitudes(model), GroupReduction.MEAN),
+                Constraints.NONE,
+                model.graph());
         removed = s.lowest(RATE);
         smaller = Surgery.remove(model, removed);
       }

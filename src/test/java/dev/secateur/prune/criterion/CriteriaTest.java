@@ -23,6 +23,7 @@ import dev.secateur.nn.Op;
 import dev.secateur.nn.ParameterShapes;
 import dev.secateur.nn.Pooling;
 import dev.secateur.prune.ChannelGroups;
+import dev.secateur.prune.Recipe;
 import dev.secateur.prune.Scope;
 import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Shape;
@@ -93,7 +94,7 @@ class CriteriaTest {
   }
 
   private static Criterion named(String name) {
-    return Criteria.named(name, new Criteria.Settings(2, 1));
+    return Criteria.named(name, new Criteria.Settings(Recipe.DEFAULT.scoring().pls(), 1));
   }
 
   /** As in scripts/make-criteria-fixtures.py. */
@@ -127,6 +128,8 @@ class CriteriaTest {
   @ParameterizedTest
   @CsvSource({
     "l1, 1e-5",
+    "l1-sum, 1e-5",
+    "outgoing, 1e-5",
     "l2, 1e-5",
     "fpgm, 1e-5",
     "bn-scale, 1e-6",
@@ -150,6 +153,46 @@ class CriteriaTest {
                 for (int i = 0; i < of.length; i++) {
                   double want = expected.get(layer).get(i).asDouble();
                   assertEquals(want, of[i], tolerance * want + 1e-12, layer + ", filter " + i);
+                }
+              });
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"one, false", "per-layer, false", "one, true", "per-layer, true"})
+  void vipOfWeightedAveragesEqualsScikitLearns(String projections, boolean product)
+      throws IOException {
+    JsonNode expected;
+    JsonNode l1;
+    try (InputStream in = getClass().getResourceAsStream("/criteria/resnet8.json")) {
+      JsonNode all = Json.MAPPER.readTree(in);
+      expected = all.get("vip-" + projections);
+      l1 = all.get("l1");
+    }
+    Recipe recipe =
+        Recipe.DEFAULT
+            .with("scoring.criterion", product ? "pls-vip*l1" : "pls-vip")
+            .with("scoring.components", 2)
+            .with("scoring.columns", "prunable")
+            .with("scoring.pool", "avg")
+            .with("scoring.features", "activation")
+            .with("scoring.scale", "none")
+            .with("scoring.weighting", "outgoing")
+            .with("scoring.projections", projections);
+    Dataset images = new Blocks(8, 32);
+    try (Device device = new CpuDevice();
+        Network net = new Network(device, woven(32))) {
+      List<String> layers = ChannelGroups.of(net.graph(), Scope.PAPER).layers();
+      ScoringData data =
+          new ScoringData(images, 8, 4, recipe.scoring().pooling(), ProgressListener.none());
+      Importance got = Importance.of(recipe.criterion(), net, layers, data);
+      got.byFilter()
+          .forEach(
+              (layer, of) -> {
+                for (int i = 0; i < of.length; i++) {
+                  double want = expected.get(layer).get(i).asDouble();
+                  want *= product ? l1.get(layer).get(i).asDouble() : 1;
+                  assertEquals(want, of[i], 2e-3 * want + 1e-4, layer + ", filter " + i);
                 }
               });
     }

@@ -209,7 +209,7 @@ class LatencySelectionTest {
     StepLatency clock = new FakeLatency(8, 0);
     double budget = 0.6 * LatencyModel.of(graph, clock);
     Removal plain =
-        new Selection(units, scores, GroupReduction.MEAN, Constraints.NONE, graph)
+        new Selection(units, units.importance(scores, GroupReduction.MEAN), Constraints.NONE, graph)
             .until(g -> LatencyModel.of(g, clock) <= budget)
             .orElseThrow();
     Removal knapsack = selection(units, scores, Recipe.DEFAULT, clock).within(budget).orElseThrow();
@@ -270,7 +270,11 @@ class LatencySelectionTest {
     Graph graph = Architectures.graph(name, 10, 3, 32);
     ChannelGroups units = ChannelGroups.of(graph, scope);
     Selection.Mask taken =
-        new Selection(units, scores(units, 6), GroupReduction.MEAN, Constraints.NONE, graph)
+        new Selection(
+                units,
+                units.importance(scores(units, 6), GroupReduction.MEAN),
+                Constraints.NONE,
+                graph)
             .requiredMask();
     SplittableRandom random = new SplittableRandom(7);
     for (int u = 0; u < units.size(); u++) {

@@ -1,0 +1,153 @@
+package dev.secateur.prune;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import dev.secateur.data.Dataset;
+import dev.secateur.device.Activation;
+import dev.secateur.device.ConvolutionSpec;
+import dev.secateur.device.Device;
+import dev.secateur.device.PoolSpec;
+import dev.secateur.device.cpu.CpuDevice;
+import dev.secateur.device.cuda.TestCuda;
+import dev.secateur.nn.Graph;
+import dev.secateur.nn.Model;
+import dev.secateur.nn.Network;
+import dev.secateur.nn.Node;
+import dev.secateur.nn.Op;
+import dev.secateur.nn.ParameterShapes;
+import dev.secateur.nn.Pooling;
+import dev.secateur.prune.criterion.ScoringData;
+import dev.secateur.tensor.HostTensor;
+import dev.secateur.train.ProgressListener;
+import java.nio.ByteBuffer;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+import java.util.TreeMap;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Filters that a network can do without: found, and gone without a trace in its output. */
+class DeadFiltersTest {
+  private static final int IMAGES = 20;
+
+  /** Noise. */
+  private static final class Noise implements Dataset {
+    @Override
+    public int size() {
+      return IMAGES;
+    }
+
+    @Override
+    public int channels() {
+      return 3;
+    }
+
+    @Override
+    public int height() {
+      return 8;
+    }
+
+    @Override
+    public int width() {
+      return 8;
+    }
+
+    @Override
+    public List<String> classNames() {
+      return List.of("a", "b", "c");
+    }
+
+    @Override
+    public int label(int index) {
+      return index % 3;
+    }
+
+    @Override
+    public boolean read(int index, ByteBuffer dst, int offset) {
+      SplittableRandom random = new SplittableRandom(index);
+      for (int i = 0; i < 3 * 64; i++) {
+        dst.put(offset + i, (byte) random.nextInt());
+      }
+      return true;
+    }
+  }
+
+  private static Graph graph() {
+    ConvolutionSpec padded = ConvolutionSpec.of(1, 1);
+    ConvolutionSpec inside = ConvolutionSpec.of(1, 0);
+    Op.BatchNorm norm = new Op.BatchNorm(1e-5f, 0.1f);
+    Op.Activate relu = new Op.Activate(Activation.RELU);
+    return new Graph(
+        List.of(
+            new Node("input", new Op.Input(3, 8, 8), List.of()),
+            new Node("a", new Op.Convolution(6, 3, 3, padded, false), List.of("input")),
+            new Node("an", norm, List.of("a")),
+            new Node("ar", relu, List.of("an")),
+            new Node("b", new Op.Convolution(6, 3, 3, inside, false), List.of("ar")),
+            new Node("bn", norm, List.of("b")),
+            new Node("br", relu, List.of("bn")),
+            new Node("c", new Op.Convolution(6, 3, 3, padded, true), List.of("br")),
+            new Node("cr", relu, List.of("c")),
+            new Node(
+                "pool", new Op.Pool(PoolSpec.square(PoolSpec.Kind.MAX, 2, 2, 0)), List.of("cr")),
+            new Node("flat", new Op.Flatten(), List.of("pool")),
+            new Node("d", new Op.Linear(3, true), List.of("flat"))));
+  }
+
+  private static Model planted() {
+    SplittableRandom random = new SplittableRandom(5);
+    Map<String, HostTensor> out = new LinkedHashMap<>();
+    ParameterShapes.of(graph())
+        .forEach(
+            (name, shape) -> {
+              float[] v = new float[Math.toIntExact(shape.elements())];
+              for (int i = 0; i < v.length; i++) {
+                boolean positive = name.endsWith("_var") || name.endsWith("n.weight");
+                v[i] = (float) (positive ? 0.5 + random.nextDouble() : random.nextDouble() - 0.4);
+              }
+              if (name.equals("input.std")) {
+                Arrays.fill(v, 64);
+              }
+              out.put(name, new HostTensor(shape, v));
+            });
+    // a: 1 never fires, 2 is 0.7 everywhere (read without padding), 3 is 0 behind ReLU
+    out.get("an.bias").data()[1] = -1e4f;
+    out.get("an.weight").data()[2] = 0;
+    out.get("an.bias").data()[2] = 0.7f;
+    out.get("an.weight").data()[3] = 0;
+    out.get("an.bias").data()[3] = -0.2f;
+    // b: 0 never fires, 4 is 0.3 everywhere, but c pads: it stays
+    out.get("bn.bias").data()[0] = -1e4f;
+    out.get("bn.weight").data()[4] = 0;
+    out.get("bn.bias").data()[4] = 0.3f;
+    // c: 5 never fires, behind it a pool, a flatten and a linear layer
+    out.get("c.bias").data()[5] = -1e6f;
+    return new Model(graph(), out, Map.of());
+  }
+
+  private static Device open(String device) {
+    return device.equals("cpu") ? new CpuDevice() : TestCuda.open();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"cpu", "cuda"})
+  void whatNeverFiresOrNeverChangesGoesAndNothingElseChanges(String device) {
+    Dataset noise = new Noise();
+    ScoringData data = new ScoringData(noise, IMAGES, 8, Pooling.MAX, ProgressListener.none());
+    try (Device opened = open(device);
+        Network net = new Network(opened, planted())) {
+      DeadFilters dead = DeadFilters.find(net, ChannelGroups.of(net.graph(), Scope.ALL), data);
+      Map<String, List<Integer>> found = new TreeMap<>();
+      dead.removal().filters().forEach((l, f) -> found.put(l, Arrays.stream(f).boxed().toList()));
+      assertEquals(Map.of("a", List.of(1, 2, 3), "b", List.of(0), "c", List.of(5)), found);
+      try (Network alive = dead.removedFrom(net)) {
+        float[] before = Zeroed.logits(opened, net.toModel());
+        assertArrayEquals(before, Zeroed.logits(opened, alive.toModel()), 1e-3f);
+      }
+    }
+  }
+}
