@@ -47,6 +47,16 @@ extern "C" __global__ void secateur_accumulate_features(const float *x, const in
   }
 }
 
+/* out[i,j] = |x[2i,j] - x[2i+1,j]| of x (2 rows, p); out (rows, p), n = rows p. */
+extern "C" __global__ void secateur_pair_differences(const float *x, float *out, long long n,
+                                                     long long p) {
+  long long step = (long long)gridDim.x * blockDim.x;
+  for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < n; k += step) {
+    const float *first = x + k + k / p * p;
+    out[k] = fabsf(first[0] - first[p]);
+  }
+}
+
 extern "C" __global__ void secateur_accumulate_f32(const float *src, double *dst, long long n) {
   long long step = (long long)gridDim.x * blockDim.x;
   for (long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x; i < n; i += step) {

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from sklearn.cross_decomposition import CCA, PLSRegression
 from sklearn.feature_selection import f_classif
 from sklearn.linear_model import MultiTaskLasso
+from sklearn.metrics import roc_auc_score, roc_curve
 
 OUT = "src/test/resources/criteria/"
 
@@ -267,6 +268,36 @@ def over_mean(values):
     return (values / values.mean()).tolist()
 
 
+def vip(x, y, scale):
+    m = PLSRegression(2, scale=scale, tol=1e-14, max_iter=100000).fit(x, y)
+    s = (m.x_scores_**2).sum(0) * (m.y_loadings_**2).sum(0)
+    squares = (m.x_weights_ / np.linalg.norm(m.x_weights_, axis=0)) ** 2 @ s
+    return np.sqrt(x.shape[1] * squares / s.sum())
+
+
+def by_layer(columns, together):
+    ends = np.cumsum([v.shape[1] for v in columns.values()])
+    return {n: together[e - v.shape[1]:e].tolist() for (n, v), e in zip(columns.items(), ends)}
+
+
+def verification(nearness, same):
+    """Area under the ROC curve, and the threshold of highest accuracy, the first of several."""
+    fpr, tpr, thresholds = roc_curve(same, nearness, drop_intermediate=False)
+    accuracy = (tpr * same.sum() + (1 - fpr) * (1 - same).sum()) / len(same)
+    best = int(np.argmax(np.round(accuracy, 12)))
+    assert best > 0  # else the threshold is scikit-learn's own, above all
+    return {"auc": roc_auc_score(same, nearness), "accuracy": 100 * accuracy[best],
+            "threshold": thresholds[best]}
+
+
+def pictures(count):
+    images = torch.tensor([[[[float(pixel(i, c, y, x)) for x in range(32)] for y in range(32)]
+                            for c in range(3)] for i in range(count)])
+    mean = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1) * 255
+    std = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1) * 255
+    return (images - mean) / std
+
+
 def network():
     torch.set_default_dtype(torch.float64)
     net = Net()
@@ -276,11 +307,7 @@ def network():
             scaled = w * 0.15 if p.dim() > 1 else (1 + 0.3 * w if name.endswith("weight") else 0.2 * w - 0.1)
             p.copy_(scaled.float().double())
     blocks = {f"layer{i}.0": m for i, m in ((1, net.layer1[0]), (2, net.layer2[0]), (3, net.layer3[0]))}
-    images = torch.tensor([[[[float(pixel(i, c, y, x)) for x in range(32)] for y in range(32)]
-                            for c in range(3)] for i in range(8)])
-    mean = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1) * 255
-    std = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1) * 255
-    images = (images - mean) / std
+    images = pictures(8)
     labels = torch.tensor([i * 7 % 10 for i in range(8)])
     out = {}
     w = {n: b.conv1.weight.detach().flatten(1) for n, b in blocks.items()}
@@ -308,16 +335,9 @@ def network():
     columns = {n: (b.map.mean((2, 3)) * reads[n]).numpy() for n, b in blocks.items()}
     y = standardised(np.eye(10)[labels.numpy()])
 
-    def vip(x):
-        m = PLSRegression(2, scale=False, tol=1e-14, max_iter=100000).fit(x, y)
-        s = (m.x_scores_**2).sum(0) * (m.y_loadings_**2).sum(0)
-        squares = (m.x_weights_ / np.linalg.norm(m.x_weights_, axis=0)) ** 2 @ s
-        return np.sqrt(x.shape[1] * squares / s.sum())
-
-    together = vip(np.concatenate(list(columns.values()), axis=1))
-    ends = np.cumsum([v.shape[1] for v in columns.values()])
-    out["vip-one"] = {n: together[e - v.shape[1]:e].tolist() for (n, v), e in zip(columns.items(), ends)}
-    out["vip-per-layer"] = {n: vip(v).tolist() for n, v in columns.items()}
+    together = vip(np.concatenate(list(columns.values()), axis=1), y, False)
+    out["vip-one"] = by_layer(columns, together)
+    out["vip-per-layer"] = {n: vip(v, y, False).tolist() for n, v in columns.items()}
     # Molchanov et al. 2019, first order, sum over a filter's weights, mean over batches of 4
     net.double().train()
     sums = {n: 0 for n in blocks}
@@ -328,6 +348,28 @@ def network():
             g = b.conv1.weight.grad
             sums[n] = sums[n] + ((g * b.conv1.weight.detach()) ** 2).flatten(1).sum(1) / 2
     out["taylor"] = {n: v.tolist() for n, v in sums.items()}
+    # pairs, by a network as it is before training: columns are |f(a) - f(b)| of averages behind ReLU
+    random = np.random.RandomState(3)
+    ties = random.randint(0, 12, 60) / 4 - 1
+    labels = (ties + random.randn(60) > 0.4).astype(int)
+    net.eval()
+    with torch.no_grad():
+        for m in net.modules():
+            if isinstance(m, nn.BatchNorm2d):
+                m.reset_running_stats()
+        embedding = net(pictures(24)).numpy()
+    columns = {n: b.map.mean((2, 3)).numpy() for n, b in blocks.items()}
+    columns = {n + ".conv1": np.abs(v[0::2] - v[1::2]) for n, v in columns.items()}
+    same = np.array([int(i * 5 % 12 < 7) for i in range(12)])
+    together = np.concatenate(list(columns.values()), axis=1)
+    first, second = embedding[0::2], embedding[1::2]
+    lengths = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
+    write("pairs", {
+        "vip": by_layer(columns, vip(together, same.astype(float), True)),
+        "fisher": by_layer(columns, fisher(together, same, 2)),
+        "cosine": verification((first * second).sum(1) / lengths, same),
+        "euclidean": verification(-np.linalg.norm(first - second, axis=1), same),
+        "ties": {"nearness": ties.tolist(), "same": labels.tolist(), **verification(ties, labels)}})
     write("resnet8", {k: {n + ".conv1": v for n, v in of.items()} for k, of in out.items()})
 
 

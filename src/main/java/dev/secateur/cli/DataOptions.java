@@ -21,7 +21,9 @@ final class DataOptions {
       paramLabel = "KIND:DIR",
       description = {
         "cifar10:DIR (binary version), fashion-mnist:DIR or idx:DIR; plain, .gz or .xz;",
-        "folder:DIR[?size=S&resize=R&channels=1|3]: DIR/train|test|val/CLASS/*.jpg, .jpeg, .png"
+        "folder:DIR[?size=S&resize=R&channels=1|3]: DIR/train|test|val/CLASS/*.jpg, .jpeg, .png;",
+        "pairs:FILE.csv (image,image,same|different), pairs:DIR (train.csv, test.csv) or lfw:DIR",
+        "(pairs.txt), with folder's options: pairs of images, for networks that verify"
       })
   @Sets("data")
   private String data;

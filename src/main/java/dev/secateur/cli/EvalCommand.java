@@ -7,6 +7,7 @@ import dev.secateur.nn.Model;
 import dev.secateur.nn.Network;
 import dev.secateur.train.Evaluation;
 import dev.secateur.train.Evaluator;
+import dev.secateur.train.Verification;
 import dev.secateur.util.Numbers;
 import java.io.IOException;
 import java.util.LinkedHashMap;
@@ -14,18 +15,25 @@ import java.util.Map;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 
 @Command(
     name = "eval",
-    description = "Measures accuracy, loss and images per second.",
+    description = {
+      "Measures accuracy, loss and images per second; of pairs how well the network's output,",
+      "taken as an embedding, tells the same from different: accuracy, threshold and ROC AUC."
+    },
     customSynopsis = "secateur eval MODEL --data KIND:DIR [OPTIONS]",
     footer = {
       "%nExamples:",
       "  secateur eval resnet20.sct --data cifar10:DIR",
       "  secateur eval net.onnx --mean 0.5 --std 0.25 --data folder:DIR",
-      "  secateur eval run/model.sct --data cifar10:DIR --split train --json"
+      "  secateur eval run/model.sct --data cifar10:DIR --split train --json",
+      "  secateur eval faces.onnx --data lfw:DIR --distance euclidean"
     })
 final class EvalCommand extends BaseCommand.OnDevice {
+  private static final Verification.Distance DEFAULT = Verification.Distance.COSINE;
+
   @ArgGroup(exclusive = false, multiplicity = "1", heading = ModelOptions.HEADING, order = 1)
   private ModelOptions model;
 
@@ -41,23 +49,66 @@ final class EvalCommand extends BaseCommand.OnDevice {
         paramLabel = "test|train",
         description = "which images; default test")
     private Split split = Split.TEST;
+
+    @Option(
+        names = "--distance",
+        paramLabel = "cosine|euclidean",
+        description = "of pairs: what tells how near two outputs are; default cosine")
+    private Verification.Distance distance;
   }
 
   @Override
   public Integer call() throws IOException {
     Model m = model.open(this::warn);
     Dataset images = data.open(which.split, m.graph(), this::warn);
-    Evaluation e;
-    try (Device opened = openDevice();
-        Network net = new Network(opened, m)) {
-      e = Evaluator.evaluate(net, images, recipe().scoring().batchSize(), progress());
+    if (which.distance != null && !images.paired()) {
+      throw new ParameterException(
+          spec.commandLine(), "--distance: " + data.spec() + " has classes, not pairs of images");
     }
     Map<String, Object> json = new LinkedHashMap<>();
     json.put("model", model.file().toString());
     json.put("data", data.spec());
-    json.putAll(json(e));
-    print(json, () -> text(e));
+    int batch = recipe().scoring().batchSize();
+    String text;
+    try (Device opened = openDevice();
+        Network net = new Network(opened, m)) {
+      if (images.paired()) {
+        Verification.Distance by = which.distance == null ? DEFAULT : which.distance;
+        Verification v = Verification.of(net, images, batch, by, progress());
+        json.putAll(json(v));
+        text = text(v);
+      } else {
+        Evaluation e = Evaluator.evaluate(net, images, batch, progress());
+        json.putAll(json(e));
+        text = text(e);
+      }
+    }
+    print(json, () -> text);
     return 0;
+  }
+
+  private static Map<String, Object> json(Verification v) {
+    Map<String, Object> json = new LinkedHashMap<>();
+    json.put("accuracy", v.accuracy());
+    json.put("distance", v.distance().toString());
+    json.put("threshold", v.threshold());
+    json.put("auc", v.auc());
+    json.put("pairs", v.pairs());
+    json.put("imagesPerSecond", v.imagesPerSecond());
+    return json;
+  }
+
+  private static String text(Verification v) {
+    return Numbers.format(
+        "accuracy %.2f %% with %s %.4f, ROC AUC %.4f, %d pairs, %.0f images/s",
+        v.accuracy(),
+        v.distance() == Verification.Distance.COSINE
+            ? "cosine similarity of at least"
+            : "Euclidean distance of at most",
+        v.threshold(),
+        v.auc(),
+        v.pairs(),
+        v.imagesPerSecond());
   }
 
   static Map<String, Object> json(Evaluation e) {

@@ -18,7 +18,8 @@ import org.tukaani.xz.XZInputStream;
 /** Opens data sets by a specification, {@code KIND:DIRECTORY}. */
 public final class DataSets {
   /** What {@link #open} takes. */
-  public static final String KINDS = "cifar10:DIR, fashion-mnist:DIR, idx:DIR, folder:DIR";
+  public static final String KINDS =
+      "cifar10:DIR, fashion-mnist:DIR, idx:DIR, folder:DIR, pairs:FILE, lfw:DIR";
 
   private static final List<String> FASHION =
       List.of(
@@ -44,11 +45,13 @@ public final class DataSets {
    * @param spec {@code cifar10:DIR}, the binary version; {@code fashion-mnist:DIR} or {@code
    *     idx:DIR}, IDX files with MNIST's names; each plain, .gz or .xz; {@code
    *     folder:DIR?size=S&resize=R&channels=C}, JPEG and PNG files in {@code DIR/train/CLASS} and
-   *     {@code DIR/test/CLASS} or {@code DIR/val/CLASS}
-   * @param wanted the network's input (C,H,W): the size of a folder's images where the
-   *     specification gives none
-   * @param unreadable what becomes of a folder's images that cannot be decoded
-   * @throws SecateurException for an unknown kind or a file of wrong length or labels
+   *     {@code DIR/test/CLASS} or {@code DIR/val/CLASS}; {@code pairs:FILE.csv} with the same
+   *     options, or {@code pairs:DIR} with train.csv and test.csv: image,image,same|different;
+   *     {@code lfw:DIR} with the same options: Labeled Faces in the Wild with its pairs.txt
+   * @param wanted the network's input (C,H,W): the size of image files where the specification
+   *     gives none
+   * @param unreadable what becomes of image files that cannot be decoded
+   * @throws SecateurException for an unknown kind or a file of wrong length, lines or labels
    */
   public static Dataset open(
       String spec, Split split, Optional<Shape> wanted, Unreadable unreadable) throws IOException {
@@ -60,14 +63,17 @@ public final class DataSets {
       case "cifar10" -> cifar10(dir, split);
       case "idx" -> idx(dir, split, List.of());
       case "fashion-mnist" -> idx(dir, split, FASHION);
-      case "folder" -> ImageFolder.open(FolderSpec.of(place, wanted), split, unreadable);
+      case "folder" -> ImageFolder.open(FolderSpec.of(kind, place, wanted), split, unreadable);
+      case "pairs" -> PairLists.csv(FolderSpec.of(kind, place, wanted), split, unreadable);
+      case "lfw" -> PairLists.lfw(FolderSpec.of(kind, place, wanted), split, unreadable);
       default -> throw new SettingException("data", spec + ": expected one of " + KINDS);
     };
   }
 
-  /** The first {@code n} images, or all where there are fewer. */
+  /** The first {@code n} images, or all where there are fewer; of pairs, whole ones. */
   public static Dataset first(Dataset all, int n) {
-    return n >= all.size() ? all : new Subset(all, IntStream.range(0, n).toArray());
+    int whole = all.paired() ? n - n % 2 : n;
+    return n >= all.size() ? all : new Subset(all, IntStream.range(0, whole).toArray());
   }
 
   private static Dataset idx(Path dir, Split split, List<String> names) throws IOException {

@@ -3,7 +3,7 @@ package dev.secateur.data;
 import java.nio.ByteBuffer;
 import java.util.List;
 
-/** Labelled images of one size. Safe for reading from several threads. */
+/** Labelled images of one size, or labelled pairs. Safe for reading from several threads. */
 public interface Dataset {
   int size();
 
@@ -17,6 +17,14 @@ public interface Dataset {
   List<String> classNames();
 
   int label(int index);
+
+  /**
+   * Whether images 2i and 2i+1 are the pair i: the size is even, both have the pair's label, and
+   * there are two classes, 0 for pairs that differ and 1 for pairs that are the same.
+   */
+  default boolean paired() {
+    return false;
+  }
 
   /**
    * Writes the image's C*H*W pixels (U8, CHW) at {@code dst[offset...]} (absolute puts).

@@ -7,11 +7,12 @@ import java.nio.file.Path;
 import java.util.Optional;
 
 /**
- * What {@code folder:DIR?size=S&resize=R&channels=C} says.
+ * What {@code folder:DIR?size=S&resize=R&channels=C} says, and other kinds of image files likewise.
  *
+ * @param place the folder, or a list of files
  * @param resize what the shorter side becomes before the centre crop; at least height and width
  */
-record FolderSpec(Path dir, int channels, int height, int width, int resize) {
+record FolderSpec(Path place, int channels, int height, int width, int resize) {
   private static final int SIZE = 224;
   private static final int LARGEST = 1 << 14;
 
@@ -19,12 +20,14 @@ record FolderSpec(Path dir, int channels, int height, int width, int resize) {
   private static final int MARGIN_FROM = 64;
 
   /**
-   * @param text after {@code folder:}
+   * @param kind such as {@code folder}
+   * @param text after the kind's colon
    * @param wanted the network's input (C,H,W), for what the text leaves open
    */
-  static FolderSpec of(String text, Optional<Shape> wanted) {
+  static FolderSpec of(String kind, String text, Optional<Shape> wanted) {
     int mark = text.lastIndexOf('?');
-    Path dir = Path.of(mark < 0 ? text : text.substring(0, mark));
+    String spec = kind + ":" + text;
+    Path place = Path.of(mark < 0 ? text : text.substring(0, mark));
     int channels = wanted.map(s -> s.size(0)).orElse(3);
     int height = wanted.map(s -> s.size(1)).orElse(SIZE);
     int width = wanted.map(s -> s.size(2)).orElse(SIZE);
@@ -32,7 +35,7 @@ record FolderSpec(Path dir, int channels, int height, int width, int resize) {
     for (String option : mark < 0 ? new String[0] : text.substring(mark + 1).split("&")) {
       int equals = option.indexOf('=');
       String name = equals < 0 ? option : option.substring(0, equals);
-      int value = number(text, option, option.substring(equals + 1));
+      int value = number(spec, option, option.substring(equals + 1));
       switch (name) {
         case "size" -> {
           height = value;
@@ -40,7 +43,7 @@ record FolderSpec(Path dir, int channels, int height, int width, int resize) {
         }
         case "resize" -> resize = value;
         case "channels" -> channels = value;
-        default -> throw wrong(text, option);
+        default -> throw wrong(spec, option);
       }
     }
     int larger = Math.max(height, width);
@@ -49,16 +52,15 @@ record FolderSpec(Path dir, int channels, int height, int width, int resize) {
     }
     if (resize < larger) {
       throw new SettingException(
-          "data", "folder:" + text + ": resize=" + resize + " is less than the size, " + larger);
+          "data", spec + ": resize=" + resize + " is less than the size, " + larger);
     }
     if (channels != 1 && channels != 3) {
-      throw new SettingException(
-          "data", "folder:" + text + ": images have 1 or 3 channels, not " + channels);
+      throw new SettingException("data", spec + ": images have 1 or 3 channels, not " + channels);
     }
-    return new FolderSpec(dir, channels, height, width, resize);
+    return new FolderSpec(place, channels, height, width, resize);
   }
 
-  private static int number(String text, String option, String value) {
+  private static int number(String spec, String option, String value) {
     try {
       int n = Integer.parseInt(value);
       if (n > 0 && n <= LARGEST) {
@@ -67,14 +69,13 @@ record FolderSpec(Path dir, int channels, int height, int width, int resize) {
     } catch (NumberFormatException e) {
       // told below
     }
-    throw wrong(text, option);
+    throw wrong(spec, option);
   }
 
-  private static SecateurException wrong(String text, String option) {
+  private static SecateurException wrong(String spec, String option) {
     return new SettingException(
         "data",
-        "folder:"
-            + text
+        spec
             + ": "
             + (option.isEmpty() ? "nothing after ?" : option)
             + "; expected size=S, resize=R or channels=1|3, joined by &");

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Random;
+import java.util.stream.IntStream;
 
 /**
  * Training images in two disjoint parts, so that decisions are taken on images that training does
@@ -15,14 +16,15 @@ import java.util.Random;
 public record HoldOut(Dataset train, Dataset held) {
 
   /**
-   * Stratified by class, determined by the seed.
+   * Stratified by class, determined by the seed. The images of a pair stay together.
    *
    * @param fraction of each class to hold out, rounded down but at least one image of a class that
    *     has two; 0 < fraction < 1
    */
   public static HoldOut of(Dataset all, double fraction, long seed) {
     List<List<Integer>> byClass = new ArrayList<>();
-    for (int i = 0; i < all.size(); i++) {
+    int each = all.paired() ? 2 : 1;
+    for (int i = 0; i < all.size(); i += each) {
       while (byClass.size() <= all.label(i)) {
         byClass.add(new ArrayList<>());
       }
@@ -40,10 +42,11 @@ public record HoldOut(Dataset train, Dataset held) {
     // mixed, because users of a part may take its first images only
     Collections.shuffle(train, random);
     Collections.shuffle(held, random);
-    return new HoldOut(new Subset(all, array(train)), new Subset(all, array(held)));
+    return new HoldOut(new Subset(all, array(train, each)), new Subset(all, array(held, each)));
   }
 
-  private static int[] array(List<Integer> list) {
-    return list.stream().mapToInt(i -> i).toArray();
+  /** So many images from each of the list on. */
+  private static int[] array(List<Integer> list, int each) {
+    return list.stream().flatMapToInt(i -> IntStream.range(i, i + each)).toArray();
   }
 }

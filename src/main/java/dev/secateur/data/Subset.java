@@ -3,7 +3,7 @@ package dev.secateur.data;
 import java.nio.ByteBuffer;
 import java.util.List;
 
-/** Some images of another data set, by their indices there. */
+/** Some images of another data set, by their indices there; of pairs, whole ones. */
 final class Subset implements Dataset {
   private final Dataset all;
   private final int[] indices;
@@ -41,6 +41,11 @@ final class Subset implements Dataset {
   @Override
   public int label(int index) {
     return all.label(indices[index]);
+  }
+
+  @Override
+  public boolean paired() {
+    return all.paired();
   }
 
   @Override

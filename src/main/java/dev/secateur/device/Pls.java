@@ -60,6 +60,21 @@ public interface Pls extends Operations {
       Tensor squares);
 
   /**
+   * The features of pairs: out[i,j] = |x[2i,j] - x[2i+1,j]|.
+   *
+   * @param x F32 (2n,p)
+   * @param out F32 (n,p)
+   */
+  default Kernel pairDifferences(Tensor x, Tensor out) {
+    Contract.plain("x", x, DType.F32, 2);
+    Contract.plain("out", out, DType.F32, 2);
+    Contract.shape("x", x, out.shape().with(0, 2 * out.shape().dim(0)));
+    return compilePairDifferences(x, out);
+  }
+
+  Kernel compilePairDifferences(Tensor x, Tensor out);
+
+  /**
    * Centres and scales a cross-product matrix: out[i,j] = (m[i,j] - sumI[i] sumJ[j] / n) *
    * factorI[i] * factorJ[j]; n is F64 (1) on the device. out may be m.
    */

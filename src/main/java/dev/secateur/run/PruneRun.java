@@ -22,6 +22,7 @@ import dev.secateur.prune.latency.LatencySelector;
 import dev.secateur.train.EpochMetrics;
 import dev.secateur.train.Evaluation;
 import dev.secateur.train.ProgressListener;
+import dev.secateur.train.Trainer;
 import dev.secateur.util.Cleanup;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -141,6 +142,9 @@ public final class PruneRun {
       Consumer<IterationMetrics> listener)
       throws IOException {
     Graph graph = model.graph();
+    if (given.fineTuning().epochs() > 0) {
+      Trainer.checkClasses(train); // not only when a first scoring is done
+    }
     given.choice().constraints(graph).check(ChannelGroups.convolutions(graph));
     Recipe recipe = given.resolved(graph);
     Selector selector =

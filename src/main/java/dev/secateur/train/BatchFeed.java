@@ -1,6 +1,7 @@
 package dev.secateur.train;
 
 import dev.secateur.SecateurException;
+import dev.secateur.SettingException;
 import dev.secateur.data.Dataset;
 import dev.secateur.device.Device;
 import dev.secateur.device.HostBuffer;
@@ -35,6 +36,10 @@ public final class BatchFeed implements AutoCloseable {
   private final int[] order;
   private final int batch;
   private final int imageBytes;
+
+  /** Neighbouring images that belong together: 2 of a pair, else 1. */
+  private final int each;
+
   private final ExecutorService readers;
   private final int threads = Math.max(1, Math.min(8, Runtime.getRuntime().availableProcessors()));
   private final Slot[] slots = new Slot[SLOTS];
@@ -71,11 +76,17 @@ public final class BatchFeed implements AutoCloseable {
     }
   }
 
-  /** The first {@code limit} images in order; rows beyond the end have label -1. */
+  /**
+   * The first {@code limit} images in order; rows beyond the end have label -1. Both images of a
+   * pair are rows 2i and 2i+1 of the same batch.
+   *
+   * @throws SecateurException for pairs in batches of an odd number
+   */
   public BatchFeed(Device device, Dataset data, Tensor pixels, Tensor labels, int limit) {
     this(device, data, pixels, labels, Optional.empty(), Optional.empty(), Augmentation.NONE, 0);
-    images = Math.min(limit, data.size());
+    images = Math.min(limit, data.size()) / each * each;
     try {
+      checkBatch(data, batch);
       ahead();
     } catch (RuntimeException e) {
       throw Cleanup.after(e, this);
@@ -118,6 +129,7 @@ public final class BatchFeed implements AutoCloseable {
     this.augmentation = augmentation;
     this.seed = seed;
     this.batch = pixels.shape().size(0);
+    this.each = data.paired() ? 2 : 1;
     this.imageBytes = Math.toIntExact(pixels.elements() / batch);
     this.order = new int[data.size()];
     for (int i = 0; i < order.length; i++) {
@@ -144,6 +156,18 @@ public final class BatchFeed implements AutoCloseable {
       }
     } catch (RuntimeException e) {
       throw Cleanup.after(e, closers);
+    }
+  }
+
+  /**
+   * Whether batches of a size can be fed.
+   *
+   * @throws SecateurException when they would part the images of a pair
+   */
+  public static void checkBatch(Dataset data, int batch) {
+    if (data.paired() && batch % 2 != 0) {
+      throw new SettingException(
+          "scoring.batch-size", batch + ": would part a pair of images; expected an even number");
     }
   }
 
@@ -191,7 +215,7 @@ public final class BatchFeed implements AutoCloseable {
 
   /**
    * Enqueues the next batch's upload and returns its rows that count, which come first; 0 at the
-   * end. Images that cannot be read have no row.
+   * end. Images that cannot be read have no row, nor has the other image of their pair.
    *
    * @throws SecateurException for a label that is not below the data's number of classes
    */
@@ -264,26 +288,37 @@ public final class BatchFeed implements AutoCloseable {
   }
 
   /**
-   * Moves rows from the end to where an image could not be read, and returns how many there are.
-   * Rows that became free have label -1 and repeat other rows' pixels, because batch norm sees
-   * them.
+   * Moves rows from the end, pairs as such, to where an image could not be read, and returns how
+   * many there are. Rows that became free have label -1 and repeat other rows' pixels, because
+   * batch norm sees them.
    */
   private int closeRanks(Slot s, int taken) {
     ByteBuffer label = s.labels.bytes();
     ByteBuffer pixel = s.pixels.bytes();
     int rows = taken;
-    for (int i = 0; i < rows; i++) {
-      while (rows > i && label.getInt(4 * i) < 0) {
-        rows--;
-        label.putInt(4 * i, label.getInt(4 * rows));
-        label.putInt(4 * rows, -1);
-        pixel.put(i * imageBytes, pixel, rows * imageBytes, imageBytes);
+    for (int i = 0; i < rows; i += each) {
+      while (rows > i && missing(label, i)) {
+        rows -= each;
+        for (int k = 0; k < each; k++) {
+          label.putInt(4 * (i + k), label.getInt(4 * (rows + k)));
+          label.putInt(4 * (rows + k), -1);
+        }
+        pixel.put(i * imageBytes, pixel, rows * imageBytes, each * imageBytes);
       }
     }
     for (int i = rows; rows > 0 && i < taken; i++) {
       pixel.put(i * imageBytes, pixel, i % rows * imageBytes, imageBytes);
     }
     return rows;
+  }
+
+  private boolean missing(ByteBuffer label, int row) {
+    for (int k = 0; k < each; k++) {
+      if (label.getInt(4 * (row + k)) < 0) {
+        return true;
+      }
+    }
+    return false;
   }
 
   private void ahead() {

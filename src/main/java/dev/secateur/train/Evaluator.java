@@ -19,10 +19,15 @@ public final class Evaluator {
   private Evaluator() {}
 
   /**
+   * @param data images with classes, or pairs: then the network's output is an embedding, see
+   *     {@link Verification}
    * @throws SecateurException when images or classes do not fit the network
    */
   public static Evaluation evaluate(
       Network net, Dataset data, int batch, ProgressListener progress) {
+    if (data.paired()) {
+      return Verification.of(net, data, batch, Verification.Distance.COSINE, progress).evaluation();
+    }
     Device device = net.device();
     checkFits(net, data);
     try (InferenceProgram program = InferenceProgram.compile(net, batch, Optional.empty());
@@ -49,6 +54,8 @@ public final class Evaluator {
   }
 
   /**
+   * Whether a network takes the images and, unless they are pairs, knows their classes.
+   *
    * @throws SecateurException when images or classes do not fit the network
    */
   public static void checkFits(Network net, Dataset data) {
@@ -61,7 +68,7 @@ public final class Evaluator {
               + Shape.of(in.dim(1), in.dim(2), in.dim(3)));
     }
     int classes = net.graph().shape(net.graph().output().name()).size(1);
-    if (classes < data.classNames().size()) {
+    if (!data.paired() && classes < data.classNames().size()) {
       throw new SecateurException(
           "the network has " + classes + " classes, the data " + data.classNames().size());
     }

@@ -18,6 +18,7 @@ public final class Recalibration {
   public static void run(Network net, Dataset data, int most, int batch) {
     Evaluator.checkFits(net, data);
     int size = Math.min(batch, Math.min(most, data.size()));
+    size -= data.paired() ? size % 2 : 0;
     if (size < 2 || !NormStatistics.has(net)) {
       return;
     }

@@ -61,11 +61,12 @@ public final class Trainer {
   /**
    * @return one entry an epoch
    * @throws Stopped when it was asked to stop; its state is kept
-   * @throws SecateurException when images do not fit, are fewer than a batch, or the loss stops
-   *     being a finite number
+   * @throws SecateurException when images are pairs, do not fit, are fewer than a batch, or the
+   *     loss stops being a finite number
    */
   public static List<EpochMetrics> train(
       Network net, Dataset data, TrainingOptions options, TrainingContext context) {
+    checkClasses(data);
     Evaluator.checkFits(net, data);
     if (data.size() < options.batch()) {
       throw new SettingException(
@@ -83,6 +84,20 @@ public final class Trainer {
       best.or(() -> average).ifPresent(net::copyFrom);
       device.synchronize();
       return epochs;
+    }
+  }
+
+  /**
+   * Whether there is a loss to train by.
+   *
+   * @throws SecateurException for pairs of images
+   */
+  public static void checkClasses(Dataset data) {
+    if (data.paired()) {
+      throw new SecateurException(
+              "pairs of images cannot be trained on, as there is no loss for them; expected images"
+                  + " with classes, or no fine-tuning (0 epochs)")
+          .about("fine-tuning.epochs");
     }
   }
 

@@ -61,6 +61,20 @@ interface PlsConformance extends Conformance {
     }
   }
 
+  @ParameterizedTest
+  @CsvSource({"1, 1", "7, 13", "64, 499"})
+  default void pairDifferences(int pairs, int p) {
+    double[] x = values(p).uniform(2 * pairs * p);
+    double[] expected = new double[pairs * p];
+    for (int i = 0; i < expected.length; i++) {
+      int first = i / p * 2 * p + i % p;
+      expected[i] = Math.abs(x[first] - x[first + p]);
+    }
+    Tensor out = plain(values(2).uniform(pairs * p), pairs, p);
+    device().pls().pairDifferences(plain(x, 2 * pairs, p), out).launch();
+    assertNear(expected, read(out), FLOAT, "out");
+  }
+
   @Test
   default void multiply() {
     double[] a = values(1).uniform(5003);
@@ -204,6 +218,8 @@ interface PlsConformance extends Conformance {
     assertRefused(
         "label type", () -> v.pls().accumulateFeatures(f, plain(3), by, f, d, three, four));
     assertRefused("shift", () -> v.pls().accumulateFeatures(f, l, plain(3), f, d, three, four));
+    assertRefused("pairs", () -> v.pls().pairDifferences(plain(3, 2), plain(1, 2)));
+    assertRefused("columns", () -> v.pls().pairDifferences(plain(4, 2), plain(2, 3)));
     assertRefused("out", () -> v.pls().accumulateFeatures(f, l, by, plain(4, 3), d, three, four));
     assertRefused(
         "sums", () -> v.pls().accumulateFeatures(f, l, by, f, doubles(3, 3), three, four));

@@ -130,10 +130,10 @@ class ImageFolderTest {
     Dataset d = DataSets.open("folder:" + dir, Split.TRAIN, wanted, Unreadable.REFUSED);
     assertEquals("1x32x24", d.channels() + "x" + d.height() + "x" + d.width());
     assertTrue(d.read(0, ByteBuffer.allocate(32 * 24), 0));
-    assertEquals(32, FolderSpec.of("x", wanted).resize());
-    assertEquals(256, FolderSpec.of("x", Optional.empty()).resize());
-    assertEquals(73, FolderSpec.of("x?size=64", wanted).resize());
-    assertEquals(64, FolderSpec.of("x?size=64", wanted).width());
+    assertEquals(32, FolderSpec.of("folder", "x", wanted).resize());
+    assertEquals(256, FolderSpec.of("folder", "x", Optional.empty()).resize());
+    assertEquals(73, FolderSpec.of("folder", "x?size=64", wanted).resize());
+    assertEquals(64, FolderSpec.of("folder", "x?size=64", wanted).width());
     fails("resize=8 is less than the size, 16", Split.TRAIN, "?size=16&resize=8");
     fails("1 or 3 channels, not 2", Split.TRAIN, "?channels=2");
     fails("?: nothing after ?; expected size=S", Split.TRAIN, "?");

@@ -2,6 +2,7 @@ package dev.secateur.train;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.secateur.SecateurException;
 import dev.secateur.data.Dataset;
@@ -23,7 +24,7 @@ import org.junit.jupiter.api.Test;
 class BatchFeedTest {
 
   /** Ten images of two pixels, of which some cannot be read. */
-  private record Numbers(Set<Integer> unreadable, int classes) implements Dataset {
+  private record Numbers(Set<Integer> unreadable, int classes, boolean paired) implements Dataset {
     @Override
     public int size() {
       return 10;
@@ -65,6 +66,10 @@ class BatchFeedTest {
   }
 
   private static List<String> batches(Set<Integer> unreadable) {
+    return batches(unreadable, false);
+  }
+
+  private static List<String> batches(Set<Integer> unreadable, boolean paired) {
     List<String> out = new ArrayList<>();
     try (Device device = Devices.open("cpu");
         Arena arena = device.newArena()) {
@@ -72,7 +77,8 @@ class BatchFeedTest {
       Tensor labels = arena.allocate(Shape.of(4), DType.I32, Layout.PLAIN);
       Tensor floats = arena.allocate(pixels.shape(), DType.F32, Layout.PLAIN);
       try (BatchFeed feed =
-          new BatchFeed(device, new Numbers(unreadable, 20), pixels, labels, Integer.MAX_VALUE)) {
+          new BatchFeed(
+              device, new Numbers(unreadable, 20, paired), pixels, labels, Integer.MAX_VALUE)) {
         for (int rows = feed.next(); rows > 0; rows = feed.next()) {
           device.moves().copy(pixels, floats).launch();
           float[] p = device.downloadFloats(floats);
@@ -95,7 +101,8 @@ class BatchFeedTest {
         Arena arena = device.newArena()) {
       Tensor pixels = arena.allocate(Shape.of(4, 1, 1, 2), DType.U8, Layout.PLAIN);
       Tensor labels = arena.allocate(Shape.of(4), DType.I32, Layout.PLAIN);
-      try (BatchFeed feed = new BatchFeed(device, new Numbers(Set.of(5), 16), pixels, labels, 10)) {
+      try (BatchFeed feed =
+          new BatchFeed(device, new Numbers(Set.of(5), 16, false), pixels, labels, 10)) {
         assertEquals(4, feed.next());
         SecateurException e = assertThrows(SecateurException.class, feed::next);
         assertEquals(
@@ -125,6 +132,18 @@ class BatchFeedTest {
       }
     }
     return out;
+  }
+
+  @Test
+  void pairsAreReadOrLeftOutTogether() {
+    assertEquals(
+        List.of("[2, 3] [12, 13, -1, -1]", "[6, 7] [16, 17, -1, -1]", "[8, 9] [18, 19, -1, -1]"),
+        batches(Set.of(1, 4), true));
+    assertEquals(List.of("[8, 9] [18, 19, -1, -1]"), batches(Set.of(0, 2, 3, 5, 6), true));
+    SecateurException e =
+        assertThrows(
+            SecateurException.class, () -> BatchFeed.checkBatch(new Numbers(Set.of(), 2, true), 5));
+    assertTrue(e.getMessage().contains("5: would part a pair"), e.getMessage());
   }
 
   @Test

@@ -76,6 +76,23 @@ final class CpuPls implements Pls {
   }
 
   @Override
+  public Kernel compilePairDifferences(Tensor x, Tensor out) {
+    int columns = x.shape().size(1);
+    FloatBuffer[] from = CpuViews.floatPieces(x, columns);
+    FloatBuffer[] to = CpuViews.floatPieces(out, columns);
+    CpuParallel.Body body =
+        (i, slot) -> {
+          FloatBuffer a = from[2 * i];
+          FloatBuffer b = from[2 * i + 1];
+          FloatBuffer result = to[i];
+          for (int j = 0; j < columns; j++) {
+            result.put(j, Math.abs(a.get(j) - b.get(j)));
+          }
+        };
+    return () -> CpuParallel.run(to.length, out.elements(), body);
+  }
+
+  @Override
   public Kernel compileStandardize(
       Tensor m, Tensor sumI, Tensor sumJ, Tensor n, Tensor factorI, Tensor factorJ, Tensor out) {
     int rows = m.shape().size(0);

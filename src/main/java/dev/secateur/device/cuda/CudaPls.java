@@ -62,6 +62,18 @@ final class CudaPls implements Pls {
   }
 
   @Override
+  public Kernel compilePairDifferences(Tensor x, Tensor out) {
+    long n = out.elements();
+    return kernels
+        .launch("pair_differences")
+        .arg(x)
+        .arg(out)
+        .arg(n)
+        .arg(out.shape().dim(1))
+        .over(n);
+  }
+
+  @Override
   public Kernel compileStandardize(
       Tensor m, Tensor sumI, Tensor sumJ, Tensor n, Tensor factorI, Tensor factorJ, Tensor out) {
     long rows = m.shape().dim(0);

@@ -20,17 +20,17 @@ record FeatureCriterion(String name, boolean classes, Function<CrossProducts, fl
   @Override
   public Map<String, float[]> score(Network net, List<String> layers, ScoringData data) {
     int features = Features.count(net.graph(), layers);
-    double[] counts = new double[Features.classes(net.graph())];
+    double[] counts = new double[data.classes(net.graph())];
     try (CrossProducts sums =
-        CrossProducts.of(net.device(), features, counts.length, data.batch(), data.size())) {
+        CrossProducts.of(net.device(), features, counts.length, data.batchRows(), data.rows())) {
       Features.stream(
           "score",
           net,
           layers,
           data,
-          (x, y, feed, rows) -> {
+          (x, y, known, rows) -> {
             sums.accumulate(x, y, rows);
-            int[] labels = feed.labels(); // the host has them; nothing is copied for this
+            int[] labels = known.get();
             for (int i = 0; i < rows; i++) {
               if (labels[i] >= 0) {
                 counts[labels[i]]++;

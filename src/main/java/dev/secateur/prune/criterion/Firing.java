@@ -38,16 +38,16 @@ public final class Firing {
     try (Arena arena = device.newArena()) {
       Tensor zero = arena.floats(features);
       Tensor same = arena.floats(data.batch(), features);
-      Tensor sums = arena.doubles(Features.classes(net.graph()), features);
-      Tensor counts = arena.doubles(Features.classes(net.graph()));
+      Tensor sums = arena.doubles(data.classes(net.graph()), features);
+      Tensor counts = arena.doubles(data.classes(net.graph()));
       Tensor squares = arena.doubles(features);
       Map<Integer, Kernel> byRows = new HashMap<>();
-      Features.stream(
+      Features.images(
           "dead filters",
           net,
           layers,
           largest,
-          (x, y, feed, rows) ->
+          (x, y, known, rows) ->
               byRows
                   .computeIfAbsent(
                       rows,

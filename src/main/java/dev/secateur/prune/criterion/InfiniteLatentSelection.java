@@ -38,11 +38,11 @@ final class InfiniteLatentSelection implements Criterion {
   @Override
   public Map<String, float[]> score(Network net, List<String> layers, ScoringData data) {
     int p = Features.count(net.graph(), layers);
-    int q = Features.classes(net.graph());
+    int q = data.classes(net.graph());
     Moments moments;
-    try (CrossProducts sums = CrossProducts.of(net.device(), p, q, data.batch(), data.size())) {
+    try (CrossProducts sums = CrossProducts.of(net.device(), p, q, data.batchRows(), data.rows())) {
       Features.stream(
-          "score 1/2", net, layers, data, (x, y, feed, rows) -> sums.accumulate(x, y, rows));
+          "score 1/2", net, layers, data, (x, y, known, rows) -> sums.accumulate(x, y, rows));
       moments = Moments.of(sums);
     }
     Enough.images(name(), moments.counts(), 2);
@@ -54,8 +54,8 @@ final class InfiniteLatentSelection implements Criterion {
         net,
         layers,
         data,
-        (x, y, feed, rows) ->
-            tokens.add(net.device().downloadFloats(x.view(0, Shape.of(rows, p))), feed.labels()));
+        (x, y, known, rows) ->
+            tokens.add(net.device().downloadFloats(x.view(0, Shape.of(rows, p))), known.get()));
     return Enough.scores(name(), Features.byLayer(net.graph(), layers, tokens.scores()));
   }
 

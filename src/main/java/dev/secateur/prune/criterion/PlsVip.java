@@ -120,26 +120,26 @@ record PlsVip(PlsSettings settings) implements Criterion {
       Network net, List<String> layers, ScoringData fit, ScoringData shown) {
     Device device = net.device();
     int features = Features.count(net.graph(), layers);
-    int classes = Features.classes(net.graph());
+    int classes = fit.classes(net.graph());
     if (Math.min(settings.components(), Math.min(features, classes)) < PLANE) {
       return Optional.empty();
     }
     Optional<Projection> found;
     try (CrossProducts sums =
-        CrossProducts.of(device, features, classes, fit.batch(), fit.size())) {
+        CrossProducts.of(device, features, classes, fit.batchRows(), fit.rows())) {
       Features.stream(
-          "project", net, layers, fit, (x, y, feed, rows) -> sums.accumulate(x, y, rows));
+          "project", net, layers, fit, (x, y, known, rows) -> sums.accumulate(x, y, rows));
       found = PlsFit.projection(sums, PLANE);
     }
     if (found.isEmpty()) {
       return Optional.empty();
     }
     Projection way = found.get();
-    Points points = new Points(shown.size());
+    Points points = new Points(shown.rows());
     double[] offset = {way.offset(0), way.offset(1)};
     try (Arena arena = device.newArena()) {
       Tensor rotations = arena.floats(PLANE, features);
-      Tensor batch = arena.floats(fit.batch(), PLANE);
+      Tensor batch = arena.floats(shown.batchRows(), PLANE);
       device.upload(way.rotations(), rotations);
       Map<Tensor, Kernel> project = new HashMap<>();
       Features.stream(
@@ -147,12 +147,12 @@ record PlsVip(PlsSettings settings) implements Criterion {
           net,
           layers,
           shown,
-          (x, y, feed, rows) -> {
+          (x, y, known, rows) -> {
             project
                 .computeIfAbsent(
                     x, t -> device.matrices().gemm(false, true, 1, t, rotations, 0, batch))
                 .launch();
-            points.add(device.downloadFloats(batch), feed.labels(), rows, offset);
+            points.add(device.downloadFloats(batch), known.get(), rows, offset);
           });
     }
     return Optional.of(points.images());

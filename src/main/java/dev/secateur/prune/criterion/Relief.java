@@ -39,15 +39,15 @@ final class Relief implements Criterion {
         net,
         layers,
         data.atMost(MOST),
-        (x, y, feed, rows) -> {
-          int[] of = feed.labels();
+        (x, y, known, rows) -> {
+          int[] of = known.get();
           float[] values = net.device().downloadFloats(x.view(0, Shape.of(rows, p)));
           for (int i = 0; i < rows; i++) {
             samples.add(Arrays.copyOfRange(values, i * p, (i + 1) * p));
             labels.add(of[i]);
           }
         });
-    double[] counts = new double[Features.classes(net.graph())];
+    double[] counts = new double[data.classes(net.graph())];
     labels.forEach(l -> counts[l]++);
     Enough.images(name(), counts, 2);
     Enough.classes(name(), counts);

@@ -1,22 +1,51 @@
 package dev.secateur.prune.criterion;
 
 import dev.secateur.data.Dataset;
+import dev.secateur.nn.Graph;
 import dev.secateur.nn.Pooling;
+import dev.secateur.train.BatchFeed;
 import dev.secateur.train.ProgressListener;
 
 /**
- * What a criterion may look at.
+ * What a criterion may look at. Criteria on features see a row of them for each image, or for each
+ * pair.
  *
- * @param images training images; the first {@code samples} are used
- * @param batch images at once
+ * @param images training images, or pairs of them; the first {@code samples} images are used
+ * @param batch images at once; even for pairs
  * @param pooling how a filter becomes one number, for criteria that work on features
  */
 public record ScoringData(
     Dataset images, int samples, int batch, Pooling pooling, ProgressListener progress) {
 
+  /**
+   * @throws dev.secateur.SecateurException for pairs in batches of an odd number
+   */
+  public ScoringData {
+    BatchFeed.checkBatch(images, batch);
+  }
+
   /** The number of images there are to look at. */
   public int size() {
-    return Math.min(samples, images.size());
+    return Math.min(samples, images.size()) / each() * each();
+  }
+
+  /** How many rows of features the images become. */
+  int rows() {
+    return size() / each();
+  }
+
+  /** How many rows of features a batch becomes. */
+  int batchRows() {
+    return batch / each();
+  }
+
+  /** Labels of rows are below this: the network's outputs, or same and different. */
+  int classes(Graph graph) {
+    return images.paired() ? 2 : graph.shape(graph.output().name()).size(1);
+  }
+
+  private int each() {
+    return images.paired() ? 2 : 1;
   }
 
   /** The same, but at most {@code most} images. */

@@ -37,6 +37,11 @@ final class Taylor implements Criterion {
 
   @Override
   public Map<String, float[]> score(Network net, List<String> layers, ScoringData data) {
+    if (data.images().paired()) {
+      throw new SecateurException(
+              "criterion taylor: needs a loss over classes, which pairs of images do not have")
+          .about("scoring.criterion");
+    }
     int batch = Math.min(data.batch(), data.size());
     Enough.images(name(), data.size(), 2);
     if (batch < 2) {

@@ -49,7 +49,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 class CriteriaTest {
 
   /** As scripts/make-criteria-fixtures.py draws them: blocks of 5 x 7 pixels. */
-  private record Blocks(int size, int width) implements Dataset {
+  record Blocks(int size, int width) implements Dataset {
     @Override
     public int channels() {
       return 3;
@@ -106,7 +106,7 @@ class CriteriaTest {
     return out;
   }
 
-  private static Model woven(int width) {
+  static Model woven(int width) {
     Model fresh = Architectures.create("resnet8", 10, 3, width, 1);
     Map<String, HostTensor> parameters = new LinkedHashMap<>(fresh.parameters());
     int k = 0;

@@ -1,0 +1,189 @@
+package dev.secateur.data;
+
+import dev.secateur.SecateurException;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.BitSet;
+import java.util.List;
+import java.util.stream.IntStream;
+
+/**
+ * JPEG and PNG files, decoded when read: the shorter side is resized, the centre is cropped. Of
+ * pairs, both images go where one cannot be decoded.
+ */
+final class ImageFiles implements Dataset {
+  private static final int NAMED = 100;
+  private static final String OTHER = "the other image of its pair cannot be read";
+
+  private final FolderSpec spec;
+  private final Path root;
+  private final String where;
+  private final List<String> names;
+  private final String[] files;
+  private final int[] labels;
+  private final boolean paired;
+  private final Unreadable unreadable;
+  private final BitSet lost = new BitSet();
+  private final int found;
+  private final ThreadLocal<ImageDecoder> decoders = ThreadLocal.withInitial(ImageDecoder::new);
+  private final ThreadLocal<Triangle> resizers = ThreadLocal.withInitial(Triangle::new);
+
+  /**
+   * Looks at the files' first and last bytes; nothing is decoded.
+   *
+   * @param root that paths begin at
+   * @param where for messages, such as {@code folder DIR}
+   * @param names of the classes
+   * @param files paths from the root, or absolute
+   * @param labels by file
+   * @param paired whether two files each belong together, as {@link Dataset#paired}
+   * @throws SecateurException when none is good
+   */
+  ImageFiles(
+      FolderSpec spec,
+      Path root,
+      String where,
+      List<String> names,
+      List<String> files,
+      List<Integer> labels,
+      boolean paired,
+      Unreadable unreadable) {
+    this.spec = spec;
+    this.root = root;
+    this.where = where;
+    this.names = names;
+    this.paired = paired;
+    this.unreadable = unreadable;
+    this.found = files.size();
+    String[] problems = problems(root, files);
+    if (paired) {
+      shareProblems(problems);
+    }
+    int[] good = IntStream.range(0, found).filter(i -> problems[i].isEmpty()).toArray();
+    this.files = IntStream.of(good).mapToObj(files::get).toArray(String[]::new);
+    this.labels = IntStream.of(good).map(labels::get).toArray();
+    if (good.length < found) {
+      report(files, problems, found - good.length);
+    }
+    if (good.length == 0) {
+      throw new SecateurException(
+          where + ": none of " + found + " images can be read, such as " + files.get(0));
+    }
+  }
+
+  private static String[] problems(Path root, List<String> files) {
+    return IntStream.range(0, files.size())
+        .parallel()
+        .mapToObj(
+            i -> {
+              try {
+                return FileCheck.problem(root.resolve(files.get(i)));
+              } catch (IOException e) {
+                throw new UncheckedIOException(e);
+              }
+            })
+        .toArray(String[]::new);
+  }
+
+  private static void shareProblems(String[] problems) {
+    for (int i = 0; i < problems.length; i++) {
+      if (problems[i].isEmpty() && !problems[i ^ 1].isEmpty()) {
+        problems[i] = OTHER;
+      }
+    }
+  }
+
+  private void report(List<String> all, String[] problems, int bad) {
+    StringBuilder text = new StringBuilder();
+    int named = 0;
+    for (int i = 0; i < problems.length && named < NAMED; i++) {
+      if (!problems[i].isEmpty()) {
+        text.append(named++ == 0 ? "" : ", ");
+        text.append(all.get(i)).append(" (").append(problems[i]).append(')');
+      }
+    }
+    text.append(bad > named ? " and " + (bad - named) + " more" : "");
+    unreadable.report(where, bad, found, text.toString());
+  }
+
+  @Override
+  public int size() {
+    return files.length;
+  }
+
+  @Override
+  public int channels() {
+    return spec.channels();
+  }
+
+  @Override
+  public int height() {
+    return spec.height();
+  }
+
+  @Override
+  public int width() {
+    return spec.width();
+  }
+
+  @Override
+  public List<String> classNames() {
+    return names;
+  }
+
+  @Override
+  public boolean paired() {
+    return paired;
+  }
+
+  @Override
+  public int label(int index) {
+    return labels[index];
+  }
+
+  @Override
+  public boolean read(int index, ByteBuffer dst, int offset) {
+    byte[] file;
+    try {
+      file = Files.readAllBytes(root.resolve(files[index]));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e); // a disk that fails is not a damaged image
+    }
+    ImageDecoder d = decoders.get();
+    try {
+      d.decode(file, spec.channels());
+    } catch (IOException | RuntimeException e) {
+      lose(index, e);
+      return false;
+    }
+    resizers
+        .get()
+        .write(
+            d.planes(),
+            spec.channels(),
+            d.width(),
+            d.height(),
+            spec.resize(),
+            spec.width(),
+            spec.height(),
+            dst,
+            offset);
+    return true;
+  }
+
+  private void lose(int index, Exception e) {
+    int so;
+    synchronized (lost) {
+      if (lost.get(index)) {
+        return;
+      }
+      lost.set(index);
+      so = lost.cardinality() + found - files.length;
+    }
+    String why = e.getMessage() == null ? e.toString() : e.getMessage();
+    unreadable.report(where, so, found, files[index] + " (" + why + ")");
+  }
+}
