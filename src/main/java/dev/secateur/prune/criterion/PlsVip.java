@@ -1,5 +1,6 @@
 package dev.secateur.prune.criterion;
 
+import dev.secateur.data.Dataset;
 import dev.secateur.device.Arena;
 import dev.secateur.device.Device;
 import dev.secateur.device.Kernel;
@@ -45,9 +46,9 @@ record PlsVip(PlsSettings settings) implements Criterion {
 
   /** Each layer's own PLS has as many components as it can. */
   @Override
-  public void check(Graph graph, List<String> layers) {
+  public void check(Graph graph, List<String> layers, Dataset images) {
     int features = Features.count(graph, columns(graph, layers));
-    PlsFit.check(settings.components(), features, Features.classes(graph));
+    PlsFit.check(settings.components(), features, ScoringData.classes(images, graph));
   }
 
   @Override

@@ -1,5 +1,6 @@
 package dev.secateur.prune.criterion;
 
+import dev.secateur.data.Dataset;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Network;
 import java.util.LinkedHashMap;
@@ -31,8 +32,8 @@ record Product(List<Criterion> factors) implements Criterion {
   }
 
   @Override
-  public void check(Graph graph, List<String> layers) {
-    factors.forEach(c -> c.check(graph, layers));
+  public void check(Graph graph, List<String> layers, Dataset images) {
+    factors.forEach(c -> c.check(graph, layers, images));
   }
 
   @Override
