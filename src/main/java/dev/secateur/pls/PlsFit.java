@@ -22,6 +22,28 @@ public final class PlsFit {
   private PlsFit() {}
 
   /**
+   * Whether so many components can be found.
+   *
+   * @throws SecateurException for fewer than one, or more than there are features or classes
+   */
+  public static void check(int components, int features, int classes) {
+    int most = Math.min(features, classes);
+    if (components < 1 || components > most) {
+      throw new SecateurException(
+              "components "
+                  + components
+                  + ": expected 1 to "
+                  + most
+                  + " (features "
+                  + features
+                  + ", classes "
+                  + classes
+                  + ")")
+          .about("scoring.components");
+    }
+  }
+
+  /**
    * VIP of each feature (paper, section 3): the mean of its squares is 1.
    *
    * @param components c, at least 1
@@ -108,18 +130,7 @@ public final class PlsFit {
       CrossProducts sums, int components, ColumnScale scale, Arena results) {
     int p = sums.features();
     int q = sums.classes();
-    if (components < 1 || components > Math.min(p, q)) {
-      throw new SecateurException(
-          "components "
-              + components
-              + ": expected 1 to "
-              + Math.min(p, q)
-              + " (features "
-              + p
-              + ", classes "
-              + q
-              + ")");
-    }
+    check(components, p, q);
     Device d = sums.device();
     Matrices matrices = d.matrices();
     Pls pls = d.pls();

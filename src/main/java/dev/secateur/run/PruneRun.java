@@ -152,6 +152,7 @@ public final class PruneRun {
             ? new LatencySelector(recipe, goal.get(), model)
             : new RatioSelector(recipe);
     selector.checkPossible(graph);
+    recipe.criterion().check(graph, recipe.groups(graph).layers(), train);
     RunRecord record = new RunRecord(inputs, recipe, Optional.empty());
     RunDirectory run = RunDirectory.open(directory, record, upkeep);
     Images images = Images.of(train, recipe);

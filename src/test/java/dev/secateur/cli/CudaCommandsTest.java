@@ -192,7 +192,7 @@ class CudaCommandsTest {
     for (JsonNode filters : removed) {
       count += filters.size();
     }
-    assertEquals(33, count, "a tenth of 336");
+    assertTrue(count >= 33 && count <= 50, "a tenth of 336, and those that never fire: " + count);
     assertEquals(removed, removed(runs[1]));
     Model a = Models.load(runs[0].resolve("model.sct"));
     Model b = Models.load(runs[1].resolve("model.sct"));
@@ -234,7 +234,15 @@ class CudaCommandsTest {
     long[] copiesDown = new long[2];
     for (int i = 0; i < 2; i++) {
       EmulatedCuda.reset();
-      command("cuda", "score", "--batch-size", BATCH, "--samples", BATCH * (1 + 2 * i));
+      command(
+          "cuda",
+          "score",
+          "--config",
+          paperColumns(),
+          "--batch-size",
+          BATCH,
+          "--samples",
+          BATCH * (1 + 2 * i));
       up[i] = EmulatedCuda.count("bytes HtoD");
       down[i] = EmulatedCuda.count("bytes DtoH");
       copiesDown[i] = EmulatedCuda.count("cuMemcpyDtoH");
@@ -247,6 +255,16 @@ class CudaCommandsTest {
     assertEquals(compiling[1] + 4L * 336, down[0], "and one float of VIP for each filter");
     assertEquals(copiesDown[0], copiesDown[1]);
     assertEquals(compiling[2] + 1, copiesDown[0], "in one copy");
+  }
+
+  /** The paper's features: one pass over the images, and no look at weights. */
+  private Path paperColumns() throws IOException {
+    return Files.writeString(
+        dir.resolve("paper.yaml"),
+        """
+        scoring: {pool: max, features: convolution, scale: unit, weighting: none}
+        choice: {dead-filters: rank}
+        """);
   }
 
   /** Bytes up, bytes down and copies down of placing and compiling the network. */

@@ -1,5 +1,7 @@
 package dev.secateur.prune.criterion;
 
+import dev.secateur.data.Dataset;
+import dev.secateur.nn.Graph;
 import dev.secateur.nn.Network;
 import java.util.List;
 import java.util.Map;
@@ -30,6 +32,15 @@ public interface Criterion {
   default boolean needsData() {
     return true;
   }
+
+  /**
+   * Whether a network's filters can be scored, before any image is looked at.
+   *
+   * @param layers names of the convolutions
+   * @param images that score
+   * @throws dev.secateur.SecateurException when not
+   */
+  default void check(Graph graph, List<String> layers, Dataset images) {}
 
   /**
    * Scores the filters of some convolutions, comparable between them, so that one threshold serves

@@ -1,5 +1,6 @@
 package dev.secateur.prune.criterion;
 
+import dev.secateur.data.Dataset;
 import dev.secateur.device.Arena;
 import dev.secateur.device.Device;
 import dev.secateur.device.Kernel;
@@ -41,6 +42,13 @@ record PlsVip(PlsSettings settings) implements Criterion {
   @Override
   public boolean projects() {
     return true;
+  }
+
+  /** Each layer's own PLS has as many components as it can. */
+  @Override
+  public void check(Graph graph, List<String> layers, Dataset images) {
+    int features = Features.count(graph, columns(graph, layers));
+    PlsFit.check(settings.components(), features, ScoringData.classes(images, graph));
   }
 
   @Override

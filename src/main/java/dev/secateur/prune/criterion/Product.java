@@ -1,5 +1,7 @@
 package dev.secateur.prune.criterion;
 
+import dev.secateur.data.Dataset;
+import dev.secateur.nn.Graph;
 import dev.secateur.nn.Network;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -27,6 +29,11 @@ record Product(List<Criterion> factors) implements Criterion {
   @Override
   public boolean projects() {
     return factors.stream().anyMatch(Criterion::projects);
+  }
+
+  @Override
+  public void check(Graph graph, List<String> layers, Dataset images) {
+    factors.forEach(c -> c.check(graph, layers, images));
   }
 
   @Override

@@ -41,6 +41,10 @@ public record ScoringData(
 
   /** Labels of rows are below this: the network's outputs, or same and different. */
   int classes(Graph graph) {
+    return classes(images, graph);
+  }
+
+  static int classes(Dataset images, Graph graph) {
     return images.paired() ? 2 : graph.shape(graph.output().name()).size(1);
   }
 
