@@ -17,7 +17,6 @@ import dev.secateur.prune.RatioSelector;
 import dev.secateur.prune.Recipe;
 import dev.secateur.prune.Removal;
 import dev.secateur.prune.Selector;
-import dev.secateur.prune.Target;
 import dev.secateur.report.Plot;
 import dev.secateur.train.ProgressListener;
 import dev.secateur.util.AtomicFile;
@@ -160,7 +159,6 @@ public final class Experiment {
     Recipe recipe = plan.recipe(c);
     Selector selector = new RatioSelector(recipe);
     List<CellResult.Step> steps = new ArrayList<>();
-    List<Target> targets = recipe.stop().targets();
     int iterations = recipe.stop().iterations().orElseThrow();
     try (Network whole = new Network(device, original);
         OpenNetwork net = new OpenNetwork(whole.copy())) {
@@ -178,7 +176,7 @@ public final class Experiment {
         net.replace(s.network());
         Graph graph = s.network().graph();
         steps.add(step(i, graph, s.removal(), s.cut().top1(), s.tuned().top1()));
-        if (!targets.isEmpty() && Target.reached(targets, original.graph(), graph)) {
+        if (recipe.stop().reached(original.graph(), graph)) {
           break;
         }
       }

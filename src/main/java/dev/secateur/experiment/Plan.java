@@ -8,9 +8,10 @@ import dev.secateur.SecateurException;
 import dev.secateur.SettingException;
 import dev.secateur.prune.Recipe;
 import dev.secateur.prune.criterion.Criteria;
+import dev.secateur.util.Checksums;
 import dev.secateur.util.Json;
+import dev.secateur.util.Words;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -21,7 +22,6 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.zip.CRC32;
 
 /**
  * What an experiment does: every criterion at every pruning ratio (or part of the MACs) with every
@@ -72,7 +72,7 @@ public record Plan(
     /** As it is written, in lower case. */
     @Override
     public String toString() {
-      return name().toLowerCase(Locale.ROOT).replace('_', '-');
+      return Words.kebab(this);
     }
   }
 
@@ -102,9 +102,7 @@ public record Plan(
   String name(Cell c) {
     String of = c.criterion;
     if (!Criteria.known(of) && !of.equals(CONTROL)) { // another recipe of the same name is another
-      CRC32 sum = new CRC32();
-      sum.update(criteria.get(of).tree().toString().getBytes(StandardCharsets.UTF_8));
-      of += String.format("-%08x", sum.getValue());
+      of += String.format("-%08x", Checksums.crc32(criteria.get(of).tree().toString()));
     }
     String part = (removed == Removed.MACS ? "-macs" : "-ratio") + c.ratio;
     return String.format(Locale.ROOT, "%s%s-seed%d", of, part, c.seed);
@@ -175,7 +173,7 @@ public record Plan(
     ObjectNode named = variants ? object(tree.get("variants"), "variants") : tree.objectNode();
     tree.remove(
         List.of("criteria", "variants", grid, "seeds", "model", "data", "control", "evaluation"));
-    Recipe given = based(Recipe.DEFAULT, base).overlaid(tree);
+    Recipe given = (base == null ? Recipe.DEFAULT : Recipe.named(base.asText())).overlaid(tree);
     Recipe recipe =
         removed == Removed.MACS && given.stop().iterations().isEmpty()
             ? given.with("stop.iterations", 1)
@@ -197,11 +195,6 @@ public record Plan(
         on.equals("test") ? Evaluation.TEST : Evaluation.HELD_OUT,
         recipe,
         latency);
-  }
-
-  /** A recipe that one is laid over, where a name is given. */
-  private static Recipe based(Recipe usual, JsonNode name) {
-    return name == null || name.isMissingNode() ? usual : Recipe.named(name.asText());
   }
 
   /** What is not told apart is as in the plan, except for what another recipe's name says. */

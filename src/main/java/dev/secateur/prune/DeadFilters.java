@@ -86,7 +86,7 @@ public final class DeadFilters {
    */
   Network removedFrom(Network net) {
     Network out = Surgery.remove(net, removal);
-    folded.forEach((reader, sums) -> fold(out, reader, removal.kept(reader, sums)));
+    folded.forEach((reader, sums) -> fold(out, reader, sums));
     return out;
   }
 
@@ -97,9 +97,10 @@ public final class DeadFilters {
             .map(out::parameter)
             .orElseThrow(() -> new IllegalStateException(reader));
     float[] now = device.downloadFloats(into);
+    int[] left = removal.left(reader, sums.length);
     int sign = ownBias(graph.node(reader)) ? 1 : -1;
     for (int k = 0; k < now.length; k++) {
-      now[k] += (float) (sign * sums[k]);
+      now[k] += (float) (sign * sums[left[k]]);
     }
     device.upload(now, into);
   }
@@ -138,8 +139,7 @@ public final class DeadFilters {
 
     DeadFilters found() {
       Map<String, boolean[]> single = groups.uncoupled();
-      Map<String, boolean[]> fires =
-          Firing.of(net, single.keySet().stream().filter(this::rectified).toList(), data);
+      Map<String, boolean[]> fires = Firing.of(net, Firing.rectified(graph, single.keySet()), data);
       Map<String, int[]> gone = new LinkedHashMap<>();
       single.forEach(
           (layer, own) -> {
@@ -155,15 +155,6 @@ public final class DeadFilters {
             }
           });
       return new DeadFilters(graph, new Removal(gone), folded);
-    }
-
-    /** Whether a ReLU is what the hook of {@link Firing} looks behind. */
-    private boolean rectified(String layer) {
-      List<Node> next = graph.consumers(layer);
-      if (next.size() == 1 && next.get(0).op() instanceof Op.BatchNorm) {
-        next = graph.consumers(next.get(0).name());
-      }
-      return next.size() == 1 && next.get(0).op() instanceof Op.Activate;
     }
 
     /** Takes note of what the constants put into their readers where it can go. */

@@ -17,8 +17,8 @@ import dev.secateur.train.Trainer;
 import dev.secateur.train.TrainingContext;
 import dev.secateur.util.Cleanup;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
+import java.util.function.Function;
 
 /**
  * Prunes a network on its device (paper, algorithm 1): scores its filters, selects those of least
@@ -120,10 +120,9 @@ public final class Pruner {
   public Step step(
       Graph original, Network net, int number, Selector selector, Optional<Scores> known) {
     Cut cut = cut(original, net, selector, known);
-    List<Target> targets = recipe.stop().targets();
     boolean last =
         number >= recipe.stop().iterations().orElseThrow()
-            || !targets.isEmpty() && Target.reached(targets, original, cut.network().graph());
+            || recipe.stop().reached(original, cut.network().graph());
     return tune(cut, number, last, teacher.orElse(net), progress, Checkpoints.none());
   }
 
@@ -131,19 +130,31 @@ public final class Pruner {
   public Cut cut(Graph original, Network net, Selector selector, Optional<Scores> known) {
     Scores scores = known.orElseGet(() -> score(net));
     Removal dead = scores.dead().removal();
-    Removal ranked;
-    Network smaller;
-    try (Network alive = scores.dead().removedFrom(net)) {
-      Importance importance = scores.importance().without(dead.filters());
-      ranked = selector.select(original, alive, recipe.groups(alive.graph()), importance);
-      smaller = Surgery.remove(alive, ranked);
+    return alive(
+        net,
+        scores.dead(),
+        alive -> {
+          Importance importance = dead.restrict(scores.importance());
+          ChannelGroups groups = recipe.groups(alive.graph());
+          Removal ranked = selector.select(original, alive, groups, importance);
+          Network smaller = Surgery.remove(alive, ranked);
+          try {
+            recalibrate(smaller);
+            Removal removal = dead.then(ranked, net.graph());
+            return new Cut(smaller, scores.importance(), removal, dead, evaluate(smaller));
+          } catch (RuntimeException e) {
+            throw Cleanup.after(e, smaller);
+          }
+        });
+  }
+
+  /** Does something with a network without its dead filters: itself where it has none. */
+  private static <R> R alive(Network net, DeadFilters dead, Function<Network, R> use) {
+    if (dead.removal().isEmpty()) {
+      return use.apply(net);
     }
-    try {
-      recalibrate(smaller);
-      Removal removal = dead.then(ranked, net.graph());
-      return new Cut(smaller, scores.importance(), removal, dead, evaluate(smaller));
-    } catch (RuntimeException e) {
-      throw Cleanup.after(e, smaller);
+    try (Network alive = dead.removedFrom(net)) {
+      return use.apply(alive);
     }
   }
 
@@ -198,19 +209,13 @@ public final class Pruner {
    */
   public Scores score(Network net) {
     ScoringData data = data(images.scoring(), images.scoring().size());
-    ChannelGroups groups = recipe.groups(net.graph());
     DeadFilters dead =
         recipe.choice().deadFilters() == DeadFilters.Rule.FIRST
-            ? DeadFilters.find(net, groups, data)
+            ? DeadFilters.find(net, recipe.groups(net.graph()), data)
             : DeadFilters.none(net.graph());
-    Map<String, int[]> gone = dead.removal().filters();
-    if (gone.isEmpty()) {
-      return new Scores(Importance.of(criterion, net, groups.layers(), data), dead);
-    }
-    try (Network alive = dead.removedFrom(net)) {
-      List<String> layers = recipe.groups(alive.graph()).layers();
-      return new Scores(Importance.of(criterion, alive, layers, data).with(gone), dead);
-    }
+    Importance ranked =
+        alive(net, dead, n -> Importance.of(criterion, n, recipe.groups(n.graph()).layers(), data));
+    return new Scores(dead.removal().extend(ranked), dead);
   }
 
   /**

@@ -313,6 +313,12 @@ public record Recipe(
       return out;
     }
 
+    /** Whether there are sizes to come down to, and a network has. */
+    public boolean reached(Graph original, Graph now) {
+      List<Target> targets = targets();
+      return !targets.isEmpty() && Target.reached(targets, original, now);
+    }
+
     private boolean aims() {
       return latency.isPresent() || !targets().isEmpty();
     }

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.annotation.JsonCreator;
 import com.fasterxml.jackson.annotation.JsonValue;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Node;
+import dev.secateur.prune.criterion.Importance;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -38,13 +39,41 @@ public final class Removal {
     return filters.getOrDefault(convolution, new int[0]);
   }
 
-  /** What is left of values by filter of a convolution. */
-  double[] kept(String convolution, double[] byFilter) {
+  /** The filters that stay of a convolution of so many, ascending. */
+  int[] left(String convolution, int width) {
     int[] gone = of(convolution);
-    return IntStream.range(0, byFilter.length)
-        .filter(f -> Arrays.binarySearch(gone, f) < 0)
-        .mapToDouble(f -> byFilter[f])
-        .toArray();
+    return IntStream.range(0, width).filter(f -> Arrays.binarySearch(gone, f) < 0).toArray();
+  }
+
+  /** Importance of a network's filters for the network after this removal. */
+  Importance restrict(Importance all) {
+    Map<String, float[]> out = new LinkedHashMap<>(all.byFilter());
+    for (String convolution : filters.keySet()) {
+      float[] before = all.byFilter().get(convolution);
+      int[] left = left(convolution, before.length);
+      float[] after = new float[left.length];
+      for (int i = 0; i < left.length; i++) {
+        after[i] = before[left[i]];
+      }
+      out.put(convolution, after);
+    }
+    return new Importance(all.criterion(), out);
+  }
+
+  /** The other way round: what went matters nothing. */
+  Importance extend(Importance left) {
+    Map<String, float[]> out = new LinkedHashMap<>(left.byFilter());
+    filters.forEach(
+        (convolution, gone) -> {
+          float[] after = left.byFilter().get(convolution);
+          float[] before = new float[after.length + gone.length];
+          int[] at = left(convolution, before.length);
+          for (int i = 0; i < at.length; i++) {
+            before[at[i]] = after[i];
+          }
+          out.put(convolution, before);
+        });
+    return new Importance(left.criterion(), out);
   }
 
   /**
@@ -62,10 +91,7 @@ public final class Removal {
       int[] first = of(n.name());
       int[] second = next.of(n.name());
       if (first.length + second.length > 0) {
-        int[] left =
-            IntStream.range(0, before.shape(n.name()).size(1))
-                .filter(f -> Arrays.binarySearch(first, f) < 0)
-                .toArray();
+        int[] left = left(n.name(), before.shape(n.name()).size(1));
         IntStream later = IntStream.of(second).map(f -> left[f]);
         out.put(n.name(), IntStream.concat(IntStream.of(first), later).sorted().toArray());
       }

@@ -324,14 +324,14 @@ public final class PruneRun {
 
   /** The rule that ends the run whatever its accuracy, where one holds. */
   private String stopAt(int iteration, Graph now) {
-    List<Target> targets = recipe.stop().targets();
-    if (!targets.isEmpty() && Target.reached(targets, original.graph(), now)) {
-      return targets.stream().map(Target::name).collect(Collectors.joining(","));
+    Recipe.Stop stop = recipe.stop();
+    if (stop.reached(original.graph(), now)) {
+      return stop.targets().stream().map(Target::name).collect(Collectors.joining(","));
     }
     if (goal.filter(g -> g.reached(original.graph(), now)).isPresent()) {
       return "latency";
     }
-    return iteration >= recipe.stop().iterations().orElseThrow() ? "iterations" : "";
+    return iteration >= stop.iterations().orElseThrow() ? "iterations" : "";
   }
 
   /** Once, of the first and the last network: fitting costs less than a scoring. */

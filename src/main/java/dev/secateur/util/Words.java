@@ -15,6 +15,11 @@ public final class Words {
         .collect(Collectors.joining(" or "));
   }
 
+  /** The constant of an enum in lower case, with hyphens between words. */
+  public static String kebab(Enum<?> constant) {
+    return constant.name().toLowerCase(Locale.ROOT).replace('_', '-');
+  }
+
   /** A word as a shell takes it, quoted where it has to be. */
   public static String quoted(String word) {
     return word.matches("[\\w@%+=:,./-]+") ? word : "'" + word.replace("'", "'\\''") + "'";

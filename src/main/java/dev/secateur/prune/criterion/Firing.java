@@ -4,10 +4,13 @@ import dev.secateur.device.Arena;
 import dev.secateur.device.Device;
 import dev.secateur.device.Kernel;
 import dev.secateur.device.PoolSpec;
+import dev.secateur.nn.Graph;
 import dev.secateur.nn.Network;
+import dev.secateur.nn.Op;
 import dev.secateur.nn.Pooling;
 import dev.secateur.tensor.Shape;
 import dev.secateur.tensor.Tensor;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -15,25 +18,32 @@ import java.util.Map;
 
 /** Which filters ever have an output other than zero behind their activation. */
 public final class Firing {
+  private static final Pooling LARGEST = new Pooling(PoolSpec.Kind.MAX, Pooling.Place.ACTIVATION);
+
   private Firing() {}
+
+  /** Those of some convolutions whose output goes through a ReLU or ReLU6, for {@link #of}. */
+  public static List<String> rectified(Graph graph, Collection<String> convolutions) {
+    return convolutions.stream()
+        .filter(
+            c -> {
+              String place = LARGEST.hook(graph, List.of(c)).nodes().get(0);
+              return graph.node(place).op() instanceof Op.Activate;
+            })
+        .toList();
+  }
 
   /**
    * Looks at the largest output of each filter in each image; one pass, gathered on the device.
    *
-   * @param layers convolutions whose output goes through a ReLU or ReLU6, with at most a batch norm
-   *     between
+   * @param layers of {@link #rectified}
    * @return by layer, whether a filter is above 0 anywhere in any image
    */
   public static Map<String, boolean[]> of(Network net, List<String> layers, ScoringData data) {
     Device device = net.device();
     int features = Features.count(net.graph(), layers);
     ScoringData largest =
-        new ScoringData(
-            data.images(),
-            data.samples(),
-            data.batch(),
-            new Pooling(PoolSpec.Kind.MAX, Pooling.Place.ACTIVATION),
-            data.progress());
+        new ScoringData(data.images(), data.samples(), data.batch(), LARGEST, data.progress());
     Map<String, boolean[]> out = new LinkedHashMap<>();
     try (Arena arena = device.newArena()) {
       Tensor zero = arena.floats(features);

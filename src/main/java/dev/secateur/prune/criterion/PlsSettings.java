@@ -2,7 +2,7 @@ package dev.secateur.prune.criterion;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
 import dev.secateur.pls.ColumnScale;
-import java.util.Locale;
+import dev.secateur.util.Words;
 
 /**
  * How PLS sees the network's features.
@@ -27,7 +27,7 @@ public record PlsSettings(
     /** As it is written, in lower case. */
     @Override
     public String toString() {
-      return written(this);
+      return Words.kebab(this);
     }
   }
 
@@ -55,7 +55,7 @@ public record PlsSettings(
     /** As it is written, in lower case. */
     @Override
     public String toString() {
-      return written(this);
+      return Words.kebab(this);
     }
   }
 
@@ -73,7 +73,7 @@ public record PlsSettings(
     /** As it is written, in lower case. */
     @Override
     public String toString() {
-      return written(this);
+      return Words.kebab(this);
     }
   }
 
@@ -89,11 +89,7 @@ public record PlsSettings(
     /** As it is written, in lower case. */
     @Override
     public String toString() {
-      return written(this);
+      return Words.kebab(this);
     }
-  }
-
-  private static String written(Enum<?> value) {
-    return value.name().toLowerCase(Locale.ROOT).replace('_', '-');
   }
 }
