@@ -27,6 +27,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -149,5 +150,37 @@ class DeadFiltersTest {
         assertArrayEquals(before, Zeroed.logits(opened, alive.toModel()), 1e-3f);
       }
     }
+  }
+
+  /** Without a rectifier no image is looked at; a constant channel still goes. */
+  @Test
+  void aNetworkWithoutRectifiersLosesItsConstants() {
+    Graph graph =
+        new Graph(
+            graph().nodes().stream()
+                .map(n -> n.op() instanceof Op.Activate ? identity(n) : n)
+                .toList());
+    Model model = new Model(graph, planted().parameters(), Map.of());
+    for (String far : List.of("an.bias", "bn.bias", "c.bias")) { // not below 0 for a rectifier here
+      float[] bias = model.parameters().get(far).data();
+      for (int i = 0; i < bias.length; i++) {
+        bias[i] = Math.max(bias[i], -1);
+      }
+    }
+    ScoringData none = new ScoringData(new Noise(), 0, 8, Pooling.MAX, ProgressListener.none());
+    try (Device device = new CpuDevice();
+        Network net = new Network(device, model)) {
+      DeadFilters dead = DeadFilters.find(net, ChannelGroups.of(graph, Scope.ALL), none);
+      assertEquals(0, dead.removal().of("b").length, "b is read with padding");
+      assertArrayEquals(new int[] {2, 3}, dead.removal().of("a"));
+      float[] before = Zeroed.logits(device, model);
+      try (Network alive = dead.removedFrom(net)) {
+        assertArrayEquals(before, Zeroed.logits(device, alive.toModel()), 1e-3f);
+      }
+    }
+  }
+
+  private static Node identity(Node n) {
+    return new Node(n.name(), new Op.Identity(), n.inputs());
   }
 }

@@ -40,6 +40,9 @@ public final class Firing {
    * @return by layer, whether a filter is above 0 anywhere in any image
    */
   public static Map<String, boolean[]> of(Network net, List<String> layers, ScoringData data) {
+    if (layers.isEmpty()) {
+      return Map.of(); // no image could say more
+    }
     Device device = net.device();
     int features = Features.count(net.graph(), layers);
     ScoringData largest =
