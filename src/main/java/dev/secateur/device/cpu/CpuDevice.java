@@ -38,7 +38,7 @@ public final class CpuDevice implements Device {
         System.setProperty(key, "0");
       }
     }
-    OpenMp.boundWaiting();
+    ThreadWaits.bound();
   }
 
   static final Contract CONTRACT = new Contract(DType.F32, Layout.CHANNELS_LAST, Layout.PLAIN);
