@@ -15,6 +15,7 @@ import dev.secateur.train.ProgressListener;
 import dev.secateur.train.Recalibration;
 import dev.secateur.train.Trainer;
 import dev.secateur.train.TrainingContext;
+import dev.secateur.train.TrainingOptions;
 import dev.secateur.util.Cleanup;
 import java.util.List;
 import java.util.Optional;
@@ -258,7 +259,11 @@ public final class Pruner {
       return List.of();
     }
     int of = recipe.stop().iterations().orElseThrow();
-    return Trainer.train(
-        net, images.tuning(), tuning.options(recipe.seed() + number, number, of, last), around);
+    TrainingOptions options = tuning.options(recipe.seed() + number, number, of, last);
+    List<EpochMetrics> epochs = Trainer.train(net, images.tuning(), options, around);
+    if (!last && options.schedule().at(options.epochs()) > 0) {
+      recalibrate(net); // running statistics lag behind weights that move to the end
+    }
+    return epochs;
   }
 }

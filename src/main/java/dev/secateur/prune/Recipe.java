@@ -347,7 +347,8 @@ public record Recipe(
    * @param distill temperature at which the network as it came is imitated; 0: it is not
    * @param distillWeight part that the imitation has in the loss
    * @param bnRecalibration training images that the statistics of batch norms are taken from anew
-   *     after a removal; 0: they stay
+   *     after a removal, and after a fine-tuning that another removal follows if its learning rate
+   *     does not end at 0; 0: they stay
    * @param ema what a moving average of the parameters keeps of itself a step; 0: none
    * @param keep which epoch's network is the result, by held-out images
    * @param evaluateEvery epochs between evaluations on them
