@@ -34,7 +34,11 @@ enum {
   CAPTURE_WRONG_THREAD = 908,
 };
 
-constexpr int kMajor = 8, kMinor = 0, kPtx = 85;  // a driver 12.6 with an Ampere GPU
+// the newest PTX of a driver: 8.2 with 12.2, 8.5 with 12.6, 9.0 with 13.0
+int newestPtx() {
+  int driver = emu::driverVersion();
+  return driver >= 13000 ? 90 : 80 + driver % 1000 / 10 - (driver >= 12050 ? 1 : 0);
+}
 
 struct Context {
   int device;
@@ -127,7 +131,7 @@ int cuInit(unsigned flags) {
 
 int cuDriverGetVersion(int* version) {
   EMU_API(cuDriverGetVersion, 999);
-  *version = 12060;
+  *version = emu::driverVersion();
   return OK;
 }
 
@@ -182,8 +186,8 @@ int cuDeviceGetAttribute(int* value, int attribute, int device) {
     case 38: *value = 40 << 20; break;       // L2
     case 39: *value = 2048; break;           // threads per multiprocessor
     case 40: case 41: *value = 1; break;     // copy engines, unified addressing
-    case 75: *value = kMajor; break;
-    case 76: *value = kMinor; break;
+    case 75: *value = emu::capability() / 10; break;
+    case 76: *value = emu::capability() % 10; break;
     case 81: *value = 164 << 10; break;      // shared memory per multiprocessor
     case 97: *value = 163 << 10; break;      // shared memory per block, on request
     case 115: *value = 1; break;             // memory pools
@@ -695,9 +699,9 @@ int loadModule(void** out, const void* image) {
   }
   int major = 0, minor = 0;
   sscanf(text.c_str() + first, ".version %d.%d", &major, &minor);
-  if (major * 10 + minor > kPtx) {
-    emu::say("PTX ISA %d.%d is newer than this driver's %d.%d", major, minor, kPtx / 10,
-             kPtx % 10);
+  if (major * 10 + minor > newestPtx()) {
+    emu::say("PTX ISA %d.%d is newer than this driver's %d.%d", major, minor, newestPtx() / 10,
+             newestPtx() % 10);
     return UNSUPPORTED_PTX_VERSION;
   }
   size_t target = text.find(".target");
@@ -706,8 +710,8 @@ int loadModule(void** out, const void* image) {
     emu::say("the PTX has no .target");
     return INVALID_PTX;
   }
-  if (sm > kMajor * 10 + kMinor) {
-    emu::say("PTX for sm_%d, the device is sm_%d%d", sm, kMajor, kMinor);
+  if (sm > emu::capability()) {
+    emu::say("PTX for sm_%d, the device is sm_%d", sm, emu::capability());
     return NO_BINARY_FOR_GPU;
   }
   auto module = std::make_unique<Module>();

@@ -170,7 +170,7 @@ using namespace dnn;
 
 extern "C" {
 
-size_t cudnnGetVersion() { return 90300; }
+size_t cudnnGetVersion() { return emu::cudnnVersion(); }
 size_t cudnnGetCudartVersion() { return 12060; }
 size_t cudnnGetMaxDeviceVersion() { return 900; }
 
@@ -191,7 +191,8 @@ const char* cudnnGetErrorString(int status) {
 }
 
 int cudnnGetProperty(int type, int* value) {
-  static const int version[] = {9, 3, 0};
+  int v = emu::cudnnVersion();
+  const int version[] = {v / 10000, v / 100 % 100, v % 100};
   if (type < 0 || type > 2) return BAD_PARAM;
   *value = version[type];
   return OK;
@@ -332,12 +333,14 @@ int cudnnGetFilterSizeInBytes(void* raw, size_t* bytes) {
   return OK;
 }
 
-int cudnnSetActivationDescriptor(void* raw, int mode, int, double coefficient) {
+int cudnnSetActivationDescriptor(void* raw, int mode, int nan, double coefficient) {
   EMU_API(cudnnSetActivationDescriptor, INTERNAL_ERROR);
   if (!emu::lives(raw, "activation descriptor")) return BAD_PARAM;
   if (!check(mode >= 0 && mode <= 6, "not an activation")) return BAD_PARAM;
+  if (!check(nan == 0 || nan == 1, "not an option for NaN")) return BAD_PARAM;
   auto* a = static_cast<Activation*>(raw);
   a->mode = mode;
+  a->propagates = nan == 1;
   a->coefficient = coefficient;
   return OK;
 }

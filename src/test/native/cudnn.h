@@ -73,6 +73,7 @@ struct Filter {
 
 struct Activation {
   int mode = -1;
+  bool propagates = false;  // NaN
   double coefficient = 0;
 };
 

@@ -21,6 +21,7 @@ struct Problem {
   Tensor x, y, w;
   Convolution c;
   long n, channels, height, width, k, group, r, s, p, q;  // group: channels per group
+  bool last;  // channels
 
   long outputs() const { return p * q; }
   long depth() const { return group * r * s; }
@@ -76,7 +77,7 @@ int problem(void* xDesc, void* wDesc, void* convDesc, void* yDesc, Problem* out)
     return NOT_SUPPORTED;
   }
   *out = Problem{*x, *y, w->tensor(), *c, x->dims[0], x->dims[1], x->dims[2], x->dims[3],
-                 w->dims[0], w->dims[1], w->dims[2], w->dims[3], p, q};
+                 w->dims[0], w->dims[1], w->dims[2], w->dims[3], p, q, w->format != 0};
   // a dimension of 1 may carry any stride; give it the packed one, for address arithmetic
   auto pack = [&](Tensor* t) {
     long c = t->dims[1], h = t->dims[2], wd = t->dims[3];
@@ -96,19 +97,38 @@ const std::vector<int>& ranking(Direction d) {
   return d == FORWARD ? forward : d == DATA ? data : weights;
 }
 
+enum Math { DEFAULT_MATH, TENSOR_OP, ALLOW_CONVERSION, FMA };
+
+// Whether there is a GPU to compute this type at all: bfloat16 came with Ampere.
+bool computes(const Problem& c) { return c.x.type != BFLOAT16 || emu::capability() >= 80; }
+
+// The math types that an algorithm has a kernel for, which need not be the one asked for: number 0
+// has none for tensor cores, the others have no other in half precision, and bfloat16's are those
+// of the default.
+bool pairs(int algorithm, const Problem& c, int math) {
+  if (c.x.type == HALF) return algorithm == 0 ? math == DEFAULT_MATH || math == FMA : math == TENSOR_OP;
+  if (c.x.type == BFLOAT16) return algorithm == 0 ? math == FMA : math == DEFAULT_MATH;
+  return math == DEFAULT_MATH || math == FMA;
+}
+
 int need(Direction d, int algorithm, const Problem& c, size_t* bytes) {
   size_t e = c.x.element();
+  if (!computes(c) || !pairs(algorithm, c, c.c.math)) return NOT_SUPPORTED;
   // stands for all that a real cuDNN refuses in 16 bits
   bool dilated = c.c.dilation[0] > 1 || c.c.dilation[1] > 1;
   if (c.x.sixteen() && c.c.groups > 1 && dilated) return NOT_SUPPORTED;
+  bool single = c.x.type == FLOAT;
+  // single precision, channels last: no Winograd, no GEMM, and no gradient of grouped filters
+  if (single && c.last && d == WEIGHTS && c.c.groups > 1) return NOT_SUPPORTED;
   bool plain3x3 = c.r == 3 && c.s == 3 && c.c.stride[0] == 1 && c.c.stride[1] == 1 &&
-                  c.c.dilation[0] == 1 && c.c.dilation[1] == 1 && c.c.groups == 1 && e == 4;
+                  c.c.dilation[0] == 1 && c.c.dilation[1] == 1 && c.c.groups == 1 && e == 4 &&
+                  !c.last;
   *bytes = 0;
   if (d == FORWARD) {
     if (algorithm == 0) return OK;
     if (algorithm == 1) *bytes = 256 + size_t(c.outputs()) * 4;
     if (algorithm == 2) *bytes = size_t(c.depth()) * c.outputs() * e;
-    if (algorithm == 1 || (algorithm == 2 && c.c.groups == 1)) return OK;
+    if (algorithm == 1 || (algorithm == 2 && c.c.groups == 1 && !(single && c.last))) return OK;
     if (algorithm == 6 && plain3x3) return OK;
   } else if (d == DATA) {
     if (algorithm == 0) return OK;
@@ -143,19 +163,25 @@ int algorithms(Direction d, const Problem& c, int wanted, int* returned, Perform
                size_t limit) {
   if (!check(wanted > 0, "0 results wanted")) return BAD_PARAM;
   if (!emu::host(out, "the results") || !emu::host(returned, "the count")) return NULL_POINTER;
+  if (!computes(c)) return NOT_SUPPORTED;  // the count and the results stay as they are
   std::vector<Performance> all;
   for (int pass = 0; pass < 2; pass++)
-    for (int algorithm : ranking(d)) {
-      Performance p = {};
-      p.algorithm = algorithm;
-      p.status = need(d, algorithm, c, &p.memory);
-      if (p.status == OK && p.memory > limit) p.status = HOST_ALLOCATION_FAILED;
-      if ((p.status == OK) != (pass == 0)) continue;
-      p.time = p.status == OK ? 0.1f * float(all.size() + 1) : -1.0f;
-      p.determinism = d != FORWARD && (algorithm == 0 || algorithm == 3) ? 0 : 1;
-      p.math = c.c.math;
-      all.push_back(p);
-    }
+    for (int algorithm : ranking(d))
+      for (int math : {int(TENSOR_OP), int(DEFAULT_MATH), int(FMA)}) {
+        // float comes with the math type asked for, and the default with less precise ones too
+        if (!c.x.sixteen() && c.c.math != math && (c.c.math == FMA || math == TENSOR_OP)) continue;
+        Problem other = c;
+        other.c.math = math;
+        Performance p = {};
+        p.algorithm = algorithm;
+        p.status = need(d, algorithm, other, &p.memory);
+        if (p.status == OK && p.memory > limit) p.status = HOST_ALLOCATION_FAILED;
+        if ((p.status == OK) != (pass == 0)) continue;
+        p.time = p.status == OK ? 0.1f * float(all.size() + 1) : -1.0f;
+        p.determinism = d != FORWARD && (algorithm == 0 || algorithm == 3) ? 0 : 1;
+        p.math = math;
+        all.push_back(p);
+      }
   *returned = std::min<int>(wanted, int(all.size()));
   std::copy_n(all.begin(), *returned, out);
   return OK;
@@ -228,7 +254,9 @@ void asFloat(const Problem& c, Direction d, T* x, T* w, T* y, F f) {
 }
 
 // Whether tensor cores may round a float's fraction to 10 bits.
-bool tf32(const Problem& c) { return c.x.type == FLOAT && c.c.math == 0; }
+bool tf32(const Problem& c) {
+  return c.x.type == FLOAT && c.c.math == DEFAULT_MATH && emu::capability() >= 80;
+}
 
 std::vector<float> rounded(const float* p, long n) {
   std::vector<float> out(p, p + n);
@@ -504,6 +532,10 @@ int cudnnConvolutionBiasActivationForward(void* raw, const void* alpha1, void* x
     emu::say("identity needs algorithm IMPLICIT_PRECOMP_GEMM, not %d", algorithm);
     return NOT_SUPPORTED;
   }
+  if (c.x.sixteen() && (act->propagates || c.c.groups > 1)) {
+    emu::say("in 16 bits only ungrouped convolutions are fused, and only with what drops NaN");
+    return NOT_SUPPORTED;
+  }
   if (!check(zt->sameLayout(c.y) && zt->type == c.y.type, "z and y differ")) return BAD_PARAM;
   if (!check(bt->n == 4 && bt->type == c.y.type && bt->dims[0] == 1 && bt->dims[1] == c.k &&
                  bt->dims[2] == 1 && bt->dims[3] == 1,
@@ -521,7 +553,7 @@ int cudnnConvolutionBiasActivationForward(void* raw, const void* alpha1, void* x
   std::vector<emu::Range> ranges = {span(c.x, x), span(c.w, w), span(c.y, y), span(*bt, bias),
                                     span(c.y, z)};
   Tensor biasTensor = *bt;
-  bool relu = act->mode == 1;
+  bool relu = act->mode == 1, propagates = act->propagates;
   return typedAll(c.x, [&](auto* type) {
     using T = std::remove_pointer_t<decltype(type)>;
     return submit(
@@ -543,7 +575,8 @@ int cudnnConvolutionBiasActivationForward(void* raw, const void* alpha1, void* x
             forward(c, a1, px, pw, a2, out);
             each(c.y, c.y, biasTensor, c.y, [&](long i, long j, long) {
               U v = out[i] + U(static_cast<const T*>(bias)[j]);
-              out[i] = relu && v < U(0) ? U(0) : v;
+              bool keep = !relu || v > U(0) || (propagates && v != v);
+              out[i] = keep ? v : U(0);
             });
           };
           auto* px = static_cast<T*>(const_cast<void*>(x));

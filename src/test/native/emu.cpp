@@ -38,6 +38,13 @@ struct State {
   bool poisoned = false;
   bool eager = false;
   std::string lastMessage;
+  int capability = number("SECATEUR_EMU_CAPABILITY", 80);
+  int driver = number("SECATEUR_EMU_DRIVER", 12060);
+  int cudnn = number("SECATEUR_EMU_CUDNN", 90300);
+  static int number(const char* name, int otherwise) {
+    const char* v = getenv(name);
+    return v ? atoi(v) : otherwise;
+  }
   State() {
     if (const char* m = getenv("SECATEUR_EMU_MEMORY")) memory = strtoull(m, nullptr, 10);
     eager = getenv("SECATEUR_EMU_EAGER") != nullptr;
@@ -136,6 +143,10 @@ Call::Call(const char* api) : guard_(mutex()), outer_(currentApi) {
 Call::~Call() { currentApi = outer_; }
 
 void count(const char* name, long n) { state().counts[name] += n; }
+
+int capability() { return state().capability; }
+int driverVersion() { return state().driver; }
+int cudnnVersion() { return state().cudnn; }
 
 bool poisoned() { return state().poisoned; }
 
@@ -517,6 +528,12 @@ void secateurEmuReset() {
   s.lastMessage.clear();
   s.memory = size_t(8) << 30;
   s.name = emu::State().name;
+  s.capability = emu::State().capability;
+}
+
+void secateurEmuCapability(int capability) {
+  std::lock_guard<std::recursive_mutex> guard(emu::mutex());
+  emu::state().capability = capability;
 }
 
 void secateurEmuFail(const char* api, long nth, int forGood) {

@@ -116,6 +116,12 @@ void poison();
 
 void count(const char* name, long n);
 
+/// The machine: SECATEUR_EMU_CAPABILITY (75, 80, 90), SECATEUR_EMU_DRIVER (12020, 12060, 13000),
+/// SECATEUR_EMU_CUDNN (90300, 91002); a test may change the capability until the next reset.
+int capability();
+int driverVersion();
+int cudnnVersion();
+
 /// C (m x n) = alpha A (m x k) B (k x n) + beta C, any strides; beta 0 does not read C.
 template <typename T>
 void gemm(long m, long n, long k, T alpha, const T* a, long rsa, long csa, const T* b, long rsb,

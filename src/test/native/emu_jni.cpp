@@ -10,6 +10,7 @@ void secateurEmuReset();
 void secateurEmuFail(const char* api, long nth, int forGood);
 int secateurEmuCounts(char* text, int size);
 void secateurEmuName(const char* name);
+void secateurEmuCapability(int capability);
 void secateurEmuMemory(unsigned long long bytes);
 int secateurEmuLastMessage(char* text, int size);
 
@@ -60,6 +61,11 @@ JNIEXPORT void JNICALL Java_dev_secateur_device_cuda_EmulatedCuda_memory(JNIEnv*
 JNIEXPORT void JNICALL Java_dev_secateur_device_cuda_EmulatedCuda_name(JNIEnv* env, jclass,
                                                                        jstring name) {
   secateurEmuName(text(env, name).c_str());
+}
+
+JNIEXPORT void JNICALL Java_dev_secateur_device_cuda_EmulatedCuda_capability(JNIEnv*, jclass,
+                                                                             jint capability) {
+  secateurEmuCapability(capability);
 }
 
 JNIEXPORT jstring JNICALL Java_dev_secateur_device_cuda_EmulatedCuda_lastMessage(JNIEnv* env,

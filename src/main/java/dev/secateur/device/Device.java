@@ -32,6 +32,14 @@ public interface Device extends AutoCloseable {
   /** Libraries in use and their versions. */
   Map<String, String> versions();
 
+  /**
+   * What this device has done otherwise than it was asked to since it was opened, because a library
+   * refused, in words, and how often.
+   */
+  default Map<String, Integer> fallbacks() {
+    return Map.of();
+  }
+
   /** What operations demand of their operands. */
   Contract contract();
 

@@ -9,7 +9,7 @@ import java.util.Optional;
  * LineCache} for each kind of GPU: "convolutions", or {@code -Dsecateur.cuda.cache}.
  */
 final class AlgorithmCache {
-  private static final String NUMBER = "\\d";
+  private static final String PAIR = "\\d:\\d";
   private static final String OTHERWISE = "convolutions are measured anew in each run";
 
   private final LineCache lines;
@@ -21,18 +21,29 @@ final class AlgorithmCache {
   /** The one of this user for a GPU. */
   static AlgorithmCache of(String gpu) {
     return new AlgorithmCache(
-        LineCache.of("secateur.cuda.cache", "convolutions", gpu, NUMBER, OTHERWISE));
+        LineCache.of("secateur.cuda.cache", "convolutions", gpu, PAIR, OTHERWISE));
   }
 
   /**
    * @param gpu its name, from which the file has its own
    */
   static AlgorithmCache in(Path folder, String gpu) {
-    return new AlgorithmCache(LineCache.in(folder, gpu, NUMBER, OTHERWISE));
+    return new AlgorithmCache(LineCache.in(folder, gpu, PAIR, OTHERWISE));
   }
 
-  Optional<Integer> get(String key) {
-    return lines.get(key).map(Integer::parseInt);
+  /** An algorithm's number and its math type, written as {@code 1:2}. */
+  record Entry(int algorithm, int math) {
+    private static Entry of(String text) {
+      return new Entry(text.charAt(0) - '0', text.charAt(2) - '0');
+    }
+
+    private String text() {
+      return algorithm + ":" + math;
+    }
+  }
+
+  Optional<Entry> get(String key) {
+    return lines.get(key).map(Entry::of);
   }
 
   /**
@@ -40,7 +51,7 @@ final class AlgorithmCache {
    *
    * @return the one that is kept
    */
-  int put(String key, int algorithm) {
-    return Integer.parseInt(lines.put(key, Integer.toString(algorithm)));
+  Entry put(String key, Entry entry) {
+    return Entry.of(lines.put(key, entry.text()));
   }
 }

@@ -10,10 +10,16 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Supplier;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import jcuda.jcudnn.cudnnConvolutionBwdDataAlgo;
 import jcuda.jcudnn.cudnnConvolutionBwdDataAlgoPerf;
+import jcuda.jcudnn.cudnnConvolutionBwdFilterAlgo;
 import jcuda.jcudnn.cudnnConvolutionBwdFilterAlgoPerf;
+import jcuda.jcudnn.cudnnConvolutionDescriptor;
+import jcuda.jcudnn.cudnnConvolutionFwdAlgo;
 import jcuda.jcudnn.cudnnConvolutionFwdAlgoPerf;
 import jcuda.jcudnn.cudnnDeterminism;
 import jcuda.jcudnn.cudnnHandle;
@@ -26,8 +32,8 @@ import jcuda.jcudnn.cudnnMathType;
  * <p>The fastest is measured once for each shape on each kind of GPU (cudnnFindConvolution...Ex, on
  * memory of its own) and kept in an {@link AlgorithmCache}: the same cache gives the same choices
  * and so the same results. Where there is only one candidate, or no memory to measure in, cuDNN's
- * heuristics decide; with {@code -Dsecateur.cuda.search=heuristic} they always do, and the cache is
- * neither read nor written.
+ * heuristics decide; where those recommend nothing, whatever cuDNN can do. With {@code
+ * -Dsecateur.cuda.search=heuristic} they always do, and the cache is neither read nor written.
  */
 final class ConvolutionAlgorithms {
   /** Bytes of workspace that one convolution may ask for. */
@@ -67,28 +73,68 @@ final class ConvolutionAlgorithms {
 
   /** What is computed: y, the gradient of x, or the gradient of w. */
   enum Pass {
-    FORWARD("Forward"),
-    DATA("BackwardData"),
-    WEIGHTS("BackwardFilter");
+    FORWARD("Forward", cudnnConvolutionFwdAlgo.CUDNN_CONVOLUTION_FWD_ALGO_COUNT, Set.of()),
+    DATA(
+        "BackwardData",
+        cudnnConvolutionBwdDataAlgo.CUDNN_CONVOLUTION_BWD_DATA_ALGO_COUNT,
+        Set.of(cudnnConvolutionBwdDataAlgo.CUDNN_CONVOLUTION_BWD_DATA_ALGO_0)),
+    WEIGHTS(
+        "BackwardFilter",
+        cudnnConvolutionBwdFilterAlgo.CUDNN_CONVOLUTION_BWD_FILTER_ALGO_COUNT,
+        Set.of(
+            cudnnConvolutionBwdFilterAlgo.CUDNN_CONVOLUTION_BWD_FILTER_ALGO_0,
+            cudnnConvolutionBwdFilterAlgo.CUDNN_CONVOLUTION_BWD_FILTER_ALGO_3));
 
     private final String name;
+    private final int algorithms;
+    private final Set<Integer> varying;
 
-    Pass(String name) {
+    /**
+     * @param algorithms how many there are: their numbers are below
+     * @param varying those whose results change from run to run, by cuDNN's documentation
+     */
+    Pass(String name, int algorithms, Set<Integer> varying) {
       this.name = name;
+      this.algorithms = algorithms;
+      this.varying = varying;
     }
 
-    private String what(String verb, String end) {
-      String call = "cudnn" + verb + "Convolution" + name + "Algorithm" + end;
+    /** In words. */
+    String words() {
+      return switch (this) {
+        case FORWARD -> "convolution of some kind";
+        case DATA -> "gradient by the input of some convolution";
+        case WEIGHTS -> "gradient by the filters of some convolution";
+      };
+    }
+
+    private String finding() {
+      String call = "cudnnFindConvolution" + name + "AlgorithmEx";
       return "choosing a convolution's algorithm (" + call + ")";
+    }
+
+    /** All algorithms, where cuDNN does not say which. */
+    private List<Offer> all(int math) {
+      return IntStream.range(0, algorithms)
+          .mapToObj(a -> new Offer(a, 0, !varying.contains(a), math))
+          .toList();
     }
   }
 
-  /** An algorithm's number and its workspace in bytes. */
-  record Choice(int algorithm, long bytes) {}
+  /**
+   * An algorithm's number, the math type that goes with it, and its workspace in bytes. What cuDNN
+   * measures or recommends is the pair: with another math type it runs another kernel.
+   */
+  record Choice(int algorithm, int math, long bytes) {
+    private AlgorithmCache.Entry entry() {
+      return new AlgorithmCache.Entry(algorithm, math);
+    }
+  }
 
-  private record Offer(int algorithm, int status, int determinism, int math) {
-    boolean varies() {
-      return determinism != cudnnDeterminism.CUDNN_DETERMINISTIC;
+  private record Offer(int algorithm, int status, boolean deterministic, int math) {
+    static Offer of(int algorithm, int status, int determinism, int math) {
+      return new Offer(
+          algorithm, status, determinism == cudnnDeterminism.CUDNN_DETERMINISTIC, math);
     }
   }
 
@@ -108,32 +154,37 @@ final class ConvolutionAlgorithms {
   /** Empty where cuDNN has no algorithm at all or none within the limit. */
   Optional<Choice> choose(Pass pass, ConvolutionProblem p) {
     String key = pass + " " + p.key() + libraries;
-    Optional<Choice> known = cache.flatMap(c -> c.get(key)).flatMap(a -> within(pass, p, a));
+    Optional<Choice> known = cache.flatMap(c -> c.get(key)).flatMap(e -> within(pass, p, e));
     if (known.isPresent()) {
       return known;
     }
-    Answer guess = ask(pass, p, Optional.empty());
-    if (Status.cudnnCannot(guess.status())) {
-      return Optional.empty();
-    }
-    Status.cudnn(guess.status(), pass.what("Get", "_v7"));
-    List<Choice> candidates = usable(pass, p, guess);
+    List<Choice> candidates = candidates(pass, p);
     if (cache.isPresent() && candidates.size() > 1) {
       Optional<Choice> best = measure(pass, p, candidates);
       Optional<Choice> kept =
-          best.map(b -> cache.get().put(key, b.algorithm())).flatMap(a -> within(pass, p, a));
+          best.map(b -> cache.get().put(key, b.entry())).flatMap(e -> within(pass, p, e));
       return kept.or(() -> best).or(() -> Optional.of(candidates.get(0)));
     }
     return candidates.stream().findFirst();
   }
 
-  /** In cuDNN's order, the fastest first, but what changes from run to run last. */
-  private List<Choice> usable(Pass pass, ConvolutionProblem p, Answer answer) {
+  /**
+   * Those that cuDNN recommends, or where it recommends none all that it can do. Its verdict is
+   * what it says of each one's workspace: a refusal of the recommendation says nothing, because the
+   * status does not survive JCuda.
+   */
+  private List<Choice> candidates(Pass pass, ConvolutionProblem p) {
+    List<Choice> recommended = usable(pass, p, recommended(pass, p));
+    return recommended.isEmpty() ? usable(pass, p, pass.all(p.math())) : recommended;
+  }
+
+  /** In the order given, the fastest first, but what changes from run to run last. */
+  private List<Choice> usable(Pass pass, ConvolutionProblem p, List<Offer> offers) {
     List<Sized> all =
-        answer.offers().stream()
+        offers.stream()
             .filter(o -> o.status() == 0 && allowed(o.math(), p.math()))
-            .sorted(Comparator.comparing(Offer::varies))
-            .map(o -> sized(pass, p, o.algorithm()))
+            .sorted(Comparator.comparing(o -> !o.deterministic()))
+            .map(o -> sized(pass, p, o.algorithm(), applied(o.math(), p.math())))
             .toList();
     List<Choice> fit = all.stream().filter(Sized::fits).map(Sized::choice).distinct().toList();
     if (fit.isEmpty()) {
@@ -145,32 +196,40 @@ final class ConvolutionAlgorithms {
     return fit;
   }
 
+  /** Nothing less precise than what was asked for. */
   private static boolean allowed(int math, int wanted) {
-    return wanted != cudnnMathType.CUDNN_FMA_MATH
-        || math == cudnnMathType.CUDNN_FMA_MATH
-        || math == cudnnMathType.CUDNN_DEFAULT_MATH;
+    return wanted == cudnnMathType.CUDNN_FMA_MATH
+        ? math == cudnnMathType.CUDNN_FMA_MATH || math == cudnnMathType.CUDNN_DEFAULT_MATH
+        : math != cudnnMathType.CUDNN_TENSOR_OP_MATH_ALLOW_CONVERSION;
   }
 
-  /** An algorithm with its workspace, where cuDNN can run it within the limit. */
-  private Optional<Choice> within(Pass pass, ConvolutionProblem p, int a) {
-    return Optional.of(sized(pass, p, a)).filter(Sized::fits).map(Sized::choice);
+  /** The default math type of single precision may mean TF32. */
+  private static int applied(int math, int wanted) {
+    return wanted == cudnnMathType.CUDNN_FMA_MATH ? wanted : math;
   }
 
-  private Sized sized(Pass pass, ConvolutionProblem p, int a) {
+  /** A choice that was kept, where cuDNN can run it within the limit. */
+  private Optional<Choice> within(Pass pass, ConvolutionProblem p, AlgorithmCache.Entry kept) {
+    return Optional.of(sized(pass, p, kept.algorithm(), kept.math()))
+        .filter(s -> allowed(kept.math(), p.math()) && s.fits())
+        .map(Sized::choice);
+  }
+
+  private Sized sized(Pass pass, ConvolutionProblem p, int a, int math) {
     long[] bytes = new long[1];
     cudnnHandle h = cudnn.handle();
+    cudnnConvolutionDescriptor conv = cudnn.convolution(p.spec(), math);
     int status =
         switch (pass) {
           case FORWARD ->
-              cudnnGetConvolutionForwardWorkspaceSize(h, p.x(), p.w(), p.conv(), p.y(), a, bytes);
+              cudnnGetConvolutionForwardWorkspaceSize(h, p.x(), p.w(), conv, p.y(), a, bytes);
           case DATA ->
-              cudnnGetConvolutionBackwardDataWorkspaceSize(
-                  h, p.w(), p.y(), p.conv(), p.x(), a, bytes);
+              cudnnGetConvolutionBackwardDataWorkspaceSize(h, p.w(), p.y(), conv, p.x(), a, bytes);
           case WEIGHTS ->
               cudnnGetConvolutionBackwardFilterWorkspaceSize(
-                  h, p.x(), p.y(), p.conv(), p.w(), a, bytes);
+                  h, p.x(), p.y(), conv, p.w(), a, bytes);
         };
-    return new Sized(status, new Choice(a, bytes[0]));
+    return new Sized(status, new Choice(a, math, bytes[0]));
   }
 
   /** The best by the clock; empty where it cannot be measured. */
@@ -189,9 +248,7 @@ final class ConvolutionAlgorithms {
             "clearing memory to measure in");
       }
       Scratch s = new Scratch(taken.get(0), taken.get(1), taken.get(2), taken.get(3), space);
-      Answer answer = ask(pass, p, Optional.of(s));
-      Status.cudnn(answer.status(), pass.what("Find", "Ex"));
-      best = usable(pass, p, answer).stream().findFirst();
+      best = usable(pass, p, measured(pass, p, s)).stream().findFirst();
     } catch (SecateurException e) {
       if (Cleanup.after(e, closers).getSuppressed().length > 0) {
         throw e; // more than memory that does not suffice
@@ -202,13 +259,23 @@ final class ConvolutionAlgorithms {
     return best;
   }
 
-  /** JCuda reads a list even where cuDNN failed and wrote none, and then forgets the status. */
-  private Answer ask(Pass pass, ConvolutionProblem p, Optional<Scratch> scratch) {
+  /** By cuDNN's heuristics; none where it refuses. */
+  private List<Offer> recommended(Pass pass, ConvolutionProblem p) {
     try {
-      return answer(pass, p, scratch);
+      Answer answer = answer(pass, p, Optional.empty());
+      return answer.status() == 0 ? answer.offers() : List.of();
     } catch (ArrayIndexOutOfBoundsException e) {
-      String call = scratch.isPresent() ? pass.what("Find", "Ex") : pass.what("Get", "_v7");
-      throw new SecateurException("CUDA: " + call + " failed: status not known", e);
+      return List.of(); // JCuda reads a list even where cuDNN failed and wrote none
+    }
+  }
+
+  private List<Offer> measured(Pass pass, ConvolutionProblem p, Scratch scratch) {
+    try {
+      Answer answer = answer(pass, p, Optional.of(scratch));
+      Status.cudnn(answer.status(), pass.finding());
+      return answer.offers();
+    } catch (ArrayIndexOutOfBoundsException e) {
+      throw new SecateurException("CUDA: " + pass.finding() + " failed: status not known", e);
     }
   }
 
@@ -216,6 +283,7 @@ final class ConvolutionAlgorithms {
   private Answer answer(Pass pass, ConvolutionProblem p, Optional<Scratch> scratch) {
     cudnnHandle h = cudnn.handle();
     int[] n = new int[1];
+    cudnnConvolutionDescriptor conv = cudnn.convolution(p.spec(), p.math());
     return switch (pass) {
       case FORWARD -> {
         var found = filled(cudnnConvolutionFwdAlgoPerf::new, new cudnnConvolutionFwdAlgoPerf[MOST]);
@@ -224,16 +292,16 @@ final class ConvolutionAlgorithms {
                 .map(
                     s ->
                         cudnnFindConvolutionForwardAlgorithmEx(
-                            h, p.x(), s.x(), p.w(), s.w(), p.conv(), p.y(), s.y(), MOST, n, found,
+                            h, p.x(), s.x(), p.w(), s.w(), conv, p.y(), s.y(), MOST, n, found,
                             s.space(), s.bytes()))
                 .orElseGet(
                     () ->
                         cudnnGetConvolutionForwardAlgorithm_v7(
-                            h, p.x(), p.w(), p.conv(), p.y(), MOST, n, found));
+                            h, p.x(), p.w(), conv, p.y(), MOST, n, found));
         yield new Answer(
             status,
             first(found, n[0])
-                .map(f -> new Offer(f.algo, f.status, f.determinism, f.mathType))
+                .map(f -> Offer.of(f.algo, f.status, f.determinism, f.mathType))
                 .toList());
       }
       case DATA -> {
@@ -244,16 +312,16 @@ final class ConvolutionAlgorithms {
                 .map(
                     s ->
                         cudnnFindConvolutionBackwardDataAlgorithmEx(
-                            h, p.w(), s.w(), p.y(), s.y(), p.conv(), p.x(), s.x(), MOST, n, found,
+                            h, p.w(), s.w(), p.y(), s.y(), conv, p.x(), s.x(), MOST, n, found,
                             s.space(), s.bytes()))
                 .orElseGet(
                     () ->
                         cudnnGetConvolutionBackwardDataAlgorithm_v7(
-                            h, p.w(), p.y(), p.conv(), p.x(), MOST, n, found));
+                            h, p.w(), p.y(), conv, p.x(), MOST, n, found));
         yield new Answer(
             status,
             first(found, n[0])
-                .map(f -> new Offer(f.algo, f.status, f.determinism, f.mathType))
+                .map(f -> Offer.of(f.algo, f.status, f.determinism, f.mathType))
                 .toList());
       }
       case WEIGHTS -> {
@@ -266,16 +334,16 @@ final class ConvolutionAlgorithms {
                 .map(
                     s ->
                         cudnnFindConvolutionBackwardFilterAlgorithmEx(
-                            h, p.x(), s.x(), p.y(), s.y(), p.conv(), p.w(), s.w(), MOST, n, found,
+                            h, p.x(), s.x(), p.y(), s.y(), conv, p.w(), s.w(), MOST, n, found,
                             s.space(), s.bytes()))
                 .orElseGet(
                     () ->
                         cudnnGetConvolutionBackwardFilterAlgorithm_v7(
-                            h, p.x(), p.y(), p.conv(), p.w(), MOST, n, found));
+                            h, p.x(), p.y(), conv, p.w(), MOST, n, found));
         yield new Answer(
             status,
             first(found, n[0])
-                .map(f -> new Offer(f.algo, f.status, f.determinism, f.mathType))
+                .map(f -> Offer.of(f.algo, f.status, f.determinism, f.mathType))
                 .toList());
       }
     };

@@ -1,7 +1,6 @@
 package dev.secateur.device.cuda;
 
 import dev.secateur.device.ConvolutionSpec;
-import jcuda.jcudnn.cudnnConvolutionDescriptor;
 import jcuda.jcudnn.cudnnFilterDescriptor;
 import jcuda.jcudnn.cudnnTensorDescriptor;
 
@@ -10,7 +9,7 @@ import jcuda.jcudnn.cudnnTensorDescriptor;
  * gradients as well.
  *
  * @param spec of symmetric padding
- * @param math of {@link jcuda.jcudnn.cudnnMathType}
+ * @param math of {@link jcuda.jcudnn.cudnnMathType}, with which the search for an algorithm begins
  */
 record ConvolutionProblem(
     Cudnn.Memory xm,
@@ -20,21 +19,12 @@ record ConvolutionProblem(
     int math,
     cudnnTensorDescriptor x,
     cudnnFilterDescriptor w,
-    cudnnConvolutionDescriptor conv,
     cudnnTensorDescriptor y) {
 
   static ConvolutionProblem of(
       Cudnn cudnn, Cudnn.Memory x, Cudnn.Memory w, Cudnn.Memory y, ConvolutionSpec spec, int math) {
     return new ConvolutionProblem(
-        x,
-        w,
-        y,
-        spec,
-        math,
-        cudnn.tensor(x),
-        cudnn.filter(w),
-        cudnn.convolution(spec, math),
-        cudnn.tensor(y));
+        x, w, y, spec, math, cudnn.tensor(x), cudnn.filter(w), cudnn.tensor(y));
   }
 
   /** All that cuDNN knows about it, in one line. */

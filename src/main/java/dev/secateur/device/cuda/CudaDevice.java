@@ -43,6 +43,7 @@ public final class CudaDevice implements Device {
   private final Precision precision;
   private final Contract contract;
   private final Cleanup closers = new Cleanup();
+  private final Fallbacks fallbacks = new Fallbacks();
   private final Set<CudaArena> arenas = new HashSet<>();
   private final Set<CudaHostBuffer> hostBuffers = new HashSet<>();
   private final CudaContext context;
@@ -88,7 +89,8 @@ public final class CudaDevice implements Device {
       reductions = new CudaReductions(contract, kernels);
       pls = new CudaPls(contract, kernels, workspace);
       convolutions =
-          new CudnnConvolutions(contract, context, cudnn, workspace, pointwise, moves, precision);
+          new CudnnConvolutions(
+              contract, context, cudnn, workspace, pointwise, moves, precision, fallbacks);
       norms = new CudnnNorms(contract, context, cudnn, workspace, pointwise, kernels);
       pools = new CudnnPools(contract, context, cudnn, kernels);
       training = new CudaTraining(contract, kernels, workspace);
@@ -156,6 +158,11 @@ public final class CudaDevice implements Device {
     out.put("cuBLAS", matrices.version());
     out.put("cuSolver", CudaEigen.version());
     return out;
+  }
+
+  @Override
+  public Map<String, Integer> fallbacks() {
+    return fallbacks.counts();
   }
 
   @Override

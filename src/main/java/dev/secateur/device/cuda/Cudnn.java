@@ -37,7 +37,7 @@ final class Cudnn {
   private final Map<Memory, cudnnFilterDescriptor> filters = new HashMap<>();
   private final Map<Convolution, cudnnConvolutionDescriptor> convolutions = new HashMap<>();
   private final Map<PoolSpec, cudnnPoolingDescriptor> pools = new HashMap<>();
-  private final Map<Integer, cudnnActivationDescriptor> activations = new HashMap<>();
+  private final Map<ReluOrIdentity, cudnnActivationDescriptor> activations = new HashMap<>();
 
   /** Elements without their place. */
   record Memory(Shape shape, DType type, Layout layout) {
@@ -56,6 +56,8 @@ final class Cudnn {
   }
 
   private record Convolution(ConvolutionSpec spec, int math) {}
+
+  private record ReluOrIdentity(int mode, int nan) {}
 
   Cudnn(CudaContext context) {
     this.context = context;
@@ -217,11 +219,12 @@ final class Cudnn {
 
   /**
    * @param mode of {@link cudnnActivationMode}: identity or ReLU
+   * @param nan of {@link cudnnNanPropagation}: whether ReLU passes NaN on or makes 0 of it
    */
-  cudnnActivationDescriptor activation(int mode) {
+  cudnnActivationDescriptor activation(int mode, int nan) {
     return activations.computeIfAbsent(
-        mode,
-        m -> {
+        new ReluOrIdentity(mode, nan),
+        a -> {
           context.enter();
           cudnnActivationDescriptor d = new cudnnActivationDescriptor();
           Status.cudnn(
@@ -233,7 +236,7 @@ final class Cudnn {
                       cudnnDestroyActivationDescriptor(d),
                       "freeing a description (cudnnDestroyActivationDescriptor)"));
           Status.cudnn(
-              cudnnSetActivationDescriptor(d, m, NAN, 0),
+              cudnnSetActivationDescriptor(d, a.mode(), a.nan(), 0),
               "describing an activation (cudnnSetActivationDescriptor)");
           return d;
         });

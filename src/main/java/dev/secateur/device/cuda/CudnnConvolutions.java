@@ -19,17 +19,21 @@ import dev.secateur.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.IntSupplier;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import jcuda.Pointer;
 import jcuda.jcudnn.cudnnActivationMode;
+import jcuda.jcudnn.cudnnConvolutionDescriptor;
 import jcuda.jcudnn.cudnnConvolutionFwdAlgo;
 import jcuda.jcudnn.cudnnMathType;
+import jcuda.jcudnn.cudnnNanPropagation;
 
 /**
  * Convolutions by cuDNN. It pads both sides alike: where a specification does not, the input is
  * padded into scratch memory first, and its gradient cut out of scratch memory afterwards. Where
- * cuDNN has no algorithm in 16 bits, operands are converted to single precision in scratch memory.
+ * cuDNN has no algorithm in 16 bits or for N, H, W, C, operands are converted to single precision
+ * and N, C, H, W in scratch memory.
  */
 final class CudnnConvolutions implements Convolutions {
   private final Contract contract;
@@ -40,6 +44,7 @@ final class CudnnConvolutions implements Convolutions {
   private final CudaMoves moves;
   private final Precision precision;
   private final ConvolutionAlgorithms algorithms;
+  private final Fallbacks fallbacks;
 
   CudnnConvolutions(
       Contract contract,
@@ -48,7 +53,8 @@ final class CudnnConvolutions implements Convolutions {
       CudaWorkspace workspace,
       CudaPointwise pointwise,
       CudaMoves moves,
-      Precision precision) {
+      Precision precision,
+      Fallbacks fallbacks) {
     this.contract = contract;
     this.context = context;
     this.cudnn = cudnn;
@@ -57,6 +63,7 @@ final class CudnnConvolutions implements Convolutions {
     this.moves = moves;
     this.precision = precision;
     this.algorithms = new ConvolutionAlgorithms(context, cudnn);
+    this.fallbacks = fallbacks;
   }
 
   @Override
@@ -104,7 +111,10 @@ final class CudnnConvolutions implements Convolutions {
       this.geometry = Geometry.of(spec, x.shape());
       ConvolutionProblem own = describe(x, w, y);
       Optional<Choice> found = algorithms.choose(pass, own);
-      this.converted = found.isEmpty() && Halves.sixteen(x);
+      this.converted = found.isEmpty() && precision != Precision.FP32;
+      if (converted) {
+        fallbacks.add("cuDNN has no " + pass.words() + " in " + precision + ": computed in FP32");
+      }
       this.type = converted ? DType.F32 : x.dtype();
       this.last = !converted && Order.last(x);
       this.d = converted ? describe(single(x), single(w), single(y)) : own;
@@ -127,13 +137,24 @@ final class CudnnConvolutions implements Convolutions {
           math(x));
     }
 
+    /**
+     * Where the search begins; what it finds may have another. bfloat16 has it from cuDNN's
+     * default: asked for tensor cores by name, some releases returned NaN.
+     */
     private int math(Tensor x) {
-      if (Halves.sixteen(x)) {
-        return cudnnMathType.CUDNN_TENSOR_OP_MATH;
-      }
-      return precision == Precision.TF32
-          ? cudnnMathType.CUDNN_DEFAULT_MATH
-          : cudnnMathType.CUDNN_FMA_MATH;
+      return switch (x.dtype()) {
+        case F16 -> cudnnMathType.CUDNN_TENSOR_OP_MATH;
+        case BF16 -> cudnnMathType.CUDNN_DEFAULT_MATH;
+        default ->
+            precision == Precision.TF32 && Order.last(x)
+                ? cudnnMathType.CUDNN_DEFAULT_MATH
+                : cudnnMathType.CUDNN_FMA_MATH;
+      };
+    }
+
+    /** With the math type that goes with the algorithm. */
+    cudnnConvolutionDescriptor conv() {
+      return cudnn.convolution(geometry.spec(), chosen.math());
     }
 
     private long take(long elements) {
@@ -248,6 +269,7 @@ final class CudnnConvolutions implements Convolutions {
 
   private Kernel plain(Call c, Tensor x, Tensor w) {
     Plan p = c.plan();
+    cudnnConvolutionDescriptor conv = p.conv();
     return context.kernel(
         List.of(x, w, c.y()),
         () ->
@@ -259,7 +281,7 @@ final class CudnnConvolutions implements Convolutions {
                     c.x().get(),
                     p.d.w(),
                     c.w().get(),
-                    p.d.conv(),
+                    conv,
                     p.chosen.algorithm(),
                     p.space(),
                     p.chosen.bytes(),
@@ -288,9 +310,62 @@ final class CudnnConvolutions implements Convolutions {
 
   /**
    * By cudnnConvolutionBiasActivationForward; identity goes with IMPLICIT_PRECOMP_GEMM only, ReLU6
-   * is cut off afterwards. What cuDNN says it cannot fuse runs separately from then on.
+   * is cut off afterwards. Where cuDNN cannot fuse an activation that passes NaN on, one that makes
+   * 0 of it is tried; what it cannot fuse at all runs separately from then on.
    */
   private Kernel fused(Call c, Tensor x, Tensor w, Epilogue epilogue) {
+    Tensor bias = epilogue.bias().orElseThrow();
+    List<Tensor> all = new ArrayList<>(List.of(x, w, c.y(), bias));
+    epilogue.residual().ifPresent(all::add);
+    Kernel apart = followed(plain(c, x, w), c.y(), epilogue);
+    Kernel clip = pointwise.compileActivation(epilogue.activation(), c.y(), c.y());
+    boolean clips = epilogue.activation() == Activation.RELU6;
+    IntSupplier exact = fusedCall(c, epilogue, cudnnNanPropagation.CUDNN_PROPAGATE_NAN);
+    IntSupplier lossy = fusedCall(c, epilogue, cudnnNanPropagation.CUDNN_NOT_PROPAGATE_NAN);
+    Refusal refusal = new Refusal();
+    Refusal both = new Refusal();
+    return context.kernel(
+        all,
+        () -> {
+          if (!refusal.refused() && done(refusal, exact)) {
+            after(clips, clip);
+            return;
+          }
+          if (!both.refused()) {
+            boolean first = !both.asked();
+            if (done(both, lossy)) {
+              if (first) {
+                fallbacks.add("cuDNN fuses a convolution only with a ReLU that makes 0 of NaN");
+              }
+              after(clips, clip);
+              return;
+            }
+            fallbacks.add(
+                "cuDNN does not fuse a convolution in "
+                    + precision
+                    + " with bias and activation: they follow apart");
+          }
+          apart.launch();
+        });
+  }
+
+  private static void after(boolean clips, Kernel clip) {
+    if (clips) {
+      clip.launch();
+    }
+  }
+
+  /** Whether cuDNN did it; false where it refuses. */
+  private static boolean done(Refusal refusal, IntSupplier call) {
+    int status = call.getAsInt();
+    if (refusal.is(status)) {
+      return false;
+    }
+    Status.cudnn(status, "a convolution (cudnnConvolutionBiasActivationForward)");
+    return true;
+  }
+
+  private IntSupplier fusedCall(Call c, Epilogue epilogue, int nan) {
     Plan p = c.plan();
     Tensor bias = epilogue.bias().orElseThrow();
     Optional<Tensor> residual = epilogue.residual();
@@ -303,48 +378,30 @@ final class CudnnConvolutions implements Convolutions {
         cudnn.activation(
             relu
                 ? cudnnActivationMode.CUDNN_ACTIVATION_RELU
-                : cudnnActivationMode.CUDNN_ACTIVATION_IDENTITY);
+                : cudnnActivationMode.CUDNN_ACTIVATION_IDENTITY,
+            nan);
     var bd = cudnn.channels(bias.elements(), bias.dtype());
-    List<Tensor> all = new ArrayList<>(List.of(x, w, c.y(), bias));
-    residual.ifPresent(all::add);
-    Kernel apart = followed(plain(c, x, w), c.y(), epilogue);
-    Kernel clip = pointwise.compileActivation(epilogue.activation(), c.y(), c.y());
-    boolean clips = epilogue.activation() == Activation.RELU6;
-    Refusal refusal = new Refusal();
-    return context.kernel(
-        all,
-        () -> {
-          if (!refusal.refused()) {
-            int status =
-                cudnnConvolutionBiasActivationForward(
-                    cudnn.handle(),
-                    Constants.ONE,
-                    p.d.x(),
-                    c.x().get(),
-                    p.d.w(),
-                    c.w().get(),
-                    p.d.conv(),
-                    p.chosen.algorithm(),
-                    p.space(),
-                    p.chosen.bytes(),
-                    share,
-                    p.d.y(),
-                    pz,
-                    bd,
-                    pb,
-                    activation,
-                    p.d.y(),
-                    py);
-            if (!refusal.is(status)) {
-              Status.cudnn(status, "a convolution (cudnnConvolutionBiasActivationForward)");
-              if (clips) {
-                clip.launch();
-              }
-              return;
-            }
-          }
-          apart.launch();
-        });
+    cudnnConvolutionDescriptor conv = p.conv();
+    return () ->
+        cudnnConvolutionBiasActivationForward(
+            cudnn.handle(),
+            Constants.ONE,
+            p.d.x(),
+            c.x().get(),
+            p.d.w(),
+            c.w().get(),
+            conv,
+            p.chosen.algorithm(),
+            p.space(),
+            p.chosen.bytes(),
+            share,
+            p.d.y(),
+            pz,
+            bd,
+            pb,
+            activation,
+            p.d.y(),
+            py);
   }
 
   @Override
@@ -354,6 +411,7 @@ final class CudnnConvolutions implements Convolutions {
     Supplier<DevicePointer> pw = p.read(w);
     Supplier<DevicePointer> py = p.read(dy);
     Supplier<DevicePointer> px = p.writeInput(dx);
+    cudnnConvolutionDescriptor conv = p.conv();
     return p.around(
         context.kernel(
             List.of(dy, w, dx),
@@ -366,7 +424,7 @@ final class CudnnConvolutions implements Convolutions {
                         pw.get(),
                         p.d.y(),
                         py.get(),
-                        p.d.conv(),
+                        conv,
                         p.chosen.algorithm(),
                         p.space(),
                         p.chosen.bytes(),
@@ -383,6 +441,7 @@ final class CudnnConvolutions implements Convolutions {
     Supplier<DevicePointer> px = p.readInput(x);
     Supplier<DevicePointer> py = p.read(dy);
     Supplier<DevicePointer> pw = p.write(dw);
+    cudnnConvolutionDescriptor conv = p.conv();
     return p.around(
         context.kernel(
             List.of(x, dy, dw),
@@ -395,7 +454,7 @@ final class CudnnConvolutions implements Convolutions {
                         px.get(),
                         p.d.y(),
                         py.get(),
-                        p.d.conv(),
+                        conv,
                         p.chosen.algorithm(),
                         p.space(),
                         p.chosen.bytes(),

@@ -17,6 +17,7 @@ import jcuda.jcudnn.cudnnActivationDescriptor;
 import jcuda.jcudnn.cudnnActivationMode;
 import jcuda.jcudnn.cudnnBatchNormMode;
 import jcuda.jcudnn.cudnnBatchNormOps;
+import jcuda.jcudnn.cudnnNanPropagation;
 import jcuda.jcudnn.cudnnTensorDescriptor;
 
 /**
@@ -50,7 +51,9 @@ final class CudnnHalfNorm {
             : cudnnBatchNormOps.CUDNN_BATCHNORM_OPS_BN;
     cudnnTensorDescriptor xd = cudnn.tensor(n.x());
     cudnnTensorDescriptor cd = cudnn.channels(n.channels(), DType.F32);
-    cudnnActivationDescriptor relu = cudnn.activation(cudnnActivationMode.CUDNN_ACTIVATION_RELU);
+    cudnnActivationDescriptor relu =
+        cudnn.activation(
+            cudnnActivationMode.CUDNN_ACTIVATION_RELU, cudnnNanPropagation.CUDNN_PROPAGATE_NAN);
     return sizes(ops, xd, cd, relu)
         .map(s -> compile(n, arena, ops, xd, cd, relu, s, instead))
         .orElse(instead);

@@ -118,7 +118,7 @@ class AlgorithmCacheTest {
     }
     List<String> other = new ArrayList<>();
     for (String l : lines()) {
-      other.add(l.startsWith("FORWARD") ? l.substring(0, l.length() - 1) + "0" : l);
+      other.add(l.startsWith("FORWARD") ? l.substring(0, l.length() - 3) + "0:3" : l);
     }
     assertTrue(!other.equals(lines()), "the emulation's fastest is not number 0");
     Files.write(folder.resolve(FILE), other);
@@ -166,7 +166,8 @@ class AlgorithmCacheTest {
   @Test
   void anAlgorithmThatCannotServeIsNotUsed() throws IOException {
     searches();
-    List<String> strange = lines().stream().map(l -> l.substring(0, l.length() - 1) + "9").toList();
+    List<String> strange =
+        lines().stream().map(l -> l.substring(0, l.length() - 3) + "9:3").toList();
     Files.write(folder.resolve(FILE), strange);
     assertEquals(6, searches());
   }
@@ -213,21 +214,25 @@ class AlgorithmCacheTest {
     }
   }
 
+  private static AlgorithmCache.Entry entry(int algorithm) {
+    return new AlgorithmCache.Entry(algorithm, 3);
+  }
+
   @Test
   void theFirstChoiceCountsWhereTwoProcessesWroteOne() {
     AlgorithmCache one = AlgorithmCache.in(folder, "gpu");
     AlgorithmCache two = AlgorithmCache.in(folder, "gpu");
-    assertEquals(1, one.put("a convolution", 1));
-    assertEquals(1, two.put("a convolution", 2));
-    two.put("another", 3);
-    one.put("a third", 4);
-    assertEquals(Optional.of(1), one.get("a convolution"));
+    assertEquals(entry(1), one.put("a convolution", entry(1)));
+    assertEquals(entry(1), two.put("a convolution", entry(2)));
+    two.put("another", entry(3));
+    one.put("a third", entry(4));
+    assertEquals(Optional.of(entry(1)), one.get("a convolution"));
     AlgorithmCache later = AlgorithmCache.in(folder, "gpu");
-    assertEquals(Optional.of(1), later.get("a convolution"));
-    assertEquals(Optional.of(3), later.get("another"));
-    assertEquals(Optional.of(4), later.get("a third"));
-    later.put("another", 5);
-    assertEquals(Optional.of(3), AlgorithmCache.in(folder, "gpu").get("another"));
+    assertEquals(Optional.of(entry(1)), later.get("a convolution"));
+    assertEquals(Optional.of(entry(3)), later.get("another"));
+    assertEquals(Optional.of(entry(4)), later.get("a third"));
+    later.put("another", entry(5));
+    assertEquals(Optional.of(entry(3)), AlgorithmCache.in(folder, "gpu").get("another"));
   }
 
   @Test
@@ -235,13 +240,13 @@ class AlgorithmCacheTest {
     List<String> many = new ArrayList<>();
     String padding = "x".repeat(1000);
     for (int i = 0; i < 5000; i++) {
-      many.add(padding + i + "\t1");
+      many.add(padding + i + "\t1:3");
     }
     Path file = Files.write(folder.resolve("gpu.txt"), many);
-    assertEquals(Optional.of(1), AlgorithmCache.in(folder, "gpu").get(padding + 4999));
+    assertEquals(Optional.of(entry(1)), AlgorithmCache.in(folder, "gpu").get(padding + 4999));
     AlgorithmCache later = AlgorithmCache.in(folder, "gpu");
     assertEquals(Optional.empty(), later.get(padding + 0));
-    assertEquals(Optional.of(1), later.get(padding + 4999));
+    assertEquals(Optional.of(entry(1)), later.get(padding + 4999));
     assertTrue(Files.size(file) < 3 << 20);
   }
 

@@ -55,7 +55,9 @@ public final class EmulatedCuda {
   /** All that {@link #count} tells: lines of a number, a space and its name. */
   public static native String counts();
 
-  /** Forgets counts, injected failures, the memory limit, illegal accesses and the GPU's name. */
+  /**
+   * Forgets counts, injected failures, the memory limit, illegal accesses, the GPU's name and kind.
+   */
   public static native void reset();
 
   /**
@@ -66,6 +68,9 @@ public final class EmulatedCuda {
 
   /** What the GPU calls itself from now on. */
   public static native void name(String name);
+
+  /** Its compute capability from now on, 75, 80 or 90; until the next reset. */
+  public static native void capability(int capability);
 
   /** The same, and the GPU answers nothing but errors from then on, as after a crashed kernel. */
   public static native void failForGood(String api, long nth);

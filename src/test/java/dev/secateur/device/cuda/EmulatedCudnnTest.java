@@ -16,6 +16,7 @@ import jcuda.jcudnn.cudnnActivationDescriptor;
 import jcuda.jcudnn.cudnnConvolutionDescriptor;
 import jcuda.jcudnn.cudnnFilterDescriptor;
 import jcuda.jcudnn.cudnnHandle;
+import jcuda.jcudnn.cudnnMathType;
 import jcuda.jcudnn.cudnnPoolingDescriptor;
 import jcuda.jcudnn.cudnnReduceTensorDescriptor;
 import jcuda.jcudnn.cudnnTensorDescriptor;
@@ -287,6 +288,7 @@ class EmulatedCudnnTest {
     ok(cudnnSetTensor4dDescriptor(other, format, type, N, 5, H, W));
     ok(cudnnSetFilter4dDescriptor(w, filterType, filterFormat, 5, 3, 3, 3));
     ok(cudnnSetConvolution2dDescriptor(conv, 1, 1, 1, 1, 1, 1, 1, compute));
+    ok(cudnnSetConvolutionMathType(conv, cudnnMathType.CUDNN_FMA_MATH)); // number 0 has that
     int status = cudnnGetConvolutionForwardWorkspaceSize(handle, x, w, conv, other, 0, new long[1]);
     ok(cudnnDestroyFilterDescriptor(w));
     ok(cudnnDestroyConvolutionDescriptor(conv));
