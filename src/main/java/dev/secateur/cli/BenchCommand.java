@@ -157,6 +157,10 @@ final class BenchCommand extends BaseCommand.OnDevice {
         List<Profile.Result> results = Profile.run(settings, entries, timed.batches, timed.runs);
         json.put("profile", results);
         text.append(BenchText.profile(results));
+        Map<String, Map<String, Integer>> fallbacks = new LinkedHashMap<>();
+        settings.forEach(at -> fallbacks.put(at.math(), at.device().fallbacks()));
+        json.put("fallbacks", fallbacks);
+        text.append(BenchText.fallbacks(fallbacks));
       }
     }
     print(json, text::toString);

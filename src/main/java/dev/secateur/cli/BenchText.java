@@ -84,6 +84,19 @@ final class BenchText {
     return out.toString();
   }
 
+  /** By what was computed in, what a device did otherwise; nothing where it did all as asked. */
+  static String fallbacks(Map<String, Map<String, Integer>> all) {
+    StringBuilder out = new StringBuilder();
+    all.forEach(
+        (math, kinds) ->
+            kinds.forEach(
+                (kind, n) ->
+                    out.append(
+                        Numbers.format(
+                            "%s: %s (%d %s)%n", math, kind, n, n == 1 ? "time" : "times"))));
+    return out.toString();
+  }
+
   private static String layers(Profile.Result r) {
     Table table =
         new Table(

@@ -28,7 +28,7 @@ final class DeviceOptions {
       description = {
         "fp32, tf32, fp16 or bf16: what the GPU computes in, or the CPU",
         "multiplies in: fp32 or bf16; default fp32;",
-        "bench takes several"
+        "bench and doctor take several"
       })
   private List<Precision> precisions = List.of(Precision.FP32);
 
@@ -58,7 +58,8 @@ final class DeviceOptions {
     if (precisions().size() > 1) {
       String all = precisions().stream().map(DeviceOptions::math).collect(Collectors.joining(","));
       throw new ParameterException(
-          spec.commandLine(), "--math " + all + ": expected one type; bench alone takes several");
+          spec.commandLine(),
+          "--math " + all + ": expected one type; only bench and doctor take several");
     }
     return precisions.get(0);
   }

@@ -4,6 +4,7 @@ import dev.secateur.SecateurException;
 import dev.secateur.device.Device;
 import dev.secateur.device.DeviceReport;
 import dev.secateur.device.Devices;
+import dev.secateur.device.Precision;
 import dev.secateur.device.SelfTest;
 import dev.secateur.util.Numbers;
 import java.io.IOException;
@@ -25,7 +26,7 @@ import picocli.CommandLine.Option;
       "%nExamples:",
       "  secateur doctor",
       "  secateur doctor --test",
-      "  secateur doctor --test --device cuda:1 --json"
+      "  secateur doctor --test --device cuda:1 --math fp32,tf32,bf16 --json"
     })
 final class DoctorCommand extends BaseCommand.OnDevice {
 
@@ -62,6 +63,7 @@ final class DoctorCommand extends BaseCommand.OnDevice {
     boolean ok = true;
     Map<String, String> versions = new LinkedHashMap<>();
     Map<String, List<SelfTest.Check>> tests = new LinkedHashMap<>();
+    Map<String, Integer> fallbacks = new LinkedHashMap<>();
     String wanted = device.name();
     try (Device cpu = Devices.open("cpu")) {
       rows.put("device cpu", cpu.description());
@@ -79,15 +81,21 @@ final class DoctorCommand extends BaseCommand.OnDevice {
     String gpu = cuda.summary();
     String name = wanted.startsWith("cuda:") ? wanted : "cuda:0";
     if (cuda.works()) {
-      try (Device device = Devices.open(name)) {
-        gpu = gpu + "; " + name + " is " + device.description();
-        versions.putAll(device.versions());
-        if (testing.test && !wanted.equals("cpu")) {
-          tests.put(name, test(device));
-        }
+      try (Device first = Devices.open(name)) {
+        gpu = gpu + "; " + name + " is " + first.description();
+        versions.putAll(first.versions());
       } catch (SecateurException e) {
         ok = false;
         gpu = "does not work: " + e.getMessage();
+      }
+      if (testing.test && ok && !wanted.equals("cpu")) {
+        for (Precision p : device.precisions()) {
+          String on = p == Precision.FP32 ? name : name + " " + p;
+          try (Device each = Devices.open(name, p)) {
+            tests.put(on, test(each));
+            each.fallbacks().forEach((kind, n) -> fallbacks.merge(kind, n, Integer::sum));
+          }
+        }
       }
     } else {
       ok &= !(testing.test && wanted.startsWith("cuda"));
@@ -101,6 +109,7 @@ final class DoctorCommand extends BaseCommand.OnDevice {
     json.put("cuda libraries", cuda.libraries());
     if (testing.test) {
       json.put("tests", tests);
+      json.put("fallbacks", fallbacks);
     }
     json.put("ok", ok);
     print(
@@ -110,6 +119,8 @@ final class DoctorCommand extends BaseCommand.OnDevice {
           all.putAll(files);
           versions.forEach((library, version) -> all.put("library " + library, version));
           tests.forEach((on, checks) -> checks.forEach(c -> all.put(label(on, c), result(c))));
+          fallbacks.forEach(
+              (kind, n) -> all.put("fallback " + (n == 1 ? "once" : n + " times"), kind));
           int width = all.keySet().stream().mapToInt(String::length).max().orElse(0);
           StringBuilder out = new StringBuilder();
           all.forEach((k, v) -> out.append(Numbers.format("%-" + width + "s  %s%n", k, v)));

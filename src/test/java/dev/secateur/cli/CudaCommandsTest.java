@@ -60,6 +60,38 @@ class CudaCommandsTest {
     EmulatedCuda.reset();
   }
 
+  /** What a library refuses is counted for people: on a Turing GPU there is no bfloat16. */
+  @Test
+  void doctorAndProfileCountWhatIsDoneOtherwise() throws IOException {
+    EmulatedCuda.capability(75);
+    Result r = run("doctor", "--test", "--device", "cuda:0", "--math", "fp32,bf16", "--json");
+    JsonNode doctor = Json.MAPPER.readTree(r.out());
+    assertEquals(List.of("cuda:0", "cuda:0 bf16"), names(doctor.get("tests")), r.err());
+    assertEquals(1, doctor.get("fallbacks").size(), doctor.toString());
+    assertTrue(names(doctor.get("fallbacks")).get(0).contains("bf16: computed in FP32"));
+    String text = run("doctor", "--test", "--device", "cuda:0", "--math", "bf16").out();
+    assertTrue(text.lines().anyMatch(l -> l.startsWith("fallback once ")), text);
+
+    model = dir.resolve("m.sct");
+    Models.save(Architectures.create("resnet8", 10, 3, 16, 1), model);
+    List<Object> bench =
+        new ArrayList<>(List.of("bench", model, "--device", "cuda:0", "--math", "fp32,bf16"));
+    bench.addAll(List.of("--engine", "secateur", "--runs", "10", "--batch", "2", "--profile"));
+    String table = run(bench.toArray()).out();
+    assertTrue(table.lines().anyMatch(l -> l.matches("bf16: .* FP32 \\(\\d+ times\\)")), table);
+    bench.add("--json");
+    JsonNode counted = Json.MAPPER.readTree(run(bench.toArray()).out()).get("fallbacks");
+    assertEquals(0, counted.get("fp32").size(), counted.toString());
+    assertEquals(1, counted.get("bf16").size(), counted.toString());
+    EmulatedCuda.reset();
+  }
+
+  private static List<String> names(JsonNode object) {
+    List<String> out = new ArrayList<>();
+    object.fieldNames().forEachRemaining(out::add);
+    return out;
+  }
+
   private void inputs(String kind, int images) throws IOException {
     if (kind.equals("generated")) {
       model = dir.resolve("m.sct");
