@@ -174,6 +174,12 @@ size_t cudnnGetVersion() { return emu::cudnnVersion(); }
 size_t cudnnGetCudartVersion() { return 12060; }
 size_t cudnnGetMaxDeviceVersion() { return 900; }
 
+void secateurEmuLastMessage(char* text, int size);
+
+void cudnnGetLastErrorString(char* message, size_t most) {
+  if (most > 0) secateurEmuLastMessage(message, int(most));
+}
+
 const char* cudnnGetErrorString(int status) {
   switch (status) {
     case OK: return "CUDNN_STATUS_SUCCESS";

@@ -284,9 +284,12 @@ class CudaCommandsTest {
     assertEquals(2L * batchBytes, up[1] - up[0], "two batches more");
     assertEquals(compiling[0] + batchBytes, up[0], "parameters and one batch");
     assertEquals(down[0], down[1], "more batches bring nothing more to the host");
-    assertEquals(compiling[1] + 4L * 336, down[0], "and one float of VIP for each filter");
+    assertEquals(
+        compiling[1] + 4L * 336 + 2 * 4,
+        down[0],
+        "and one float of VIP for each filter, and whether two decompositions converged");
     assertEquals(copiesDown[0], copiesDown[1]);
-    assertEquals(compiling[2] + 1, copiesDown[0], "in one copy");
+    assertEquals(compiling[2] + 3, copiesDown[0], "in a copy each");
   }
 
   /** The paper's features: one pass over the images, and no look at weights. */

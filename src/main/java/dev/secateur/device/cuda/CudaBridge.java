@@ -63,10 +63,22 @@ record CudaBridge(Path folder) {
     }
   }
 
-  /** What is loaded before the bridge's library, in this order. */
+  /**
+   * What is loaded before the bridge's library, in this order: the one that it leads to last, and
+   * what that needs from beside it, because some names are those of CUDA 12's too.
+   */
   static List<Path> before(LibraryLocator locator, CudaLibrary l) {
     List<Path> out = new ArrayList<>();
-    l.successors().forEach(s -> locator.find(s).ifPresent(out::add));
+    List<String> names = l.successors();
+    locator
+        .find(names.get(names.size() - 1))
+        .ifPresent(
+            main -> {
+              names
+                  .subList(0, names.size() - 1)
+                  .forEach(s -> locator.beside(main, s).ifPresent(out::add));
+              out.add(main);
+            });
     return out;
   }
 }

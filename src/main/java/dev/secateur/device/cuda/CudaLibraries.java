@@ -39,7 +39,7 @@ final class CudaLibraries {
         continue;
       }
       Path file = locator.find(l.soname()).orElseThrow(() -> missing(locator, bridge, l));
-      l.companions().forEach(c -> locator.find(c).ifPresent(CudaLibraries::tryToLoad));
+      l.companions().forEach(c -> locator.beside(file, c).ifPresent(CudaLibraries::tryToLoad));
       load(file, l);
     }
     try {
@@ -52,7 +52,39 @@ final class CudaLibraries {
     } catch (LinkageError e) {
       throw new SecateurException("no CUDA: JCuda does not load: " + line(e), e);
     }
+    cudnn(locator).ifPresent(file -> loadForCudnn(locator, file));
     loaded = true;
+  }
+
+  private static Optional<Path> cudnn(LibraryLocator locator) {
+    return locator.find(CudaLibrary.CUDNN);
+  }
+
+  /** The major version of CUDA that cuDNN is made for. */
+  private static long cudnnMajor() {
+    return JCudnn.cudnnGetCudartVersion() / 1000;
+  }
+
+  /**
+   * What cuDNN opens by name when it first needs it, in the version of CUDA that it is made for:
+   * the compiler of its kernels, whose built-in code comes first because the compiler looks for
+   * that in the system's folders only, and cuBLAS.
+   */
+  private static void loadForCudnn(LibraryLocator locator, Path cudnn) {
+    long major = cudnnMajor();
+    compiler(locator, cudnn)
+        .ifPresent(
+            file -> {
+              locator
+                  .beside(file, "libnvrtc-builtins.so." + major + ".*")
+                  .ifPresent(CudaLibraries::tryToLoad);
+              tryToLoad(file);
+            });
+    locator.beside(cudnn, "libcublasLt.so." + major).ifPresent(CudaLibraries::tryToLoad);
+  }
+
+  private static Optional<Path> compiler(LibraryLocator locator, Path cudnn) {
+    return locator.beside(cudnn, "libnvrtc.so." + cudnnMajor());
   }
 
   private static void load(Path file, CudaLibrary l) {
@@ -105,8 +137,11 @@ final class CudaLibraries {
     return String.valueOf(e.getMessage()).lines().findFirst().orElse("");
   }
 
-  /** By library, where it lies and its version, or what is missing and how to get it. */
-  static Map<String, String> report() {
+  /**
+   * By library, where it lies and its version, or what is missing and how to get it; and what does
+   * not go together.
+   */
+  static synchronized Map<String, String> report() {
     LibraryLocator locator = LibraryLocator.system();
     CudaBridge bridge = CudaBridge.of(System.getenv());
     Map<String, String> out = new LinkedHashMap<>();
@@ -124,6 +159,42 @@ final class CudaLibraries {
           file.map(f -> version.isEmpty() ? f.toString() : f + " (" + version + ")")
               .orElseGet(() -> absence(locator, bridge, l)));
     }
+    if (loaded) {
+      cudnn(locator).ifPresent(file -> aroundCudnn(locator, bridge, file, out));
+    }
     return out;
+  }
+
+  private static void aroundCudnn(
+      LibraryLocator locator, CudaBridge bridge, Path cudnn, Map<String, String> out) {
+    long major = cudnnMajor();
+    String builtins = "libnvrtc-builtins.so." + major + ".*";
+    out.put(
+        "NVRTC",
+        compiler(locator, cudnn)
+            .map(
+                file ->
+                    locator
+                        .beside(file, builtins)
+                        .map(b -> file + " with " + b.getFileName())
+                        .orElse(file + ", but " + builtins + " is missing"))
+            .orElse(
+                "libnvrtc.so."
+                    + major
+                    + " is missing: cuDNN cannot compile kernels as it runs; pip install"
+                    + " nvidia-cuda-nvrtc"
+                    + (major >= 13 ? "" : "-cu" + major)));
+    CudaLibrary blas =
+        CudaLibrary.ALL.stream().filter(l -> l.name().equals("cuBLAS")).findFirst().orElseThrow();
+    int own = bridge.library(locator, blas).isPresent() ? 13 : 12;
+    out.put(
+        "majors",
+        own == major
+            ? "cuDNN and cuBLAS are both of CUDA " + own
+            : "cuDNN is made for CUDA "
+                + major
+                + " but cuBLAS is of CUDA "
+                + own
+                + ": put the folders of one CUDA first in SECATEUR_CUDA_PATH");
   }
 }

@@ -8,7 +8,8 @@ import java.util.List;
  * @param name in words
  * @param soname as JCuda's natives are linked to it
  * @param others sonames of other major versions, which do not serve
- * @param companions libraries that are loaded before it where they are found
+ * @param companions libraries that are loaded before it where they are found: beside it, or else
+ *     anywhere
  * @param successors CUDA 13's libraries that the bridge to it needs, in the order in which they are
  *     loaded; the last is the one that it leads to; empty where there is no bridge
  * @param advice how to get it
@@ -20,6 +21,8 @@ record CudaLibrary(
     List<String> companions,
     List<String> successors,
     String advice) {
+
+  static final String CUDNN = "libcudnn.so.9";
 
   private static final List<String> SOLVER_13 =
       List.of(
@@ -62,11 +65,9 @@ record CudaLibrary(
               "pip install nvidia-cusolver-cu12"),
           new CudaLibrary(
               "cuDNN",
-              "libcudnn.so.9",
+              CUDNN,
               List.of("libcudnn.so.8"),
               List.of(
-                  "libnvrtc.so.12",
-                  "libnvrtc.so.13",
                   "libcudnn_graph.so.9",
                   "libcudnn_ops.so.9",
                   "libcudnn_cnn.so.9",

@@ -14,9 +14,11 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * Where CUDA's libraries lie: in SECATEUR_CUDA_PATH (or the system property secateur.cuda.path),
- * CUDA_HOME, /usr/local/cuda*, the system's library folders, where containers get the driver
- * (/usr/local/nvidia), and what pip installs for Python.
+ * Where CUDA's libraries lie, in this order: SECATEUR_CUDA_PATH (or the system property
+ * secateur.cuda.path), CUDNN_PATH, CUDNN_HOME, CUDA_HOME, CUDA_PATH, LD_LIBRARY_PATH, the
+ * environment that is active (CONDA_PREFIX, VIRTUAL_ENV), /usr/local/cuda*, where containers get
+ * the driver (/usr/local/nvidia), the system's library folders, and what pip or conda installed for
+ * the Python on PATH, through links, and in the usual places.
  */
 final class LibraryLocator {
   private final List<Path> folders;
@@ -43,10 +45,16 @@ final class LibraryLocator {
         }
       }
     }
-    for (String name : List.of("CUDA_HOME", "CUDA_PATH")) {
-      if (!environment.getOrDefault(name, "").isEmpty()) {
-        toolkit(Path.of(environment.get(name)), out);
+    for (String name : List.of("CUDNN_PATH", "CUDNN_HOME", "CUDA_HOME", "CUDA_PATH")) {
+      given(environment, name).ifPresent(folder -> toolkit(folder, out));
+    }
+    for (String folder : environment.getOrDefault("LD_LIBRARY_PATH", "").split(":")) {
+      if (!folder.isEmpty()) {
+        out.add(Path.of(folder));
       }
+    }
+    for (String name : List.of("CONDA_PREFIX", "VIRTUAL_ENV")) {
+      given(environment, name).ifPresent(prefix -> python(prefix, out));
     }
     List<Path> toolkits = matching(root.resolve("usr/local"), "cuda*");
     Collections.reverse(toolkits); // the newest first
@@ -62,15 +70,7 @@ final class LibraryLocator {
             "usr/lib")) {
       out.add(root.resolve(folder));
     }
-    for (Path prefix : pythons(environment, root)) {
-      for (Path lib : matching(prefix.resolve("lib"), "python3*")) {
-        for (String packages : List.of("site-packages", "dist-packages")) {
-          for (Path each : matching(lib.resolve(packages).resolve("nvidia"), "*")) {
-            out.add(each.resolve("lib"));
-          }
-        }
-      }
-    }
+    pythons(environment, root).forEach(prefix -> python(prefix, out));
     return new LibraryLocator(out.stream().filter(Files::isDirectory).toList());
   }
 
@@ -81,26 +81,57 @@ final class LibraryLocator {
     }
   }
 
+  private static Optional<Path> given(Map<String, String> environment, String name) {
+    return Optional.of(environment.getOrDefault(name, "")).filter(v -> !v.isEmpty()).map(Path::of);
+  }
+
+  /** What conda puts into lib, and pip into packages. */
+  private static void python(Path prefix, Set<Path> out) {
+    Path libraries = prefix.resolve("lib");
+    if (Files.isDirectory(prefix.resolve("conda-meta"))) {
+      out.add(libraries);
+    }
+    for (Path lib : matching(libraries, "python3*")) {
+      for (String packages : List.of("site-packages", "dist-packages")) {
+        for (Path each : matching(lib.resolve(packages).resolve("nvidia"), "*")) {
+          out.add(each.resolve("lib"));
+        }
+      }
+    }
+  }
+
   private static List<Path> pythons(Map<String, String> environment, Path root) {
     List<Path> out = new ArrayList<>();
-    for (String name : List.of("VIRTUAL_ENV", "CONDA_PREFIX")) {
-      if (!environment.getOrDefault(name, "").isEmpty()) {
-        out.add(Path.of(environment.get(name)));
-      }
-    }
-    if (!environment.getOrDefault("HOME", "").isEmpty()) {
-      for (String part : List.of(".local", "miniconda3", "anaconda3", ".venv")) {
-        out.add(Path.of(environment.get("HOME")).resolve(part));
-      }
-    }
+    given(environment, "HOME")
+        .ifPresent(
+            home ->
+                List.of(".local", "miniconda3", "anaconda3", "miniforge3", ".venv")
+                    .forEach(part -> out.add(home.resolve(part))));
     for (String folder : environment.getOrDefault("PATH", "").split(File.pathSeparator)) {
-      Path python = Path.of(folder, "python3");
-      if (!folder.isEmpty() && Files.exists(python)) { // of an environment that is in use
-        out.add(python.resolve("../..").normalize());
+      if (!folder.isEmpty()) {
+        links(Path.of(folder, "python3"))
+            .forEach(python -> out.add(python.resolve("../..").normalize()));
       }
     }
     for (String part : List.of("usr/local", "usr", "opt/conda")) {
       out.add(root.resolve(part));
+    }
+    return out;
+  }
+
+  /** A file and what it links to, link by link: each may lie in an environment of its own. */
+  private static List<Path> links(Path file) {
+    List<Path> out = new ArrayList<>();
+    Path at = file.toAbsolutePath().normalize();
+    try {
+      while (Files.exists(at) && !out.contains(at)) {
+        out.add(at);
+        if (Files.isSymbolicLink(at)) {
+          at = at.resolveSibling(Files.readSymbolicLink(at)).normalize();
+        }
+      }
+    } catch (IOException e) {
+      return out; // unreadable: as far as it goes
     }
     return out;
   }
@@ -122,6 +153,26 @@ final class LibraryLocator {
   /** The first folder's file of that name. */
   Optional<Path> find(String soname) {
     return folders.stream().map(f -> f.resolve(soname)).filter(Files::exists).findFirst();
+  }
+
+  /**
+   * What belongs to a library: a file of its own folder, or of the packages that pip put beside its
+   * package, before all other folders.
+   *
+   * @param glob a name, or a pattern whose last match counts
+   */
+  Optional<Path> beside(Path library, String glob) {
+    Path own = library.toAbsolutePath().normalize().getParent();
+    List<Path> near = new ArrayList<>(List.of(own));
+    if (own.endsWith("lib") && own.getParent().getParent() != null) {
+      matching(own.getParent().getParent(), "*").forEach(p -> near.add(p.resolve("lib")));
+    }
+    near.addAll(folders);
+    return near.stream()
+        .map(f -> matching(f, glob))
+        .filter(files -> !files.isEmpty())
+        .map(files -> files.get(files.size() - 1))
+        .findFirst();
   }
 
   /** A file's version, as the names that it links to say; empty if they say nothing more. */

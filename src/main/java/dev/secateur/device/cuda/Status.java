@@ -33,7 +33,8 @@ final class Status {
 
   static void cudnn(int status, String what) {
     if (status != 0) {
-      throw failure(what, JCudnn.cudnnGetErrorString(status));
+      String name = JCudnn.cudnnGetErrorString(status);
+      throw failure(what, CudnnMessage.last().map(m -> name + " (" + m + ")").orElse(name));
     }
   }
 
