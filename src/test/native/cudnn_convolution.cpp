@@ -501,7 +501,7 @@ int cudnnGetConvolutionForwardWorkspaceSize(void* raw, void* x, void* w, void* c
   DNN_API(cudnnGetConvolutionForwardWorkspaceSize);
   Problem c;
   if (int status = problem(x, w, conv, y, &c); status != OK) return status;
-  return needChecked(FORWARD, algorithm, c, bytes);
+  return need(FORWARD, algorithm, c, bytes);
 }
 
 int cudnnConvolutionForward(void* raw, const void* alpha, void* xDesc, const void* x, void* wDesc,
@@ -622,7 +622,7 @@ int cudnnGetConvolutionBackwardDataWorkspaceSize(void* raw, void* w, void* dy, v
   DNN_API(cudnnGetConvolutionBackwardDataWorkspaceSize);
   Problem c;
   if (int status = problem(dx, w, conv, dy, &c); status != OK) return status;
-  return needChecked(DATA, algorithm, c, bytes);
+  return need(DATA, algorithm, c, bytes);
 }
 
 int cudnnConvolutionBackwardData(void* raw, const void* alpha, void* wDesc, const void* w,
@@ -666,7 +666,7 @@ int cudnnGetConvolutionBackwardFilterWorkspaceSize(void* raw, void* x, void* dy,
   DNN_API(cudnnGetConvolutionBackwardFilterWorkspaceSize);
   Problem c;
   if (int status = problem(x, dw, conv, dy, &c); status != OK) return status;
-  return needChecked(WEIGHTS, algorithm, c, bytes);
+  return need(WEIGHTS, algorithm, c, bytes);
 }
 
 int cudnnConvolutionBackwardFilter(void* raw, const void* alpha, void* xDesc, const void* x,

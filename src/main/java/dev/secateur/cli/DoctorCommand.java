@@ -99,6 +99,7 @@ final class DoctorCommand extends BaseCommand.OnDevice {
       }
     } else {
       ok &= !(testing.test && wanted.startsWith("cuda"));
+      gpu = gpu + ContainerHint.of(System.getenv(), Path.of("/"));
     }
     ok &= tests.values().stream().flatMap(List::stream).allMatch(SelfTest.Check::passed);
     rows.put("device cuda", gpu);

@@ -40,6 +40,11 @@ public interface Device extends AutoCloseable {
     return Map.of();
   }
 
+  /** Elements that a batch of images may have in any layer. */
+  default long mostElements() {
+    return Long.MAX_VALUE;
+  }
+
   /** What operations demand of their operands. */
   Contract contract();
 

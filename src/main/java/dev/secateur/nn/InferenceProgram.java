@@ -112,6 +112,7 @@ public final class InferenceProgram implements AutoCloseable {
 
   private static InferenceProgram compile(
       Network net, int batch, Optional<ForwardHook> hook, Optional<TrainingInput> shared) {
+    BatchLimit.require(net.graph(), batch, net.device());
     Arena arena = net.device().newArena();
     try {
       return new InferenceProgram(net, batch, hook, shared, arena);

@@ -209,6 +209,7 @@ public final class TrainingProgram implements AutoCloseable {
       int cropPadding,
       Companions with,
       Optional<Float> normMomentum) {
+    BatchLimit.require(net.graph(), batch, net.device());
     Arena arena = net.device().newArena();
     try {
       return new TrainingProgram(net, batch, learning, cropPadding, with, normMomentum, arena);

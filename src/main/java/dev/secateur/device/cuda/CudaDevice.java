@@ -138,6 +138,12 @@ public final class CudaDevice implements Device {
     }
   }
 
+  /** What cuDNN's descriptions of tensors take. */
+  @Override
+  public long mostElements() {
+    return Integer.MAX_VALUE;
+  }
+
   @Override
   public String name() {
     return "cuda:" + context.ordinal();

@@ -9,9 +9,16 @@ import com.sun.jna.NativeLibrary;
 import dev.secateur.SecateurException;
 import dev.secateur.device.Arena;
 import dev.secateur.device.Device;
+import dev.secateur.nn.Architectures;
+import dev.secateur.nn.InferenceProgram;
+import dev.secateur.nn.Learning;
+import dev.secateur.nn.Network;
+import dev.secateur.nn.TrainingProgram;
 import dev.secateur.tensor.Tensor;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -70,6 +77,26 @@ class CudaLibrariesTest {
       SecateurException e =
           assertThrows(SecateurException.class, () -> d.matrices().eigenSymmetric(m, w).launch());
       assertTrue(e.getMessage().contains("did not converge (info 3)"), e.getMessage());
+    }
+  }
+
+  /** cuDNN describes tensors of at most 2^31 - 1 elements; nothing is allocated before. */
+  @Test
+  void aBatchThatIsTooLargeNamesTheLargestThatWorks() {
+    try (Device d = TestCuda.open();
+        Network net = new Network(d, Architectures.create("resnet8", 4, 1, 64, 1))) {
+      long image = 16 * 64 * 64;
+      int most = (int) (Integer.MAX_VALUE / image);
+      long before = EmulatedCuda.count("cuMemAllocAsync");
+      for (Runnable compile :
+          List.<Runnable>of(
+              () -> InferenceProgram.compile(net, most + 1, Optional.empty()),
+              () ->
+                  TrainingProgram.compile(net, most + 1, Learning.sgd(0, false, 0, false, 0), 0))) {
+        SecateurException e = assertThrows(SecateurException.class, compile::run);
+        assertTrue(e.getMessage().endsWith("the largest batch that works is " + most));
+        assertEquals(before, EmulatedCuda.count("cuMemAllocAsync"));
+      }
     }
   }
 }
