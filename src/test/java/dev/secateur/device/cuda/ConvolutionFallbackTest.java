@@ -41,7 +41,13 @@ class ConvolutionFallbackTest {
   void emulated() {
     assumeTrue(TestCuda.emulated());
     TestCuda.open().close();
+    ampere();
+  }
+
+  /** Whatever machine the emulation is otherwise told to be. */
+  private static void ampere() {
     EmulatedCuda.reset();
+    EmulatedCuda.capability(80);
   }
 
   @AfterEach
@@ -111,7 +117,7 @@ class ConvolutionFallbackTest {
         assertEquals(Map.of(), d.fallbacks());
         assertTrue(EmulatedCuda.count(api) > 0, "was asked");
       }
-      EmulatedCuda.reset();
+      ampere();
     }
   }
 
@@ -124,7 +130,7 @@ class ConvolutionFallbackTest {
       SecateurException e =
           assertThrows(SecateurException.class, () -> convolve(d, 1, Epilogue.NONE));
       assertTrue(e.getMessage().contains("CUDNN_STATUS"), e.getMessage());
-      EmulatedCuda.reset();
+      ampere();
     }
   }
 
@@ -190,7 +196,7 @@ class ConvolutionFallbackTest {
       assertEquals(Map.of(), d.fallbacks());
       assertEquals(1, EmulatedCuda.count(api));
     }
-    EmulatedCuda.reset();
+    ampere();
     try (Device d = TestCuda.open(Precision.FP16);
         Arena a = d.newArena()) {
       assertArrayEquals(expected, convolve(d, 1, relu(d, a)).get(0));
@@ -198,7 +204,7 @@ class ConvolutionFallbackTest {
       assertEquals(1, d.fallbacks().size());
       assertTrue(d.fallbacks().keySet().iterator().next().contains("NaN"));
     }
-    EmulatedCuda.reset();
+    ampere();
     EmulatedCuda.fail(api, -1);
     try (Device d = TestCuda.open(Precision.FP16);
         Arena a = d.newArena()) {
