@@ -297,11 +297,8 @@ public final class InferenceProgram implements AutoCloseable {
   private Kernel convolution(Fusion.Fused f, Op.Convolution c, Tensor x, Tensor y) {
     String name = f.first().name();
     Tensor parameter = net.parameter(name + ".weight");
-    float[] w = device.downloadFloats(parameter);
-    float[] bias =
-        c.bias()
-            ? device.downloadFloats(net.parameter(name + ".bias"))
-            : new float[c.outChannels()];
+    float[] w = parameters.values(name + ".weight");
+    float[] bias = c.bias() ? parameters.values(name + ".bias") : new float[c.outChannels()];
     if (f.norm().isPresent()) {
       fold(f.norm().get(), w, bias);
     }
@@ -320,10 +317,10 @@ public final class InferenceProgram implements AutoCloseable {
 
   /** w = w g / sqrt(v + eps); b = (b - m) g / sqrt(v + eps) + beta. */
   private void fold(Node norm, float[] w, float[] bias) {
-    float[] gamma = device.downloadFloats(net.parameter(norm.name() + ".weight"));
-    float[] beta = device.downloadFloats(net.parameter(norm.name() + ".bias"));
-    float[] mean = device.downloadFloats(net.parameter(norm.name() + ".running_mean"));
-    float[] variance = device.downloadFloats(net.parameter(norm.name() + ".running_var"));
+    float[] gamma = parameters.values(norm.name() + ".weight");
+    float[] beta = parameters.values(norm.name() + ".bias");
+    float[] mean = parameters.values(norm.name() + ".running_mean");
+    float[] variance = parameters.values(norm.name() + ".running_var");
     float eps = ((Op.BatchNorm) norm.op()).eps();
     int perFilter = w.length / gamma.length;
     for (int k = 0; k < gamma.length; k++) {

@@ -342,9 +342,9 @@ public final class Network implements AutoCloseable {
 
   /** Copies the parameters back to the host; waits for the device. */
   public Model toModel() {
+    HostParameters host = new HostParameters(this);
     Map<String, HostTensor> out = new LinkedHashMap<>();
-    parameters.forEach(
-        (name, t) -> out.put(name, new HostTensor(t.shape(), device.downloadFloats(t))));
+    parameters.forEach((name, t) -> out.put(name, new HostTensor(t.shape(), host.of(name))));
     return new Model(graph, out, metadata);
   }
 

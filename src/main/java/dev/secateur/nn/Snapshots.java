@@ -12,12 +12,14 @@ final class Snapshots implements Parameters {
   private final Network net;
   private final Device device;
   private final Arena arena;
+  private final HostParameters host;
   private long bytes;
 
   Snapshots(Network net, Arena arena) {
     this.net = net;
     this.device = net.device();
     this.arena = arena;
+    this.host = new HostParameters(net);
   }
 
   @Override
@@ -34,7 +36,12 @@ final class Snapshots implements Parameters {
 
   private Tensor copy(String parameter, DType type, Layout layout) {
     Tensor t = net.parameter(parameter);
-    return constant(device.downloadFloats(t), t.shape(), type, layout);
+    return constant(host.of(parameter), t.shape(), type, layout);
+  }
+
+  /** A parameter's numbers, the caller's own. */
+  float[] values(String parameter) {
+    return host.of(parameter);
   }
 
   /** Numbers on the device. */

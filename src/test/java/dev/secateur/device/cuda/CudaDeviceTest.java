@@ -17,6 +17,10 @@ import dev.secateur.device.Epilogue;
 import dev.secateur.device.HostBuffer;
 import dev.secateur.device.Kernel;
 import dev.secateur.device.SelfTest;
+import dev.secateur.nn.Architectures;
+import dev.secateur.nn.InferenceProgram;
+import dev.secateur.nn.Model;
+import dev.secateur.nn.Network;
 import dev.secateur.tensor.Tensor;
 import java.util.Arrays;
 import java.util.List;
@@ -216,6 +220,26 @@ class CudaDeviceTest {
       assertEquals("cuda:0", d.name());
     } finally {
       System.setProperty("secateur.auto", forbidden);
+    }
+  }
+
+  /** Each copy to the host waits for the device: one a bank of weights, two for all vectors. */
+  @Test
+  void compilingAndSavingReadVectorsInTwoCopies() {
+    assumeTrue(TestCuda.emulated());
+    try (Device d = TestCuda.open();
+        Network net = new Network(d, Architectures.create("resnet20", 10, 3, 32, 1))) {
+      long weights = 19 + 1;
+      long pixels = 2;
+      EmulatedCuda.reset();
+      InferenceProgram.compile(net, 2, Optional.empty()).close();
+      assertEquals(weights + 2 + pixels, EmulatedCuda.count("cuMemcpyDtoH"));
+      EmulatedCuda.reset();
+      Model saved = net.toModel();
+      assertEquals(weights + 2 + pixels, EmulatedCuda.count("cuMemcpyDtoH"));
+      saved
+          .parameters()
+          .forEach((name, t) -> assertArrayEquals(d.downloadFloats(net.parameter(name)), t.data()));
     }
   }
 }
