@@ -188,7 +188,8 @@ size_t forwardWorkspace(const Problem& c) { return 1024 + 16 * size_t(c.param.co
 size_t backwardWorkspace(const Problem& c) { return 2048 + 16 * size_t(c.param.count()); }
 size_t reserveSize(const Tensor& x, int mode) { return mode == PERSISTENT ? 512 + x.dims[1] * 4 : 0; }
 
-// Batch norm with an activation is done by the semi-persistent kernel only: half, NHWC, its mode.
+// Batch norm with an activation is done by the semi-persistent kernel only: NHWC, its mode, half,
+// and since 9.5 bfloat16 and float.
 int fused(int mode, int ops, void* xDesc, void* actDesc) {
   if (ops == 0) return OK;
   if (ops != 1) {
@@ -198,8 +199,10 @@ int fused(int mode, int ops, void* xDesc, void* actDesc) {
   const Tensor* x = tensor(xDesc, "x");
   const Activation* act = activation(actDesc);
   if (!x || !act) return BAD_PARAM;
-  if (x->type != HALF || !x->nhwc() || mode != PERSISTENT || act->mode != 1) {
-    emu::say("batch norm with an activation takes half, NHWC, the persistent mode and ReLU only");
+  bool typed = x->type == HALF || (emu::cudnnVersion() >= 90500 && x->type != DOUBLE);
+  if (!typed || !x->nhwc() || mode != PERSISTENT || act->mode != 1) {
+    emu::say("batch norm with an activation takes half (since 9.5 bfloat16 and float), NHWC, "
+        "the persistent mode and ReLU only");
     return NOT_SUPPORTED;
   }
   return OK;

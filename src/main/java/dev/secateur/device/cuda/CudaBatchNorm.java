@@ -8,7 +8,7 @@ import dev.secateur.tensor.Tensor;
 
 /**
  * Batch norm in training by our own kernels, for the order N, H, W, C and any type and number of
- * channels; kernels/norm.inc. cuDNN's fast kernels for this order take half precision only.
+ * channels; kernels/norm.inc. For what cuDNN's fast kernels for this order do not take.
  */
 final class CudaBatchNorm {
   /** Channels to a block. */

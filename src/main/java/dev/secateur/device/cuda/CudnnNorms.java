@@ -20,7 +20,7 @@ import jcuda.jcudnn.cudnnTensorDescriptor;
 /**
  * Batch norm: inference by our own kernel, in one pass with the activation; training in the order
  * N, C, H, W by cuDNN, whose running variance is unbiased and whose factor is PyTorch's momentum,
- * ReLU by our own kernels. In the order N, H, W, C see {@link CudnnHalfNorm} and {@link
+ * ReLU by our own kernels. In the order N, H, W, C see {@link CudnnFusedNorm} and {@link
  * CudaBatchNorm}. Layer norm and softmax: kernels/vision.inc.
  */
 final class CudnnNorms implements Norms {
@@ -36,7 +36,7 @@ final class CudnnNorms implements Norms {
   private final CudaWorkspace workspace;
   private final CudaPointwise pointwise;
   private final CudaBatchNorm own;
-  private final CudnnHalfNorm half;
+  private final CudnnFusedNorm fused;
 
   CudnnNorms(
       Contract contract,
@@ -47,7 +47,7 @@ final class CudnnNorms implements Norms {
       CudaKernels kernels) {
     this.contract = contract;
     this.own = new CudaBatchNorm(kernels, workspace);
-    this.half = new CudnnHalfNorm(context, cudnn, workspace);
+    this.fused = new CudnnFusedNorm(context, cudnn, workspace);
     this.context = context;
     this.kernels = kernels;
     this.cudnn = cudnn;
@@ -92,7 +92,7 @@ final class CudnnNorms implements Norms {
       return single(n, arena);
     }
     TrainingKernels ours = own.training(n, arena);
-    return n.x().dtype() == DType.F16 ? half.training(n, arena, ours) : ours;
+    return fused.training(n, arena, ours);
   }
 
   private TrainingKernels single(BatchNormTraining n, Arena arena) {

@@ -22,17 +22,18 @@ import jcuda.jcudnn.cudnnTensorDescriptor;
 
 /**
  * Batch norm in training by cuDNN's semi-persistent kernels, with ReLU fused
- * (cudnnBatchNormalizationForwardTrainingEx). They take half precision in the order N, H, W, C, and
- * since cuDNN 8.2 any number of channels unless an addition is fused too. Where cuDNN says that it
- * cannot, when asked for sizes or at a launch, other kernels run.
+ * (cudnnBatchNormalizationForwardTrainingEx). They take half precision in the order N, H, W, C,
+ * newer releases (9.5.1 has the kernels) bfloat16 and single precision too, and since cuDNN 8.2 any
+ * number of channels unless an addition is fused too. Where cuDNN says that it cannot, when asked
+ * for sizes or at a launch, other kernels run.
  */
-final class CudnnHalfNorm {
+final class CudnnFusedNorm {
   private static final int MODE = cudnnBatchNormMode.CUDNN_BATCHNORM_SPATIAL_PERSISTENT;
   private final CudaContext context;
   private final Cudnn cudnn;
   private final CudaWorkspace workspace;
 
-  CudnnHalfNorm(CudaContext context, Cudnn cudnn, CudaWorkspace workspace) {
+  CudnnFusedNorm(CudaContext context, Cudnn cudnn, CudaWorkspace workspace) {
     this.context = context;
     this.cudnn = cudnn;
     this.workspace = workspace;
