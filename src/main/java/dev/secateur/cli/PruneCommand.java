@@ -56,7 +56,10 @@ final class PruneCommand extends BaseCommand.OnDevice {
   @ArgGroup(exclusive = false, heading = StopOptions.HEADING, order = 6)
   private StopOptions stop;
 
-  @ArgGroup(validate = false, heading = "%nFine-tuning:%n", order = 7)
+  @ArgGroup(validate = false, heading = SparseOptions.HEADING, order = 7)
+  private SparseOptions sparse;
+
+  @ArgGroup(validate = false, heading = "%nFine-tuning:%n", order = 8)
   private FineTuningOptions.AfterRemoval tuning;
 
   @ArgGroup(exclusive = false, multiplicity = "1", heading = OUTPUT, order = 90)

@@ -246,7 +246,14 @@ class TrainingProgramTest {
   @Test
   void adamWStepsAsInPyTorch() throws IOException {
     Learning adamW =
-        new Learning(new Learning.AdamW(0.8f, 0.99f, 1e-8f), 1e-1f, false, 0, Optional.empty(), 0);
+        new Learning(
+            new Learning.AdamW(0.8f, 0.99f, 1e-8f),
+            1e-1f,
+            false,
+            0,
+            Optional.empty(),
+            0,
+            Optional.empty());
     checkVariant("adamw", adamW, 1e-3f);
   }
 
@@ -263,7 +270,8 @@ class TrainingProgramTest {
   }
 
   private static Learning plain(Optional<Learning.Distillation> distillation, float ema) {
-    return new Learning(new Learning.Sgd(0.9f, false), 0, false, 0, distillation, ema);
+    return new Learning(
+        new Learning.Sgd(0.9f, false), 0, false, 0, distillation, ema, Optional.empty());
   }
 
   /** As torch.optim.swa_utils.update_bn over two batches. */
