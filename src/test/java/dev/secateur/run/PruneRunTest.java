@@ -394,6 +394,17 @@ class PruneRunTest {
     assertArrayEquals(
         Files.readAllBytes(out.resolve("iter-0" + chosen).resolve("model.sct")),
         Files.readAllBytes(out.resolve("model.sct")));
+
+    Path ruined = dir.resolve("ruined");
+    String[] sparse = {"--sparse", "bn-scale", "--sparse-strength", "9", "--sparse-epochs", "1"};
+    assertEquals(
+        0, run(with(arguments(ruined, sparse), "--max-drop", "5", "--finetune-epochs", "0")));
+    assertEquals("max-drop", runJson(ruined).at("/outcome/stopped-by").asText());
+    assertEquals(2, Files.readAllLines(ruined.resolve("summary.csv")).size() - 1, "one removal");
+    var came = Models.load(trained).parameters();
+    Models.load(ruined.resolve("model.sct"))
+        .parameters()
+        .forEach((n, t) -> assertArrayEquals(came.get(n).data(), t.data(), "as it came: " + n));
   }
 
   /** Gradual pruning: one course of the rate, an epoch a removal, more after the last. */
