@@ -9,6 +9,7 @@ import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.Iterator;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.DoublePredicate;
 import java.util.regex.Pattern;
 import picocli.CommandLine.ITypeConverter;
@@ -32,17 +33,19 @@ final class Converters {
     }
   }
 
-  /** fp32, tf32, fp16 or bf16. */
-  static final class PrecisionName implements ITypeConverter<Precision> {
+  /** auto, which is empty, fp32, tf32, fp16 or bf16. */
+  static final class PrecisionName implements ITypeConverter<Optional<Precision>> {
     @Override
-    public Precision convert(String value) {
+    public Optional<Precision> convert(String value) {
       return switch (value) {
-        case "fp32" -> Precision.FP32;
-        case "tf32" -> Precision.TF32;
-        case "fp16" -> Precision.FP16;
-        case "bf16" -> Precision.BF16;
+        case "auto" -> Optional.empty();
+        case "fp32" -> Optional.of(Precision.FP32);
+        case "tf32" -> Optional.of(Precision.TF32);
+        case "fp16" -> Optional.of(Precision.FP16);
+        case "bf16" -> Optional.of(Precision.BF16);
         default ->
-            throw new TypeConversionException("'" + value + "': expected fp32, tf32, fp16 or bf16");
+            throw new TypeConversionException(
+                "'" + value + "': expected auto, fp32, tf32, fp16 or bf16");
       };
     }
   }

@@ -4,6 +4,7 @@ import dev.secateur.device.Device;
 import dev.secateur.device.Devices;
 import dev.secateur.device.Precision;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Collectors;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -27,10 +28,10 @@ final class DeviceOptions {
       converter = Converters.PrecisionName.class,
       description = {
         "fp32, tf32, fp16 or bf16: what the GPU computes in, or the CPU",
-        "multiplies in: fp32 or bf16; default fp32;",
-        "bench and doctor take several"
+        "multiplies in: fp32 or bf16; default auto: tf32 on GPUs that",
+        "have it, else fp32; bench and doctor take several"
       })
-  private List<Precision> precisions = List.of(Precision.FP32);
+  private List<Optional<Precision>> precisions = List.of(Optional.empty());
 
   /** As it was given: auto, cpu or cuda[:N]. */
   String name() {
@@ -49,22 +50,34 @@ final class DeviceOptions {
     }
   }
 
-  /** One or more, each once, as typed. */
+  /**
+   * One or more, each once, as typed; what auto comes to on the device.
+   *
+   * @throws dev.secateur.SecateurException where the device must be asked and there is none
+   */
   List<Precision> precisions() {
-    return precisions.stream().distinct().toList();
+    return precisions(device);
+  }
+
+  /** The same on another device than the one named. */
+  List<Precision> precisions(String on) {
+    return precisions.stream()
+        .map(p -> p.orElseGet(() -> Devices.automatic(on)))
+        .distinct()
+        .toList();
   }
 
   private Precision precision(CommandSpec spec) {
-    if (precisions().size() > 1) {
+    if (precisions.size() > 1 && precisions().size() > 1) {
       String all = precisions().stream().map(DeviceOptions::math).collect(Collectors.joining(","));
       throw new ParameterException(
           spec.commandLine(),
           "--math " + all + ": expected one type; only bench and doctor take several");
     }
-    return precisions.get(0);
+    return precisions().get(0);
   }
 
-  /** What the device computes in, as typed. */
+  /** What the device computes in. */
   String math(CommandSpec spec) {
     return math(precision(spec));
   }

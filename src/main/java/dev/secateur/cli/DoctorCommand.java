@@ -89,8 +89,8 @@ final class DoctorCommand extends BaseCommand.OnDevice {
         gpu = "does not work: " + e.getMessage();
       }
       if (testing.test && ok && !wanted.equals("cpu")) {
-        for (Precision p : device.precisions()) {
-          String on = p == Precision.FP32 ? name : name + " " + p;
+        for (Precision p : device.precisions(name)) {
+          String on = name + " " + p;
           try (Device each = Devices.open(name, p)) {
             tests.put(on, test(each));
             each.fallbacks().forEach((kind, n) -> fallbacks.merge(kind, n, Integer::sum));

@@ -27,17 +27,37 @@ public final class Devices {
    */
   public static Device open(String spec, Precision precision) {
     if (spec.equals("auto")) {
-      boolean wanted = !System.getProperty("secateur.auto", "").equals("cpu");
-      return open(wanted && cudaReport().works() ? "cuda" : "cpu", precision);
+      return open(found(), precision);
     }
     if (spec.equals("cpu")) {
       return CpuDevice.open(precision);
     }
     if (spec.matches("cuda(:\\d{1,4})?")) {
-      int ordinal = spec.equals("cuda") ? 0 : Integer.parseInt(spec.substring(5));
-      return CudaDevice.open(ordinal, precision);
+      return CudaDevice.open(ordinal(spec), precision);
     }
     throw new SecateurException("no device \"" + spec + "\"; expected auto, cpu, cuda or cuda:N");
+  }
+
+  /**
+   * The precision of a device where none is asked for: TF32 on GPUs whose tensor cores have it, as
+   * PyTorch's convolutions do, else FP32.
+   *
+   * @param spec as {@link #open(String)} takes it
+   * @throws SecateurException if there is no such GPU
+   */
+  public static Precision automatic(String spec) {
+    String device = spec.equals("auto") ? found() : spec;
+    return device.startsWith("cuda") ? CudaDevice.automatic(ordinal(device)) : Precision.FP32;
+  }
+
+  /** What auto means here. */
+  private static String found() {
+    boolean wanted = !System.getProperty("secateur.auto", "").equals("cpu");
+    return wanted && cudaReport().works() ? "cuda" : "cpu";
+  }
+
+  private static int ordinal(String spec) {
+    return spec.equals("cuda") ? 0 : Integer.parseInt(spec.substring(5));
   }
 
   /** What CUDA there is on this machine. */

@@ -196,9 +196,9 @@ class BenchCommandTest {
     Result r = run("bench", large, "--train", "--profile");
     fails(2, "--train --profile: layers are timed for inference only", r);
     r = run("eval", large, "--data", "idx:" + dir, "--math", "fp32,fp16");
-    fails(2, "--math fp32,fp16: expected one type; bench alone takes several", r);
+    fails(2, "--math fp32,fp16: expected one type; only bench and doctor take several", r);
     r = run("bench", large, "--math", "fp32,fp64");
     assertEquals(2, r.code());
-    assertTrue(r.err().contains("'fp64': expected fp32, tf32, fp16 or bf16"), r.err());
+    assertTrue(r.err().contains("'fp64': expected auto, fp32, tf32, fp16 or bf16"), r.err());
   }
 }

@@ -123,7 +123,7 @@ class CommandLineTest {
   void wrongUsageIsToldInOneLine() {
     fails(2, "unknown command 'evl'; did you mean eval", run("evl"));
     fails(2, "tpu", run("doctor", "--device", "tpu"));
-    fails(2, "'fp8': expected fp32, tf32, fp16 or bf16", run("doctor", "--math", "fp8"));
+    fails(2, "'fp8': expected auto, fp32, tf32, fp16 or bf16", run("doctor", "--math", "fp8"));
     fails(2, "--data", run("eval", "x.th"));
   }
 

@@ -66,7 +66,7 @@ class CudaCommandsTest {
     EmulatedCuda.capability(75);
     Result r = run("doctor", "--test", "--device", "cuda:0", "--math", "fp32,bf16", "--json");
     JsonNode doctor = Json.MAPPER.readTree(r.out());
-    assertEquals(List.of("cuda:0", "cuda:0 bf16"), names(doctor.get("tests")), r.err());
+    assertEquals(List.of("cuda:0 fp32", "cuda:0 bf16"), names(doctor.get("tests")), r.err());
     assertEquals(1, doctor.get("fallbacks").size(), doctor.toString());
     assertTrue(names(doctor.get("fallbacks")).get(0).contains("bf16: computed in FP32"));
     String text = run("doctor", "--test", "--device", "cuda:0", "--math", "bf16").out();
@@ -84,6 +84,24 @@ class CudaCommandsTest {
     assertEquals(0, counted.get("fp32").size(), counted.toString());
     assertEquals(1, counted.get("bf16").size(), counted.toString());
     EmulatedCuda.reset();
+  }
+
+  /** TF32 is what PyTorch's convolutions take, where a GPU has it. */
+  @Test
+  void theTypeIsChosenByTheGpuWhereNoneIsGiven() throws IOException {
+    model = dir.resolve("m.sct");
+    Models.save(Architectures.create("resnet8", 10, 3, 16, 1), model);
+    Object[] bench = {
+      "bench", model, "--device", "cuda", "--engine", "secateur", "--runs", "10", "--json"
+    };
+    assertEquals("tf32", Json.MAPPER.readTree(run(bench).out()).get("math").asText());
+    EmulatedCuda.capability(75);
+    assertEquals("fp32", Json.MAPPER.readTree(run(bench).out()).get("math").asText());
+    EmulatedCuda.reset();
+    bench[3] = "cpu";
+    assertEquals("fp32", Json.MAPPER.readTree(run(bench).out()).get("math").asText());
+    String unknown = run("bench", model, "--math", "fp8").err();
+    assertTrue(unknown.contains("'fp8': expected auto, fp32, tf32, fp16 or bf16"), unknown);
   }
 
   private static List<String> names(JsonNode object) {
@@ -140,6 +158,7 @@ class CudaCommandsTest {
     List<Object> all =
         new ArrayList<>(
             List.of(name, model, "--data", "cifar10:" + dir, "--device", device, "--json", "-q"));
+    all.addAll(List.of("--math", "fp32"));
     if (model.toString().endsWith(".th")) {
       all.addAll(List.of("--arch", "resnet20"));
     }

@@ -151,7 +151,7 @@ class CudaFaultsTest {
       })
   void oneFaultIsOneLineAndLeavesNothingBehind(String command) throws IOException {
     Object[] args =
-        (command + " -q --device cuda")
+        (command + " -q --device cuda --math fp32")
             .replace("MODEL", dir.resolve("m.sct").toString())
             .replace("DATA", "idx:" + dir)
             .replace("OUT", dir.resolve("out/file").toString())

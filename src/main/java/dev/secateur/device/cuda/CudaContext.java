@@ -30,7 +30,7 @@ final class CudaContext {
   private static final ThreadLocal<CudaContext> CURRENT = new ThreadLocal<>();
 
   private final int ordinal;
-  private final CUdevice device = new CUdevice();
+  private final CUdevice device;
   private final CUcontext context = new CUcontext();
   private final CUstream stream = new CUstream();
   private final CUstream copies = new CUstream();
@@ -45,12 +45,7 @@ final class CudaContext {
    */
   CudaContext(int ordinal) {
     this.ordinal = ordinal;
-    int count = deviceCount();
-    if (ordinal >= count) {
-      throw new SecateurException(
-          "no device cuda:" + ordinal + ": " + count + (count == 1 ? " GPU" : " GPUs") + " found");
-    }
-    Status.driver(cuDeviceGet(device, ordinal), "finding the GPU (cuDeviceGet)");
+    this.device = found(ordinal);
     Status.driver(cuDevicePrimaryCtxRetain(context, device), "opening GPU " + ordinal);
     closers.add(() -> Status.driver(cuDevicePrimaryCtxRelease(device), "closing GPU " + ordinal));
     closers.add(CURRENT::remove);
@@ -63,6 +58,17 @@ final class CudaContext {
     } catch (RuntimeException e) {
       throw Cleanup.after(e, closers);
     }
+  }
+
+  private static CUdevice found(int ordinal) {
+    int count = deviceCount();
+    if (ordinal >= count) {
+      throw new SecateurException(
+          "no device cuda:" + ordinal + ": " + count + (count == 1 ? " GPU" : " GPUs") + " found");
+    }
+    CUdevice out = new CUdevice();
+    Status.driver(cuDeviceGet(out, ordinal), "finding the GPU (cuDeviceGet)");
+    return out;
   }
 
   private void open(CUstream s) {
@@ -264,8 +270,21 @@ final class CudaContext {
 
   /** The compute capability times ten. */
   int capability() {
-    return 10 * attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)
-        + attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
+    return capability(device);
+  }
+
+  /**
+   * The same of a GPU that is not opened.
+   *
+   * @throws SecateurException if there is no such GPU
+   */
+  static int capability(int ordinal) {
+    return capability(found(ordinal));
+  }
+
+  private static int capability(CUdevice device) {
+    return 10 * attribute(device, CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)
+        + attribute(device, CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
   }
 
   String description() {
@@ -282,6 +301,10 @@ final class CudaContext {
   }
 
   private int attribute(int which) {
+    return attribute(device, which);
+  }
+
+  private static int attribute(CUdevice device, int which) {
     int[] value = new int[1];
     Status.driver(
         cuDeviceGetAttribute(value, which, device),

@@ -40,6 +40,9 @@ import java.util.Set;
  * unless {@code -Dsecateur.cuda.graphs=false} is given.
  */
 public final class CudaDevice implements Device {
+  /** Compute capability of the first GPUs with TF32. */
+  private static final int AMPERE = 80;
+
   private final Precision precision;
   private final Contract contract;
   private final Cleanup closers = new Cleanup();
@@ -122,6 +125,16 @@ public final class CudaDevice implements Device {
   public static CudaDevice open(int ordinal, Precision precision) {
     CudaLibraries.load();
     return new CudaDevice(ordinal, precision);
+  }
+
+  /**
+   * TF32 from Ampere on, else FP32; opens no device.
+   *
+   * @throws SecateurException in one line, if the driver, a library or the GPU is missing
+   */
+  public static Precision automatic(int ordinal) {
+    CudaLibraries.load();
+    return CudaContext.capability(ordinal) >= AMPERE ? Precision.TF32 : Precision.FP32;
   }
 
   /** What CUDA there is on this machine; opens no device. */
