@@ -79,8 +79,9 @@ final class PruneCommand extends BaseCommand.OnDevice {
 
   @Override
   public Integer call() throws IOException {
+    boolean resumes = output != null && output.resume; // there is none where settings are printed
     Optional<Recipe> begun =
-        output.resume && !recipe.given() ? PruneRun.recipe(output.file) : Optional.empty();
+        resumes && !recipe.given() ? PruneRun.recipe(output.file) : Optional.empty();
     Recipe r = recipe(begun.isPresent() ? begun.get() : recipe.base());
     if (recipe.print) {
       spec.commandLine().getOut().print(r.resolved().yaml());
