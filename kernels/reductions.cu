@@ -128,3 +128,27 @@ extern "C" __global__ void secateur_metrics(const double *losses, const int *ran
   }
 }
 
+/* Adds to the gradient what pulls rows of parameters to zero: strength w / |w| with lasso, nothing
+   where w is zero, else strength w. rows: where each begins, and its length. */
+extern "C" __global__ void secateur_group_penalty(const float *p, float *grad, const int *rows,
+                                                  const float *strengths, int lasso,
+                                                  long long count) {
+  __shared__ double sums[256];
+  for (long long row = blockIdx.x; row < count; row += gridDim.x) {
+    const float *w = p + rows[2 * row];
+    float *g = grad + rows[2 * row];
+    int length = rows[2 * row + 1];
+    double factor = (double)strengths[row];
+    if (lasso) {
+      double square = 0.0;
+      for (int i = threadIdx.x; i < length; i += blockDim.x) {
+        square += (double)w[i] * (double)w[i];
+      }
+      double norm = sqrt(common_sum(square, sums));
+      factor = norm == 0.0 ? 0.0 : factor / norm;
+    }
+    for (int i = threadIdx.x; i < length; i += blockDim.x) {
+      g[i] += (float)(factor * (double)w[i]);
+    }
+  }
+}

@@ -68,7 +68,8 @@ for step in range(3):
     running = {n: b.flatten()[:8].tolist() for n, b in net.named_buffers() if 'running' in n}
     out["steps"].append({"loss": loss.item(), "gradients": grads, "parameters": after, "running": running})
 
-def variant(optimizer, steps=3, objective=lambda out, k: F.cross_entropy(out, labels), begin=lambda net: None,
+def variant(optimizer, steps=3, objective=lambda out, k: F.cross_entropy(out, labels),
+            penalty=lambda net, k: 0, begin=lambda net: None,
             after=lambda net: {}):
     net = fresh()
     begin(net)
@@ -77,7 +78,7 @@ def variant(optimizer, steps=3, objective=lambda out, k: F.cross_entropy(out, la
     for k in range(steps):
         opt.zero_grad()
         loss = objective(net((pixels - mean) / std), k)
-        loss.backward()
+        (loss + penalty(net, k)).backward()
         opt.step()
         rows.append({"loss": loss.item(), "parameters": seen(net.named_parameters()), **after(net)})
     return {"steps": rows}
@@ -92,6 +93,24 @@ def distillation(out, k, temperature=4.0, weight=0.9):
         taught = teacher((pixels - mean) / std)
     imitation = F.kl_div(F.log_softmax(out / temperature, 1), F.softmax(taught / temperature, 1), reduction='batchmean')
     return (1 - weight) * F.cross_entropy(out, labels) + weight * temperature ** 2 * imitation
+
+def scales(net, k):
+    """Liu et al. 2017: L1 of the scales behind the first convolution of each block."""
+    return 0.05 * sum(net.get_submodule(f'layer{i}.0.bn1').weight.abs().sum() for i in (1, 2, 3))
+
+def filters(net, k):
+    """Wen et al. 2016, filter-wise; one filter is zero from the beginning, whose gradient PyTorch makes zero."""
+    return 0.05 * sum(net.get_submodule(f'layer{i}.0.conv1').weight.flatten(1).norm(dim=1).sum() for i in (1, 2, 3))
+
+def growing(net, k, steps=3):
+    """Wang et al. 2021: some filters and their scales, with a factor that grows from 0."""
+    block = net.layer2[0]
+    chosen = [0, 5, 31]
+    return 0.5 * 3.0 * k / steps * ((block.conv1.weight[chosen] ** 2).sum() + (block.bn1.weight[chosen] ** 2).sum())
+
+def one_of_zeros(net):
+    with torch.no_grad():
+        net.layer1[0].conv1.weight[0] = 0
 
 class Average:
     """What timm's ModelEmaV2 does: parameters and buffers alike."""
@@ -115,6 +134,9 @@ variants = {
     "distillation": variant(sgd, objective=distillation),
     "average": variant(sgd, begin=average.begin, after=average.after),
     "recalibration": recalibrated(),
+    "bn-scale": variant(sgd, penalty=scales),
+    "group-lasso": variant(sgd, penalty=filters, begin=one_of_zeros),
+    "growing": variant(sgd, penalty=growing),
     "two groups": variant(lambda n: torch.optim.SGD(groups(n, 1e-1), 0.05, momentum=0.9, nesterov=True)),
 }
 

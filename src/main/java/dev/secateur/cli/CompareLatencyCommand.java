@@ -154,6 +154,7 @@ final class CompareLatencyCommand extends BaseCommand.OnDevice {
     c.put("round-to", s.roundTo());
     ObjectNode recipe = s.recipe().tree();
     recipe.remove("seed");
+    recipe.remove("sparse-training"); // there is none
     c.set("recipe", recipe);
     return c;
   }

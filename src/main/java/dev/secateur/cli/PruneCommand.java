@@ -56,7 +56,10 @@ final class PruneCommand extends BaseCommand.OnDevice {
   @ArgGroup(exclusive = false, heading = StopOptions.HEADING, order = 6)
   private StopOptions stop;
 
-  @ArgGroup(validate = false, heading = "%nFine-tuning:%n", order = 7)
+  @ArgGroup(validate = false, heading = SparseOptions.HEADING, order = 7)
+  private SparseOptions sparse;
+
+  @ArgGroup(validate = false, heading = "%nFine-tuning:%n", order = 8)
   private FineTuningOptions.AfterRemoval tuning;
 
   @ArgGroup(exclusive = false, multiplicity = "1", heading = OUTPUT, order = 90)
@@ -76,8 +79,9 @@ final class PruneCommand extends BaseCommand.OnDevice {
 
   @Override
   public Integer call() throws IOException {
+    boolean resumes = output != null && output.resume; // there is none where settings are printed
     Optional<Recipe> begun =
-        output.resume && !recipe.given() ? PruneRun.recipe(output.file) : Optional.empty();
+        resumes && !recipe.given() ? PruneRun.recipe(output.file) : Optional.empty();
     Recipe r = recipe(begun.isPresent() ? begun.get() : recipe.base());
     if (recipe.print) {
       spec.commandLine().getOut().print(r.resolved().yaml());

@@ -3,6 +3,7 @@ package dev.secateur.device;
 import static dev.secateur.device.Contract.that;
 
 import dev.secateur.tensor.DType;
+import dev.secateur.tensor.Shape;
 import dev.secateur.tensor.Tensor;
 import java.util.Optional;
 
@@ -71,6 +72,32 @@ public interface Training extends Operations {
   }
 
   Kernel compileAverage(Tensor average, Tensor x, Tensor share);
+
+  /**
+   * Adds to a gradient that of a penalty on groups of parameters, each a row of consecutive
+   * elements w: with {@link GroupPenalty#LASSO} strength w / |w|, and nothing where w is zero
+   * (group lasso; of rows of length 1 it is L1), with {@link GroupPenalty#RIDGE} strength w.
+   * Elements of no row stay.
+   *
+   * @param p F32 (n) PLAIN
+   * @param grad F32 (n) PLAIN, added to
+   * @param rows I32 (g,2): where each begins and its length. They lie inside of p and apart from
+   *     each other: who uploads them sees to that
+   * @param strengths F32 (g)
+   */
+  default Kernel groupPenalty(
+      Tensor p, Tensor grad, Tensor rows, Tensor strengths, GroupPenalty kind) {
+    Contract.plain("p", p, DType.F32, 1);
+    Contract.plain("grad", grad, DType.F32, 1);
+    Contract.sameShape("p and grad", p, grad);
+    Contract.plain("rows", rows, DType.I32, 2);
+    Contract.shape("rows", rows, Shape.of(rows.shape().dim(0), 2));
+    Contract.vector("strengths", strengths, DType.F32, rows.shape().dim(0));
+    return compileGroupPenalty(p, grad, rows, strengths, kind);
+  }
+
+  Kernel compileGroupPenalty(
+      Tensor p, Tensor grad, Tensor rows, Tensor strengths, GroupPenalty kind);
 
   /**
    * One step of AdamW as PyTorch defines it: p -= lr weightDecay p for elements that decay; mean =

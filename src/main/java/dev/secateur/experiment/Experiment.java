@@ -18,6 +18,7 @@ import dev.secateur.prune.Recipe;
 import dev.secateur.prune.Removal;
 import dev.secateur.prune.Selector;
 import dev.secateur.report.Plot;
+import dev.secateur.train.Checkpoints;
 import dev.secateur.train.ProgressListener;
 import dev.secateur.util.AtomicFile;
 import dev.secateur.util.Json;
@@ -171,8 +172,10 @@ public final class Experiment {
           steps.add(step(i, original.graph(), Removal.NONE, before, after));
           continue;
         }
-        Pruner.Scores scores = i == 1 ? first(c, pruner, net.get()) : pruner.score(net.get());
-        Pruner.Step s = pruner.step(original.graph(), net.get(), i, selector, Optional.of(scores));
+        Pruner.Step s =
+            i == 1
+                ? firstStep(c, recipe, pruner, selector, net.get(), whole)
+                : pruner.step(original.graph(), net.get(), i, selector, Optional.empty());
         net.replace(s.network());
         Graph graph = s.network().graph();
         steps.add(step(i, graph, s.removal(), s.cut().top1(), s.tuned().top1()));
@@ -182,6 +185,21 @@ public final class Experiment {
       }
     }
     return new CellResult(c.criterion(), c.ratio(), c.seed(), steps);
+  }
+
+  private Pruner.Step firstStep(
+      Cell c, Recipe recipe, Pruner pruner, Selector selector, Network net, Network whole) {
+    Graph graph = original.graph();
+    if (recipe.sparseTraining().none()) {
+      return pruner.step(graph, net, 1, selector, Optional.of(first(c, pruner, net)));
+    }
+    boolean growing = recipe.sparseTraining().kind() == Recipe.SparseTraining.Kind.GROWING;
+    Optional<Pruner.Chosen> chosen =
+        growing ? Optional.of(pruner.choose(graph, net, selector)) : Optional.empty();
+    pruner.trainSparse(net, chosen, whole, progress, Checkpoints.none());
+    return chosen.isPresent()
+        ? pruner.step(graph, net, 1, chosen.get())
+        : pruner.step(graph, net, 1, selector, Optional.empty());
   }
 
   private Pruner.Scores first(Cell c, Pruner pruner, Network net) {

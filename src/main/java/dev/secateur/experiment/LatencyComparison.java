@@ -109,6 +109,11 @@ public final class LatencyComparison {
    */
   public record Settings(Recipe recipe, int roundTo, double tolerance) {
     public Settings {
+      if (!recipe.sparseTraining().none()) {
+        throw new SettingException(
+            "sparse-training.kind",
+            recipe.sparseTraining().kind() + ": a comparison at one latency begins with removals");
+      }
       // each way chooses among all filters, dead ones, which matter nothing, among them
       recipe = recipe.with("choice.dead-filters", DeadFilters.Rule.RANK);
     }

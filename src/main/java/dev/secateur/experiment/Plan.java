@@ -102,7 +102,7 @@ public record Plan(
   String name(Cell c) {
     String of = c.criterion;
     if (!Criteria.known(of) && !of.equals(CONTROL)) { // another recipe of the same name is another
-      of += String.format("-%08x", Checksums.crc32(criteria.get(of).tree().toString()));
+      of += String.format("-%08x", Checksums.crc32(tree(criteria.get(of)).toString()));
     }
     String part = (removed == Removed.MACS ? "-macs" : "-ratio") + c.ratio;
     return String.format(Locale.ROOT, "%s%s-seed%d", of, part, c.seed);
@@ -295,6 +295,15 @@ public record Plan(
     return own.with("seed", c.seed).resolved();
   }
 
+  /** Without a sparse training where there is none: experiments from before it go on. */
+  private static ObjectNode tree(Recipe recipe) {
+    ObjectNode tree = recipe.tree();
+    if (recipe.sparseTraining().none()) {
+      tree.remove("sparse-training");
+    }
+    return tree;
+  }
+
   /** Everything but the grid: what all cells have in common. */
   ObjectNode settings() {
     ObjectNode json = Json.SETTINGS.createObjectNode();
@@ -302,7 +311,7 @@ public record Plan(
     if (evaluation != Evaluation.TEST) {
       json.put("evaluation", evaluation.toString());
     }
-    ObjectNode own = recipe.resolved().tree();
+    ObjectNode own = tree(recipe.resolved());
     own.withObjectProperty("scoring").remove("criterion");
     own.withObjectProperty("choice").remove("pruning-ratio");
     own.remove("seed");

@@ -13,6 +13,7 @@ import java.util.Optional;
  * @param distillation what part a teacher has in the loss
  * @param ema what a moving average of all parameters and running statistics keeps of itself in a
  *     step; 0 for no average
+ * @param penalty what makes it sparse
  */
 public record Learning(
     Optimizer optimizer,
@@ -20,7 +21,8 @@ public record Learning(
     boolean decayNorms,
     float labelSmoothing,
     Optional<Distillation> distillation,
-    float ema) {
+    float ema,
+    Optional<Penalty> penalty) {
 
   /** Moves parameters along their gradients. */
   public sealed interface Optimizer {}
@@ -50,6 +52,18 @@ public record Learning(
       boolean decayNorms,
       float labelSmoothing) {
     return new Learning(
-        new Sgd(momentum, nesterov), weightDecay, decayNorms, labelSmoothing, Optional.empty(), 0);
+        new Sgd(momentum, nesterov),
+        weightDecay,
+        decayNorms,
+        labelSmoothing,
+        Optional.empty(),
+        0,
+        Optional.empty());
+  }
+
+  /** The same with a penalty. */
+  public Learning with(Penalty other) {
+    return new Learning(
+        optimizer, weightDecay, decayNorms, labelSmoothing, distillation, ema, Optional.of(other));
   }
 }

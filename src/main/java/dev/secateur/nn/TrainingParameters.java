@@ -113,6 +113,11 @@ final class TrainingParameters implements Parameters, Gradients {
     return m.kernels().scaleLoss(x, y, m.state());
   }
 
+  /** Adds a penalty to the gradients, once they are gathered. */
+  PenaltyStep step(Penalty penalty) {
+    return new PenaltyStep(net, penalty, gradients, arena);
+  }
+
   /** The optimiser's step, with what the network keeps for it. */
   Kernel update(Learning learning, Tensor learningRate) {
     long decayed = learning.decayNorms() ? net.flat().elements() : net.decayed();

@@ -28,9 +28,10 @@ import java.util.Set;
 
 /**
  * One training step of a network, compiled for a batch size: forward with batch statistics, softmax
- * cross-entropy, backward, the optimiser's step. {@link #step} only launches kernels; it changes
- * the network's parameters, momentum and running statistics in place. ReLU is fused behind batch
- * norm and add. Gradients share memory as soon as they have been used.
+ * cross-entropy, backward, what a penalty adds to the gradients, the optimiser's step. {@link
+ * #step} only launches kernels; it changes the network's parameters, momentum and running
+ * statistics in place. ReLU is fused behind batch norm and add. Gradients share memory as soon as
+ * they have been used.
  *
  * <p>Where the device computes in another type or layout than parameters have ({@link
  * dev.secateur.device.MixedPrecision}), every step begins with one kernel that copies them; the
@@ -54,6 +55,7 @@ public final class TrainingProgram implements AutoCloseable {
   private final TrainingParameters parameters;
   private final Kernel clearMetrics;
   private final Optional<Mixing> mixing;
+  private final Optional<PenaltyStep> penalty;
   private final Optional<InferenceProgram> teacher;
   private final Kernel forwardOnly;
   private final Kernel pass;
@@ -126,6 +128,8 @@ public final class TrainingProgram implements AutoCloseable {
     parameters.unpack().ifPresent(kernels::add);
     this.pass = device.sequence(kernels, arena);
     List<Kernel> whole = new ArrayList<>(kernels);
+    this.penalty = learning.penalty().map(parameters::step);
+    penalty.ifPresent(p -> whole.add(p.kernel()));
     whole.add(parameters.update(learning, learningRate));
     with.average().ifPresent(a -> whole.addAll(follow(a, learning.ema())));
     this.step = device.sequence(whole, arena);
@@ -246,7 +250,10 @@ public final class TrainingProgram implements AutoCloseable {
     return metrics;
   }
 
-  /** Gradient of the mean loss by a trainable parameter, in the parameter's shape. */
+  /**
+   * Gradient of the mean loss by a trainable parameter, in the parameter's shape; after {@link
+   * #step} with that of the penalty.
+   */
   public Tensor gradient(String parameter) {
     return parameters.of(parameter);
   }
@@ -272,6 +279,11 @@ public final class TrainingProgram implements AutoCloseable {
   /** For the steps that follow. */
   public void setLearningRate(float lr) {
     device.upload(new float[] {lr}, learningRate);
+  }
+
+  /** The penalty's, where there is one, for the steps that follow; at first that of its begin. */
+  public void setPenalty(float strength) {
+    penalty.ifPresent(p -> p.set(strength));
   }
 
   /** Enqueues setting {@link #metrics} to zero. */

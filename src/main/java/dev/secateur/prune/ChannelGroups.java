@@ -288,6 +288,13 @@ public final class ChannelGroups {
     return out;
   }
 
+  /** All filters of all groups. */
+  Removal all() {
+    boolean[] every = new boolean[size()];
+    Arrays.fill(every, true);
+    return filters(every);
+  }
+
   /** Ascending filter indices of some groups, by convolution in the graph's order. */
   Removal filters(boolean[] pruned) {
     List<List<Integer>> byLayer = new ArrayList<>();

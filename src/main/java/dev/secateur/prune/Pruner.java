@@ -24,7 +24,8 @@ import java.util.function.Function;
 /**
  * Prunes a network on its device (paper, algorithm 1): scores its filters, selects those of least
  * importance, removes them, and fine-tunes what is left. {@link #step} does all of it once; each
- * part can be had alone. The network stays on the device from one step to the next.
+ * part can be had alone. Before the first step {@link #trainSparse} may make filters small. The
+ * network stays on the device from one step to the next.
  */
 public final class Pruner {
   /** Images that the plane of {@link #project} is fitted to. */
@@ -74,6 +75,15 @@ public final class Pruner {
   public record Scores(Importance importance, DeadFilters dead) {}
 
   /**
+   * What is to go, before it goes.
+   *
+   * @param importance of the filters when it was chosen
+   * @param removal dead filters among them
+   * @param dead filters that the network could do without
+   */
+  public record Chosen(Importance importance, Removal removal, Removal dead) {}
+
+  /**
    * A network right after a removal.
    *
    * @param network the smaller one; whoever takes the cut closes it
@@ -120,33 +130,68 @@ public final class Pruner {
    */
   public Step step(
       Graph original, Network net, int number, Selector selector, Optional<Scores> known) {
-    Cut cut = cut(original, net, selector, known);
+    return tuned(original, cut(original, net, selector, known), number, net);
+  }
+
+  /** A step that removes what was chosen before a sparse training, and nothing else. */
+  public Step step(Graph original, Network net, int number, Chosen chosen) {
+    return tuned(original, cut(net, chosen), number, net);
+  }
+
+  private Step tuned(Graph original, Cut cut, int number, Network from) {
     boolean last =
         number >= recipe.stop().iterations().orElseThrow()
             || recipe.stop().reached(original, cut.network().graph());
-    return tune(cut, number, last, teacher.orElse(net), progress, Checkpoints.none());
+    return tune(cut, number, last, teacher.orElse(from), progress, Checkpoints.none());
   }
 
   /** The first half of a step: scores, selects, removes, recalibrates and evaluates. */
   public Cut cut(Graph original, Network net, Selector selector, Optional<Scores> known) {
     Scores scores = known.orElseGet(() -> score(net));
-    Removal dead = scores.dead().removal();
     return alive(
         net,
         scores.dead(),
         alive -> {
-          Importance importance = dead.restrict(scores.importance());
-          ChannelGroups groups = recipe.groups(alive.graph());
-          Removal ranked = selector.select(original, alive, groups, importance);
-          Network smaller = Surgery.remove(alive, ranked);
-          try {
-            recalibrate(smaller);
-            Removal removal = dead.then(ranked, net.graph());
-            return new Cut(smaller, scores.importance(), removal, dead, evaluate(smaller));
-          } catch (RuntimeException e) {
-            throw Cleanup.after(e, smaller);
-          }
+          Removal ranked = select(original, alive, selector, scores);
+          return measured(Surgery.remove(alive, ranked), chosen(net, scores, ranked));
         });
+  }
+
+  /** The same where what goes was chosen earlier: with dead filters goes what they put out. */
+  public Cut cut(Network net, Chosen chosen) {
+    return measured(Surgery.remove(net, chosen.removal()), chosen);
+  }
+
+  private Cut measured(Network smaller, Chosen gone) {
+    try {
+      recalibrate(smaller);
+      return new Cut(smaller, gone.importance, gone.removal, gone.dead, evaluate(smaller));
+    } catch (RuntimeException e) {
+      throw Cleanup.after(e, smaller);
+    }
+  }
+
+  /**
+   * What {@link #cut} would remove now; the network stays as it is.
+   *
+   * @param original the network that the first step began with: ratios of layers refer to it
+   */
+  public Chosen choose(Graph original, Network net, Selector selector) {
+    Scores scores = score(net);
+    return alive(
+        net,
+        scores.dead(),
+        alive -> chosen(net, scores, select(original, alive, selector, scores)));
+  }
+
+  private static Chosen chosen(Network net, Scores scores, Removal ranked) {
+    Removal dead = scores.dead().removal();
+    return new Chosen(scores.importance(), dead.then(ranked, net.graph()), dead);
+  }
+
+  private Removal select(Graph original, Network alive, Selector selector, Scores scores) {
+    Importance importance = scores.dead().removal().restrict(scores.importance());
+    return selector.select(original, alive, recipe.groups(alive.graph()), importance);
   }
 
   /** Does something with a network without its dead filters: itself where it has none. */
@@ -259,7 +304,42 @@ public final class Pruner {
       return List.of();
     }
     int of = recipe.stop().iterations().orElseThrow();
-    TrainingOptions options = tuning.options(recipe.seed() + number, number, of, last);
+    return train(net, tuning.options(recipe.seed() + number, number, of, last), last, around);
+  }
+
+  /**
+   * The recipe's sparse training, in place, before the first removal; nothing where it has none.
+   *
+   * @param chosen with growing regularisation what {@link #choose} gave; else unused
+   * @param from the network as it came, which teaches where the recipe distils
+   * @param checkpoints where the state of the training survives
+   */
+  public List<EpochMetrics> trainSparse(
+      Network net,
+      Optional<Chosen> chosen,
+      Network from,
+      ProgressListener told,
+      Checkpoints checkpoints) {
+    Recipe.SparseTraining sparse = recipe.sparseTraining();
+    if (sparse.none()) {
+      return List.of();
+    }
+    Removal filters =
+        sparse.kind() == Recipe.SparseTraining.Kind.GROWING
+            ? chosen.orElseThrow().removal()
+            : recipe.groups(net.graph()).all();
+    TrainingContext context =
+        new TrainingContext(told, checkpoints, Optional.of(images.heldOut()), Optional.of(from));
+    TrainingOptions options =
+        recipe
+            .fineTuning()
+            .options(recipe.seed(), sparse.epochs())
+            .with(SparsePenalty.of(sparse, net.graph(), filters));
+    return train(net, options, false, context);
+  }
+
+  private List<EpochMetrics> train(
+      Network net, TrainingOptions options, boolean last, TrainingContext around) {
     List<EpochMetrics> epochs = Trainer.train(net, images.tuning(), options, around);
     if (!last && options.schedule().at(options.epochs()) > 0) {
       recalibrate(net); // running statistics lag behind weights that move to the end

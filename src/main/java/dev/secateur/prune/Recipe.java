@@ -2,6 +2,7 @@ package dev.secateur.prune;
 
 import com.fasterxml.jackson.annotation.JsonCreator;
 import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonValue;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonMappingException;
@@ -41,15 +42,22 @@ import java.util.stream.Collectors;
 
 /**
  * How a network is pruned: what scores its filters, which may go, when it ends, and how it is
- * fine-tuned. All defaults are in {@link #DEFAULT}. A recipe is written as YAML or JSON with names
- * in kebab-case ({@code fine-tuning.weight-decay}); what a file leaves out is as in the recipe that
- * it is laid over. Values are checked when a recipe is made, wherever they come from.
+ * trained before and after. All defaults are in {@link #DEFAULT}. A recipe is written as YAML or
+ * JSON with names in kebab-case ({@code fine-tuning.weight-decay}); what a file leaves out is as in
+ * the recipe that it is laid over. Values are checked when a recipe is made, wherever they come
+ * from.
  *
  * @param holdOut part of the training images that decides, unseen by scoring and fine-tuning
  * @param seed of the hold-out, of random scores and, plus the iteration, of fine-tuning
  */
 public record Recipe(
-    Scoring scoring, Choice choice, Stop stop, FineTuning fineTuning, double holdOut, long seed) {
+    Scoring scoring,
+    Choice choice,
+    Stop stop,
+    SparseTraining sparseTraining,
+    FineTuning fineTuning,
+    double holdOut,
+    long seed) {
 
   /** Where nothing else is said. */
   public static final Recipe DEFAULT =
@@ -85,6 +93,7 @@ public record Recipe(
               Optional.empty(),
               Optional.empty(),
               1),
+          new SparseTraining(SparseTraining.Kind.NONE, Optional.empty(), 5),
           new FineTuning(
               1,
               Samples.ALL,
@@ -325,6 +334,67 @@ public record Recipe(
   }
 
   /**
+   * Training before the first removal that makes filters small, as fine-tuning trains otherwise,
+   * with its own course of the learning rate.
+   *
+   * @param strength empty: the source's, see {@link Kind}
+   * @param epochs passes over the images
+   */
+  @JsonInclude(JsonInclude.Include.NON_ABSENT)
+  public record SparseTraining(Kind kind, Optional<Double> strength, int epochs) {
+
+    /** What is added to the loss, and from where. */
+    public enum Kind {
+      /** There is no such training. */
+      NONE,
+
+      /**
+       * The sum of the absolute scales of batch norms behind prunable filters; Liu et al., Learning
+       * Efficient Convolutional Networks through Network Slimming, ICCV 2017, with its strength.
+       */
+      @JsonProperty("bn-scale")
+      BN_SCALE,
+
+      /**
+       * The sum of the norms of prunable filters; Wen et al., Learning Structured Sparsity in Deep
+       * Neural Networks, NeurIPS 2016, its filter-wise part. It is in the loss' own units, so its
+       * strength is of the size of a usual weight decay.
+       */
+      @JsonProperty("group-lasso")
+      GROUP_LASSO,
+
+      /**
+       * Half of the squares of the filters that would be removed now, and of their batch norm's
+       * scale, with a strength that grows linearly from 0; these are then removed. Wang et al.,
+       * Neural Pruning via Growing Regularization, ICLR 2021, GReg-1, which adds 1e-4 every few
+       * steps until it is 1: the strength at the end.
+       */
+      GROWING;
+
+      private double usualStrength() {
+        return this == GROWING ? 1 : 1e-4;
+      }
+
+      /** As it is written, in lower case. */
+      @Override
+      public String toString() {
+        return Words.kebab(this);
+      }
+    }
+
+    public SparseTraining {
+      strength.ifPresent(
+          s -> require(s > 0 && Double.isFinite(s), "strength", s, Expected.POSITIVE));
+      require(epochs > 0, "epochs", epochs, Expected.COUNT);
+    }
+
+    /** Whether there is no such training. */
+    public boolean none() {
+      return kind == Kind.NONE;
+    }
+  }
+
+  /**
    * Training after each removal.
    *
    * @param epochs passes over the images; 0 for no fine-tuning
@@ -462,6 +532,18 @@ public record Recipe(
       boolean together = scheduleSpan == ScheduleSpan.RUN;
       int length = together ? Math.multiplyExact(of, epochs) + recoveryEpochs : epochs(last);
       int passed = together ? (number - 1) * epochs : 0;
+      return options(seed, epochs(last), length, passed, keep == Kept.BEST);
+    }
+
+    /**
+     * The same for a training of its own length, whose last epoch is the result: the best by
+     * held-out images would be one of little effect.
+     */
+    TrainingOptions options(long seed, int length) {
+      return options(seed, length, length, 0, false);
+    }
+
+    private TrainingOptions options(long seed, int now, int length, int passed, boolean keepBest) {
       Schedule usual = Schedule.of(schedule, lr, length, warmupEpochs);
       double[] at =
           milestones.isEmpty()
@@ -469,12 +551,12 @@ public record Recipe(
               : milestones.stream().mapToDouble(d -> d).toArray();
       return new TrainingOptions(
           batchSize,
-          epochs(last),
+          now,
           new Schedule(schedule, lr, length, warmupEpochs, at, gamma, passed),
           learning(),
           new Augmentation(cropPadding, flip, mixup, cutmix, randomErasing),
           evaluateEvery,
-          keep == Kept.BEST,
+          keepBest,
           seed);
     }
 
@@ -490,7 +572,8 @@ public record Recipe(
           distill > 0
               ? Optional.of(new Learning.Distillation((float) distill, (float) distillWeight))
               : Optional.empty(),
-          (float) ema);
+          (float) ema,
+          Optional.empty());
     }
   }
 
@@ -809,7 +892,14 @@ public record Recipe(
       put(overlay, "choice.pruning-ratio", USUAL_RATIO);
     }
     put(overlay, "stop.iterations", stop.iterations.orElse(limited ? WITHOUT_LIMIT : 1));
-    if (fineTuning.none()) { // what is of no effect makes no other run
+    // what is of no effect makes no other run
+    if (sparseTraining.none()) {
+      overlay.set("sparse-training", DEFAULT.tree().get("sparse-training"));
+    } else {
+      double strength = sparseTraining.kind.usualStrength();
+      put(overlay, "sparse-training.strength", sparseTraining.strength.orElse(strength));
+    }
+    if (fineTuning.none() && sparseTraining.none()) {
       overlay.set("fine-tuning", DEFAULT.tree().get("fine-tuning"));
       put(overlay, "fine-tuning.epochs", 0);
       put(overlay, "fine-tuning.bn-recalibration", fineTuning.bnRecalibration);

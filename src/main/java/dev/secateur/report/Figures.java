@@ -61,7 +61,7 @@ final class Figures {
     if (!same) {
       plot.line("right after removal", macs, column(IterationMetrics::afterPruning));
     }
-    plot.reference("original", metrics.get(0).accuracy());
+    plot.reference("original", metrics.get(0).came());
     List<List<String>> rows =
         metrics.stream()
             .map(

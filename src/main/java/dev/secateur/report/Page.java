@@ -159,9 +159,9 @@ final class Page {
             Numbers.count(first.parameters()),
             Numbers.count(result.parameters()),
             Numbers.typeset(Numbers.change(first.parameters(), result.parameters())),
-            first.accuracy(),
+            first.came(),
             result.accuracy(),
-            Numbers.typeset(Numbers.format("%+.2f", result.accuracy() - first.accuracy())));
+            Numbers.typeset(Numbers.format("%+.2f", result.accuracy() - first.came())));
     String time =
         resultRow()
             .map(
@@ -202,9 +202,9 @@ final class Page {
     all.add(
         card(
             "Held-out top-1",
-            Numbers.format("%.2f %%", first.accuracy()),
+            Numbers.format("%.2f %%", first.came()),
             Numbers.format("%.2f %%", result.accuracy()),
-            Numbers.typeset(Numbers.format("%+.2f", result.accuracy() - first.accuracy()))
+            Numbers.typeset(Numbers.format("%+.2f", result.accuracy() - first.came()))
                 + " points"));
     resultRow()
         .ifPresent(

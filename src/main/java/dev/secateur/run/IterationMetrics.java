@@ -14,13 +14,13 @@ import java.util.List;
 /**
  * One iteration of a run; accuracies are top-1 in per cent on the held-out images.
  *
- * @param iteration 0 is the network as it came
+ * @param iteration 0 is the network as it came, or after its sparse training
  * @param filters prunable filters left
  * @param removed filters removed in this iteration, by convolution, indices before removal
  * @param dead those of them that the network could do without; none in runs before 0.2
- * @param afterPruning accuracy right after removal
- * @param accuracy accuracy after fine-tuning
- * @param loss cross-entropy after fine-tuning
+ * @param afterPruning accuracy right after removal; of iteration 0, as it came
+ * @param accuracy accuracy after fine-tuning or sparse training
+ * @param loss cross-entropy likewise
  */
 public record IterationMetrics(
     int iteration,
@@ -33,6 +33,12 @@ public record IterationMetrics(
     double accuracy,
     double loss,
     List<EpochMetrics> epochs) {
+
+  /** Of iteration 0: the accuracy of the network as it came, which others are compared with. */
+  public double came() {
+    return afterPruning;
+  }
+
   /**
    * Reads metrics.json, also of earlier versions, which knew no dead filters and whose epochs do
    * not say how long they took.

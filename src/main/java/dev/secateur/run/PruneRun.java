@@ -12,8 +12,10 @@ import dev.secateur.prune.OpenNetwork;
 import dev.secateur.prune.Pruner;
 import dev.secateur.prune.RatioSelector;
 import dev.secateur.prune.Recipe;
+import dev.secateur.prune.Recipe.SparseTraining;
 import dev.secateur.prune.Removal;
 import dev.secateur.prune.Selector;
+import dev.secateur.prune.SparsePenalty;
 import dev.secateur.prune.Target;
 import dev.secateur.prune.criterion.Importance;
 import dev.secateur.prune.criterion.ProjectedImages;
@@ -152,6 +154,7 @@ public final class PruneRun {
             ? new LatencySelector(recipe, goal.get(), model)
             : new RatioSelector(recipe);
     selector.checkPossible(graph);
+    SparsePenalty.check(recipe, graph, train);
     recipe.criterion().check(graph, recipe.groups(graph).layers(), train);
     RunRecord record = new RunRecord(inputs, recipe, Optional.empty());
     RunDirectory run = RunDirectory.open(directory, record, upkeep);
@@ -179,7 +182,7 @@ public final class PruneRun {
       listener.accept(done.get(i));
     }
     if (done.isEmpty()) {
-      begin(done);
+      begin(record, done);
     }
     Model model = directory.model(done.size() - 1);
     String reason = stop(done, model.graph());
@@ -188,9 +191,9 @@ public final class PruneRun {
     }
     int last = done.size() - 1;
     int chosen = reason.equals("max-drop") ? last - 1 : last;
-    Model result = directory.model(chosen);
+    Model result = chosen == 0 ? original : directory.model(chosen);
     directory.writeResult(result);
-    project(directory.model(0), result);
+    project(original, result);
     Optional<LatencyOutcome> latency =
         goal.map(
             g -> LatencyOutcome.measure(device, recipe.stop().latencyBatch(), g, original, result));
@@ -203,15 +206,48 @@ public final class PruneRun {
     return new Result(done, chosen, reason, latency);
   }
 
-  /** Iteration 0: the network as it came. */
-  private void begin(List<IterationMetrics> done) throws IOException {
+  /** Iteration 0: the network as it came, trained sparse where the recipe says so. */
+  private void begin(RunRecord record, List<IterationMetrics> done) throws IOException {
     Instant start = Instant.now();
-    Evaluation e;
-    try (Network net = new Network(device, original)) {
-      e = pruner.evaluate(net);
-    }
     Importance none = new Importance(recipe.scoring().criterion(), Map.of());
-    add(done, original, Removal.NONE, Removal.NONE, e, e, List.of(), none, start);
+    try (Network net = new Network(device, original)) {
+      Evaluation e = pruner.evaluate(net);
+      if (recipe.sparseTraining().none()) {
+        add(done, original, Removal.NONE, Removal.NONE, e, e, List.of(), none, start);
+        return;
+      }
+      try (Network teacher = new Network(device, original)) {
+        List<EpochMetrics> epochs =
+            pruner.trainSparse(net, chosen(net), teacher, logging(done), checkpoint(record, 0));
+        Evaluation sparse = pruner.evaluate(net);
+        add(done, net.toModel(), Removal.NONE, Removal.NONE, e, sparse, epochs, none, start);
+      }
+    }
+  }
+
+  /** What growing regularisation makes small and the first removal takes: chosen once. */
+  private Optional<Pruner.Chosen> chosen(Network net) throws IOException {
+    Optional<Pruner.Chosen> earlier = directory.chosen();
+    if (earlier.isPresent() || recipe.sparseTraining().kind() != SparseTraining.Kind.GROWING) {
+      return earlier;
+    }
+    Pruner.Chosen now = pruner.choose(original.graph(), net, selector);
+    directory.write(now);
+    return Optional.of(now);
+  }
+
+  private ProgressListener logging(List<IterationMetrics> done) {
+    return new ProgressListener.Forwarding(progress) {
+      @Override
+      public void epochDone(List<EpochMetrics> epochs) {
+        directory.writeEpochs(done, epochs);
+        super.epochDone(epochs);
+      }
+    };
+  }
+
+  private CheckpointFile checkpoint(RunRecord record, int number) {
+    return new CheckpointFile(directory.checkpoint(number), record, upkeep.resuming());
   }
 
   /** Steps until a rule holds; which. The network stays on the device between them. */
@@ -246,18 +282,8 @@ public final class PruneRun {
       throws IOException {
     int number = done.size();
     Pruner.Cut cut = cut(net, number);
-    ProgressListener logging =
-        new ProgressListener.Forwarding(progress) {
-          @Override
-          public void epochDone(List<EpochMetrics> epochs) {
-            directory.writeEpochs(done, epochs);
-            super.epochDone(epochs);
-          }
-        };
-    CheckpointFile checkpoint =
-        new CheckpointFile(directory.checkpoint(number), record, upkeep.resuming());
     boolean last = !stopAt(number, cut.network().graph()).isEmpty();
-    return pruner.tune(cut, number, last, teacher, logging, checkpoint);
+    return pruner.tune(cut, number, last, teacher, logging(done), checkpoint(record, number));
   }
 
   /** What an earlier start has removed in this iteration, or what goes now. */
@@ -268,7 +294,11 @@ public final class PruneRun {
       Network cut = new Network(device, directory.cutModel(number));
       return new Pruner.Cut(cut, e.importance(), e.removal(), e.dead(), e.evaluation());
     }
-    Pruner.Cut cut = pruner.cut(original.graph(), net, selector, Optional.empty());
+    Optional<Pruner.Chosen> chosen = number == 1 ? directory.chosen() : Optional.empty();
+    Pruner.Cut cut =
+        chosen.isPresent()
+            ? pruner.cut(net, chosen.get())
+            : pruner.cut(original.graph(), net, selector, Optional.empty());
     if (recipe.fineTuning().none()) {
       return cut;
     }
@@ -316,7 +346,9 @@ public final class PruneRun {
     Recipe.Stop stop = recipe.stop();
     IterationMetrics first = done.get(0);
     IterationMetrics last = done.get(done.size() - 1);
-    if (stop.maxDrop().filter(d -> first.accuracy() - last.accuracy() > d).isPresent()) {
+    // a sparse training alone removes nothing, and what it costs may come back
+    boolean removed = last.iteration() > 0;
+    if (stop.maxDrop().filter(d -> removed && first.came() - last.accuracy() > d).isPresent()) {
       return "max-drop";
     }
     return stopAt(last.iteration(), now);

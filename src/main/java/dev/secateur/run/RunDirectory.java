@@ -3,6 +3,7 @@ package dev.secateur.run;
 import dev.secateur.SecateurException;
 import dev.secateur.io.Models;
 import dev.secateur.nn.Model;
+import dev.secateur.prune.Pruner;
 import dev.secateur.prune.criterion.Importance;
 import dev.secateur.train.EpochMetrics;
 import dev.secateur.util.AtomicFile;
@@ -19,9 +20,10 @@ import java.util.Optional;
 /**
  * What a pruning run leaves on disk: {@code run.json}, {@code summary.csv} and, for each iteration,
  * {@code iter-NN/} with {@code model.sct}, {@code metrics.json}, {@code scores.json} and {@code
- * time.json}; {@code epochs.csv}; at the end {@code model.sct} and, where the criterion has
- * components, {@code projection.json}. An iteration's folder appears at once or not at all, so that
- * a run killed at any moment goes on from the last whole one.
+ * time.json}; {@code epochs.csv}; {@code chosen.json} where growing regularisation has chosen; at
+ * the end {@code model.sct} and, where the criterion has components, {@code projection.json}. An
+ * iteration's folder appears at once or not at all, so that a run killed at any moment goes on from
+ * the last whole one.
  */
 final class RunDirectory {
   private final Path dir;
@@ -97,12 +99,24 @@ final class RunDirectory {
     return IterationMetrics.read(iteration(number).resolve("metrics.json"));
   }
 
+  /** What the first removal takes, where it was chosen before a sparse training. */
+  Optional<Pruner.Chosen> chosen() throws IOException {
+    Path file = dir.resolve("chosen.json");
+    return Files.exists(file)
+        ? Optional.of(Json.MAPPER.readValue(file.toFile(), Pruner.Chosen.class))
+        : Optional.empty();
+  }
+
+  void write(Pruner.Chosen chosen) {
+    Json.write(dir.resolve("chosen.json"), chosen);
+  }
+
   /** Where the iteration that is being made keeps what it has: gone once it is whole. */
   private Path part(int number) {
     return dir.resolve("." + iteration(number).getFileName() + ".part");
   }
 
-  /** The state of an iteration's fine-tuning. */
+  /** The state of an iteration's training. */
   Path checkpoint(int number) {
     return part(number).resolve("checkpoint.safetensors");
   }

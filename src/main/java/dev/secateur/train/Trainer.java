@@ -5,6 +5,7 @@ import dev.secateur.SettingException;
 import dev.secateur.data.Dataset;
 import dev.secateur.device.Device;
 import dev.secateur.nn.Network;
+import dev.secateur.nn.Penalty;
 import dev.secateur.nn.TrainingProgram;
 import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Shape;
@@ -215,9 +216,11 @@ public final class Trainer {
 
   /** The rest of an epoch. */
   private EpochMetrics train() {
+    Optional<Penalty> penalty = options.learning().penalty();
     long reported = start;
     while (true) {
-      double rate = options.schedule().at(epoch + (double) feed.done() / feed.images());
+      double at = epoch + (double) feed.done() / feed.images();
+      double rate = options.schedule().at(at);
       keep();
       if (feed.next() == 0) {
         Map<String, Double> v = values();
@@ -233,6 +236,7 @@ public final class Trainer {
             Optional.empty());
       }
       program.setLearningRate((float) rate);
+      penalty.ifPresent(p -> program.setPenalty((float) p.at(at / options.epochs())));
       program.step();
       long now = System.nanoTime();
       boolean report = now - reported >= NANOS_BETWEEN_REPORTS;

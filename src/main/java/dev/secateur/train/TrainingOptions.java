@@ -1,6 +1,7 @@
 package dev.secateur.train;
 
 import dev.secateur.nn.Learning;
+import dev.secateur.nn.Penalty;
 
 /**
  * How a network is trained.
@@ -19,4 +20,18 @@ public record TrainingOptions(
     Augmentation augmentation,
     int evaluateEvery,
     boolean keepBest,
-    long seed) {}
+    long seed) {
+
+  /** The same with a penalty on parameters. */
+  public TrainingOptions with(Penalty penalty) {
+    return new TrainingOptions(
+        batch,
+        epochs,
+        schedule,
+        learning.with(penalty),
+        augmentation,
+        evaluateEvery,
+        keepBest,
+        seed);
+  }
+}

@@ -275,4 +275,13 @@ class CommandLineTest {
     assertEquals(1, r.code());
     assertEquals(1, r.err().lines().count(), r.err());
   }
+
+  @Test
+  void settingsArePrintedWithoutAnythingElse() {
+    Cli.Result r = Cli.run("prune", "--sparse", "growing", "--print-config");
+    assertEquals(0, r.code(), r.err());
+    assertTrue(
+        r.out().contains("sparse-training:\n  kind: growing\n  strength: 1.0\n  epochs: 5\n"),
+        r.out());
+  }
 }

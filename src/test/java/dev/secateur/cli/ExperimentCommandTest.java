@@ -106,6 +106,42 @@ class ExperimentCommandTest {
             .equals(cell("one", "random-ratio0.3-seed2").at("/steps/0/removed")));
   }
 
+  /** The cell of a variant at a ratio of 0.1, whose name has a checksum of its recipe. */
+  private String variant(String out, String name) {
+    String[] cells = dir.resolve(out).resolve("cells").toFile().list();
+    return Stream.of(cells)
+        .filter(c -> c.startsWith(name + "-") && c.endsWith("-ratio0.1-seed1.json"))
+        .map(c -> c.replace(".json", ""))
+        .findFirst()
+        .orElseThrow();
+  }
+
+  /** Each cell trains for itself; with growing regularisation the first scores still choose. */
+  @Test
+  void cellsAreTrainedSparseFirst() throws IOException {
+    String plan =
+        """
+        criteria: [l1]
+        variants:
+          growing: {scoring: {criterion: l1}, sparse-training: {kind: growing, epochs: 1}}
+          group: {scoring: {criterion: l1}, sparse-training: {kind: group-lasso, epochs: 1}}
+        pruning-ratios: [0.1]
+        seeds: [1]
+        scoring: {batch-size: 50}
+        fine-tuning: {epochs: 0, samples: 64, lr: 0.05, batch-size: 32}
+        """;
+    Cli.Result r = run(plan, "sparse");
+    assertEquals(0, r.code(), r.err());
+    JsonNode plain = cell("sparse", "l1-ratio0.1-seed1").at("/steps/0");
+    JsonNode growing = cell("sparse", variant("sparse", "growing")).at("/steps/0");
+    assertEquals(plain.get("removed"), growing.get("removed"));
+    assertFalse(plain.get("before").equals(growing.get("before")), "it has learned");
+    JsonNode group = cell("sparse", variant("sparse", "group")).at("/steps/0");
+    assertEquals(plain.get("removed").size(), group.get("removed").size());
+    JsonNode settings = Json.MAPPER.readTree(dir.resolve("sparse/experiment.json").toFile());
+    assertTrue(settings.at("/recipe/sparse-training").isMissingNode(), "as before there was one");
+  }
+
   private static final String FAIR =
       """
       criteria: [l1]

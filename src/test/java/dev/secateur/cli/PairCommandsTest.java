@@ -119,6 +119,25 @@ class PairCommandsTest {
         1,
         "pairs of images cannot be trained on",
         run("prune", model, "--data", data, "-o", dir.resolve("run"), "-q"));
+    Object[] sparse = {
+      "prune",
+      model,
+      "--data",
+      data,
+      "--finetune-epochs",
+      0,
+      "--sparse",
+      "growing",
+      "-q",
+      "-o",
+      dir.resolve("run")
+    };
+    fails(1, "--sparse growing: pairs of images cannot be trained on", run(sparse));
+    assertTrue(Files.notExists(dir.resolve("run")));
+    fails(
+        2,
+        "--sparse-epochs '0': expected a whole number of at least 1",
+        run("prune", model, "--data", data, "--sparse-epochs", 0, "-o", dir.resolve("run"), "-q"));
     fails(
         1,
         "which pairs of images do not have",

@@ -7,6 +7,7 @@ import dev.secateur.device.BatchNormTraining;
 import dev.secateur.device.ConvolutionSpec;
 import dev.secateur.device.Device;
 import dev.secateur.device.Epilogue;
+import dev.secateur.device.GroupPenalty;
 import dev.secateur.device.PoolSpec;
 import dev.secateur.device.SgdSpec;
 import dev.secateur.device.TrainingKernels;
@@ -194,6 +195,14 @@ interface ArgumentConformance extends Conformance {
     assertRefused("velocity", () -> d.training().sgd(c, c, plain(1, 3), lr, still));
     assertRefused("lr", () -> d.training().sgd(c, plain(3), plain(3), plain(2), still));
     assertRefused("lr type", () -> d.training().sgd(c, plain(3), plain(3), doubles(1), still));
+
+    Tensor rows = ints(new int[4], 2, 2);
+    GroupPenalty lasso = GroupPenalty.LASSO;
+    assertRefused("gradient", () -> d.training().groupPenalty(c, plain(4), rows, plain(2), lasso));
+    assertRefused(
+        "rows", () -> d.training().groupPenalty(c, c, ints(new int[6], 2, 3), plain(2), lasso));
+    assertRefused("row type", () -> d.training().groupPenalty(c, c, plain(2, 2), plain(2), lasso));
+    assertRefused("strengths", () -> d.training().groupPenalty(c, c, rows, plain(3), lasso));
   }
 
   private TrainingKernels training(Tensor x, Tensor y, Tensor dy, Tensor dx, Tensor dbeta) {

@@ -4,6 +4,7 @@ import static dev.secateur.conformance.Conformance.assertNear;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 
 import dev.secateur.device.AdamSpec;
+import dev.secateur.device.GroupPenalty;
 import dev.secateur.device.Kernel;
 import dev.secateur.device.SgdSpec;
 import dev.secateur.device.Targets;
@@ -302,6 +303,48 @@ interface LossConformance extends Conformance {
       assertNear(mean, read(tm), FLOAT, "mean");
       assertNear(square, read(tv), FLOAT, "square");
     }
+  }
+
+  /** Rows of all lengths with gaps between them, one of zeros and one of numbers next to none. */
+  @ParameterizedTest
+  @CsvSource({"LASSO, 1", "LASSO, 3", "LASSO, 9001", "RIDGE, 1", "RIDGE, 9001"})
+  default void groupPenalty(GroupPenalty kind, int longest) {
+    int[] lengths = {longest, 1, 5, 0, 33, 257, 1, 4, longest};
+    int[] rows = new int[2 * lengths.length];
+    int n = 3;
+    for (int r = 0; r < lengths.length; r++) {
+      rows[2 * r] = n;
+      rows[2 * r + 1] = lengths[r];
+      n += lengths[r] + r % 3;
+    }
+    Values draw = values(longest);
+    double[] p = draw.uniform(n);
+    Arrays.fill(p, rows[4], rows[4] + 5, 0);
+    Arrays.fill(p, rows[14], rows[14] + 4, 0x1p-140);
+    double[] g = draw.uniform(n);
+    double[] expected = g.clone();
+    Tensor tp = plain(p, n);
+    Tensor tg = plain(g, n);
+    Tensor strengths = plain(lengths.length);
+    Kernel k =
+        device().training().groupPenalty(tp, tg, ints(rows, lengths.length, 2), strengths, kind);
+    for (int step = 0; step < 2; step++) {
+      double[] s = draw.uniform(lengths.length, 0, 2);
+      device().moves().copy(plain(s, lengths.length), strengths).launch();
+      k.launch();
+      for (int r = 0; r < lengths.length; r++) {
+        double square = 0;
+        for (int i = rows[2 * r]; i < rows[2 * r] + lengths[r]; i++) {
+          square += p[i] * p[i];
+        }
+        double by = kind == GroupPenalty.RIDGE ? 1 : square == 0 ? 0 : Math.sqrt(square);
+        for (int i = rows[2 * r]; i < rows[2 * r] + lengths[r] && by > 0; i++) {
+          expected[i] += s[r] * p[i] / by;
+        }
+      }
+      assertNear(expected, read(tg), FLOAT, "gradient");
+    }
+    assertArrayEquals(p, read(tp), "the parameters stay");
   }
 
   private static void assertMetrics(double[] once, int times, double[] got) {

@@ -87,6 +87,7 @@ final class RecordingDevice {
       case "activationType" -> DType.F32;
       case "weightLayout" -> Layout.PLAIN;
       case "mixedPrecision" -> Optional.empty();
+      case "mostElements" -> Long.MAX_VALUE;
       case "contract" -> new Contract(DType.F32, Layout.CHANNELS_LAST, Layout.PLAIN);
       case "newArena" -> arena();
       case "downloadFloats" ->

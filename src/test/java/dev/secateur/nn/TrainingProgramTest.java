@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.secateur.device.Activation;
 import dev.secateur.device.ConvolutionSpec;
 import dev.secateur.device.Device;
+import dev.secateur.device.GroupPenalty;
 import dev.secateur.device.HostBuffer;
 import dev.secateur.device.PoolSpec;
 import dev.secateur.device.cpu.CpuDevice;
@@ -23,6 +24,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SplittableRandom;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -246,7 +248,14 @@ class TrainingProgramTest {
   @Test
   void adamWStepsAsInPyTorch() throws IOException {
     Learning adamW =
-        new Learning(new Learning.AdamW(0.8f, 0.99f, 1e-8f), 1e-1f, false, 0, Optional.empty(), 0);
+        new Learning(
+            new Learning.AdamW(0.8f, 0.99f, 1e-8f),
+            1e-1f,
+            false,
+            0,
+            Optional.empty(),
+            0,
+            Optional.empty());
     checkVariant("adamw", adamW, 1e-3f);
   }
 
@@ -262,8 +271,44 @@ class TrainingProgramTest {
     checkVariant("average", plain(Optional.empty(), 0.8f), 0.05f);
   }
 
+  @Test
+  void scalesOfNormsArePulledAsInPyTorch() throws IOException {
+    checkPenalty("bn-scale", GroupPenalty.LASSO, 0.05, blocks("bn1"), false);
+  }
+
+  /** One of the filters is zero: it has no gradient of its norm. */
+  @Test
+  void normsOfFiltersArePulledAsInPyTorch() throws IOException {
+    checkPenalty("group-lasso", GroupPenalty.LASSO, 0.05, blocks("conv1"), false);
+  }
+
+  @Test
+  void chosenFiltersArePulledMoreAndMoreAsInPyTorch() throws IOException {
+    int[] chosen = {0, 5, 31};
+    Map<String, int[]> both =
+        Map.of("layer2.0.conv1.weight", chosen, "layer2.0.bn1.weight", chosen);
+    checkPenalty("growing", GroupPenalty.RIDGE, 3, both, true);
+  }
+
+  /** All filters or channels of the first half of each block. */
+  private static Map<String, int[]> blocks(String layer) {
+    Map<String, int[]> out = new LinkedHashMap<>();
+    for (int i = 1; i <= 3; i++) {
+      out.put("layer" + i + ".0." + layer + ".weight", IntStream.range(0, 8 << i).toArray());
+    }
+    return out;
+  }
+
+  private static void checkPenalty(
+      String name, GroupPenalty kind, double strength, Map<String, int[]> slices, boolean grows)
+      throws IOException {
+    Penalty penalty = new Penalty(kind, slices, strength, grows);
+    checkVariant(name, plain(Optional.empty(), 0).with(penalty), 0.05f);
+  }
+
   private static Learning plain(Optional<Learning.Distillation> distillation, float ema) {
-    return new Learning(new Learning.Sgd(0.9f, false), 0, false, 0, distillation, ema);
+    return new Learning(
+        new Learning.Sgd(0.9f, false), 0, false, 0, distillation, ema, Optional.empty());
   }
 
   /** As torch.optim.swa_utils.update_bn over two batches. */
@@ -302,7 +347,14 @@ class TrainingProgramTest {
                       false))) {
         upload(device, program, weavedPixels(99), 3, 0, 9, 3);
         program.setLearningRate(rate);
+        if (name.equals("group-lasso")) {
+          Tensor conv = net.parameter("layer1.0.conv1.weight");
+          device.upload(new float[16 * 9], conv.view(0, Shape.of(16, 3, 3)));
+        }
+        int k = 0;
         for (JsonNode step : steps) {
+          double over = k++ / (double) steps.size();
+          learning.penalty().ifPresent(p -> program.setPenalty((float) p.at(over)));
           program.clearMetrics();
           program.step();
           double loss = device.downloadDoubles(program.metrics())[0] / 4;

@@ -69,6 +69,21 @@ class RecipeTest {
     assertEquals(List.of("conv1", "layer3.2.conv2"), ends.resolved(graph).choice().keep());
   }
 
+  @Test
+  void theStrengthOfASparseTrainingIsItsSources() {
+    Recipe none = Recipe.DEFAULT.with("sparse-training.epochs", 9);
+    assertEquals(Recipe.DEFAULT.resolved(), none.resolved(), "of no effect");
+    Recipe lasso = Recipe.DEFAULT.with("sparse-training.kind", "group-lasso");
+    assertEquals(Optional.of(1e-4), lasso.resolved().sparseTraining().strength());
+    Recipe growing =
+        Recipe.DEFAULT
+            .with("sparse-training.kind", "growing")
+            .with("fine-tuning.epochs", 0)
+            .with("fine-tuning.lr", 0.1);
+    assertEquals(Optional.of(1.0), growing.resolved().sparseTraining().strength());
+    assertEquals(0.1, growing.resolved().fineTuning().lr(), "it trains by these");
+  }
+
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',
@@ -85,6 +100,9 @@ class RecipeTest {
         "stop.latency | 3s | '3s': expected a part of the original's time between 0 and 1",
         "fine-tuning.momentum | 1 | '1.0': expected a number from 0 up to, but not including, 1",
         "fine-tuning.schedule | poly | 'poly': expected constant or step or cosine",
+        "sparse-training.kind | l2 | 'l2': expected none or bn-scale or group-lasso or growing",
+        "sparse-training.strength | 0 | '0.0': expected a number greater than 0",
+        "sparse-training.epochs | 0 | '0': expected a whole number of at least 1",
         "hold-out | 0 | '0.0': expected a number greater than 0 and less than 1",
         "seed | x | 'x': expected a whole number",
         "colour | red | is no setting; expected one of choice, fine-tuning, hold-out",

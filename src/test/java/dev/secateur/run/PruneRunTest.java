@@ -115,6 +115,52 @@ class PruneRunTest {
     assertEquals(epochs, epochs(stopped), "epochs.csv");
   }
 
+  /** SIGTERM within the sparse training; what was chosen before it is what goes. */
+  @Test
+  void aSparseTrainingThatIsAskedToStopGoesOn() throws Exception {
+    String[] how = {
+      "--sparse",
+      "growing",
+      "--sparse-epochs",
+      "6",
+      "--pruning-ratio",
+      "0.25",
+      "--finetune-epochs",
+      "0",
+      "--checkpoint-every",
+      "0.0001"
+    };
+    Path whole = dir.resolve("whole");
+    assertEquals(0, run(arguments(whole, how)));
+    Path stopped = dir.resolve("stopped");
+    Path state = stopped.resolve(".iter-00.part/checkpoint.safetensors");
+    Process p = start(arguments(stopped, how));
+    while (p.isAlive() && !Files.exists(state)) {
+      Thread.sleep(2);
+    }
+    p.destroy(); // SIGTERM
+    assertTrue(p.waitFor(30, TimeUnit.SECONDS));
+    assertEquals(75, p.exitValue(), Files.readString(dir.resolve("log")));
+    assertTrue(Files.exists(state));
+    assertFalse(Files.exists(stopped.resolve("iter-00")));
+    assertEquals(0, run(with(arguments(stopped, how), "--resume")));
+    for (String file :
+        List.of("model.sct", "iter-00/model.sct", "iter-01/model.sct", "chosen.json")) {
+      assertArrayEquals(
+          Files.readAllBytes(whole.resolve(file)), Files.readAllBytes(stopped.resolve(file)), file);
+    }
+    List<String> epochs = epochs(whole);
+    assertEquals(1 + 6, epochs.size(), epochs.toString());
+    assertTrue(epochs.get(1).startsWith("0,1,") && epochs.get(6).startsWith("0,6,"));
+    assertEquals(epochs, epochs(stopped), "epochs.csv");
+    JsonNode chosen = Json.MAPPER.readTree(whole.resolve("chosen.json").toFile());
+    JsonNode gone = Json.MAPPER.readTree(whole.resolve("iter-01/metrics.json").toFile());
+    assertEquals(chosen.get("removal"), gone.get("removed"));
+    JsonNode first = Json.MAPPER.readTree(whole.resolve("iter-00/metrics.json").toFile());
+    assertEquals(6, first.get("epochs").size());
+    assertEquals(0, first.get("removed").size());
+  }
+
   /** Lines of epochs.csv without times. */
   private static List<String> epochs(Path run) throws IOException {
     List<String> out = new ArrayList<>();
@@ -348,6 +394,17 @@ class PruneRunTest {
     assertArrayEquals(
         Files.readAllBytes(out.resolve("iter-0" + chosen).resolve("model.sct")),
         Files.readAllBytes(out.resolve("model.sct")));
+
+    Path ruined = dir.resolve("ruined");
+    String[] sparse = {"--sparse", "bn-scale", "--sparse-strength", "9", "--sparse-epochs", "1"};
+    assertEquals(
+        0, run(with(arguments(ruined, sparse), "--max-drop", "5", "--finetune-epochs", "0")));
+    assertEquals("max-drop", runJson(ruined).at("/outcome/stopped-by").asText());
+    assertEquals(2, Files.readAllLines(ruined.resolve("summary.csv")).size() - 1, "one removal");
+    var came = Models.load(trained).parameters();
+    Models.load(ruined.resolve("model.sct"))
+        .parameters()
+        .forEach((n, t) -> assertArrayEquals(came.get(n).data(), t.data(), "as it came: " + n));
   }
 
   /** Gradual pruning: one course of the rate, an epoch a removal, more after the last. */

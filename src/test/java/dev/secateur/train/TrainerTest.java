@@ -11,6 +11,7 @@ import dev.secateur.data.DataSets;
 import dev.secateur.data.Dataset;
 import dev.secateur.data.Split;
 import dev.secateur.device.Device;
+import dev.secateur.device.GroupPenalty;
 import dev.secateur.device.Precision;
 import dev.secateur.device.cpu.CpuDevice;
 import dev.secateur.device.cuda.TestCuda;
@@ -18,12 +19,14 @@ import dev.secateur.nn.Architectures;
 import dev.secateur.nn.Learning;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Network;
+import dev.secateur.nn.Penalty;
 import dev.secateur.prune.Recipe;
 import dev.secateur.tensor.HostTensor;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -117,9 +120,15 @@ class TrainerTest {
     }
   }
 
-  /** A moving average, AdamW's moments and steps, and the best epoch are a part of the state. */
+  /**
+   * A moving average, AdamW's moments and steps, and the best epoch are a part of the state; a
+   * penalty grows on.
+   */
   @Test
   void whateverIsKept() {
+    Map<String, int[]> some =
+        Map.of("layer1.0.conv1.weight", new int[] {0, 3}, "layer1.0.bn1.weight", new int[] {2});
+    Penalty growing = new Penalty(GroupPenalty.RIDGE, some, 1, true);
     Learning all =
         new Learning(
             new Learning.AdamW(0.9f, 0.999f, 1e-8f),
@@ -127,7 +136,8 @@ class TrainerTest {
             false,
             0,
             Optional.of(new Learning.Distillation(4, 0.9f)),
-            0.9f);
+            0.9f,
+            Optional.of(growing));
     options = options(all, true);
     try (Device device = new CpuDevice()) {
       checkStops(device, 4, 7);

@@ -2,12 +2,14 @@ package dev.secateur.device.cpu;
 
 import dev.secateur.device.AdamSpec;
 import dev.secateur.device.Contract;
+import dev.secateur.device.GroupPenalty;
 import dev.secateur.device.Kernel;
 import dev.secateur.device.SgdSpec;
 import dev.secateur.device.Targets;
 import dev.secateur.device.Training;
 import dev.secateur.tensor.Tensor;
 import java.nio.FloatBuffer;
+import java.nio.IntBuffer;
 import java.util.Optional;
 
 /** The loss and the step, in Java. */
@@ -48,6 +50,53 @@ final class CpuTraining implements Training {
           ab.put(at, a, 0, length);
         };
     return () -> CpuParallel.run(pieces(n), n, body);
+  }
+
+  @Override
+  public Kernel compileGroupPenalty(
+      Tensor p, Tensor grad, Tensor rows, Tensor strengths, GroupPenalty kind) {
+    FloatBuffer pb = CpuViews.floats(p);
+    FloatBuffer gb = CpuViews.floats(grad);
+    IntBuffer places = CpuViews.ints(rows);
+    FloatBuffer sb = CpuViews.floats(strengths);
+    float[][] ps = new float[CpuParallel.slots()][PIECE];
+    float[][] gs = new float[CpuParallel.slots()][PIECE];
+    int count = rows.shape().size(0);
+    CpuParallel.Body body =
+        (row, slot) -> {
+          float[] w = ps[slot];
+          float[] g = gs[slot];
+          int from = places.get(2 * row);
+          int to = from + places.get(2 * row + 1);
+          double factor = sb.get(row);
+          if (kind == GroupPenalty.LASSO) {
+            double norm = Math.sqrt(squares(pb, from, to, w));
+            factor = norm == 0 ? 0 : factor / norm;
+          }
+          for (int at = from; at < to; at += PIECE) {
+            int length = Math.min(PIECE, to - at);
+            pb.get(at, w, 0, length);
+            gb.get(at, g, 0, length);
+            for (int i = 0; i < length; i++) {
+              g[i] = g[i] + (float) (factor * w[i]);
+            }
+            gb.put(at, g, 0, length);
+          }
+        };
+    long work = p.elements();
+    return () -> CpuParallel.run(count, work, body);
+  }
+
+  private static double squares(FloatBuffer x, int from, int to, float[] piece) {
+    double sum = 0;
+    for (int at = from; at < to; at += PIECE) {
+      int length = Math.min(PIECE, to - at);
+      x.get(at, piece, 0, length);
+      for (int i = 0; i < length; i++) {
+        sum += (double) piece[i] * piece[i];
+      }
+    }
+    return sum;
   }
 
   @Override

@@ -2,6 +2,7 @@ package dev.secateur.device.cuda;
 
 import dev.secateur.device.AdamSpec;
 import dev.secateur.device.Contract;
+import dev.secateur.device.GroupPenalty;
 import dev.secateur.device.Kernel;
 import dev.secateur.device.SgdSpec;
 import dev.secateur.device.Targets;
@@ -81,6 +82,21 @@ final class CudaTraining implements Training {
         .arg(share)
         .arg(x.elements())
         .over(x.elements());
+  }
+
+  @Override
+  public Kernel compileGroupPenalty(
+      Tensor p, Tensor grad, Tensor rows, Tensor strengths, GroupPenalty kind) {
+    long count = rows.shape().dim(0);
+    return kernels
+        .launch("group_penalty")
+        .arg(p)
+        .arg(grad)
+        .arg(rows)
+        .arg(strengths)
+        .arg(kind == GroupPenalty.LASSO)
+        .arg(count)
+        .rows(count, p.elements() / count);
   }
 
   @Override
