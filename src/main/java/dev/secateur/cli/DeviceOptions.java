@@ -38,6 +38,13 @@ final class DeviceOptions {
     return device;
   }
 
+  /** Computes as work that goes on has, where no type is given. */
+  void goOn(String math) {
+    if (precisions.stream().allMatch(Optional::isEmpty)) {
+      precisions = List.of(new Converters.PrecisionName().convert(math));
+    }
+  }
+
   Device open(CommandSpec spec) {
     return open(spec, precision(spec));
   }

@@ -87,6 +87,9 @@ final class PruneCommand extends BaseCommand.OnDevice {
       spec.commandLine().getOut().print(r.resolved().yaml());
       return 0;
     }
+    if (output.resume) {
+      PruneRun.math(output.file).ifPresent(device::goOn);
+    }
     Model m = model.open(this::warn);
     Dataset train = data.open(Split.TRAIN, m.graph(), this::warn);
     if (r.stop().latency().isPresent()) {

@@ -20,8 +20,8 @@ final class HostParameters {
     this.net = net;
     this.device = net.device();
     Tensor flat = net.flat();
-    Shape rest = Shape.of(flat.elements() - net.decayed());
-    this.vectors = new Part(rest.elements() == 0 ? flat : flat.view(net.decayed(), rest));
+    long rest = flat.elements() - net.decayed();
+    this.vectors = new Part(rest == 0 ? flat : flat.view(net.decayed(), Shape.of(rest)));
     this.statistics = new Part(net.running());
   }
 

@@ -105,6 +105,18 @@ public final class PruneRun {
   }
 
   /**
+   * What a run that was begun in a directory computes in.
+   *
+   * @throws dev.secateur.SecateurException for a run.json that is damaged
+   */
+  public static Optional<String> math(Path directory) {
+    Path file = directory.resolve("run.json");
+    return Files.exists(file)
+        ? Optional.of(RunRecord.read(file).inputs().math())
+        : Optional.empty();
+  }
+
+  /**
    * Prunes into a run directory.
    *
    * @param train all training images

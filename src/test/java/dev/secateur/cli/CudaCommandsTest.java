@@ -104,6 +104,26 @@ class CudaCommandsTest {
     assertTrue(unknown.contains("'fp8': expected auto, fp32, tf32, fp16 or bf16"), unknown);
   }
 
+  /** Whatever the GPU's own choice is: a run goes on in the type that it was begun in. */
+  @Test
+  void aRunGoesOnInItsType() throws IOException {
+    inputs("generated", 2 * BATCH);
+    Path out = dir.resolve("run");
+    List<Object> prune = new ArrayList<>(List.of("prune", model, "--data", "cifar10:" + dir));
+    prune.addAll(List.of("--device", "cuda", "--criterion", "l1", "--finetune-epochs", "0"));
+    prune.addAll(List.of("--batch-size", BATCH, "-q", "-o", out));
+    List<Object> begun = new ArrayList<>(prune);
+    begun.addAll(List.of("--math", "fp32"));
+    assertEquals(0, run(begun.toArray()).code());
+    prune.add("--resume");
+    Result r = run(prune.toArray());
+    assertEquals(0, r.code(), r.err());
+    prune.addAll(List.of("--math", "tf32"));
+    Result other = run(prune.toArray());
+    assertEquals(1, other.code(), other.err());
+    assertTrue(other.err().contains("math"), other.err());
+  }
+
   private static List<String> names(JsonNode object) {
     List<String> out = new ArrayList<>();
     object.fieldNames().forEachRemaining(out::add);

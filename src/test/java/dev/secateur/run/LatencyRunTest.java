@@ -318,6 +318,8 @@ class LatencyRunTest {
               "idx:" + dir,
               "--device",
               name,
+              "--math",
+              "fp32",
               "--criterion",
               "l1",
               "--target-latency",
