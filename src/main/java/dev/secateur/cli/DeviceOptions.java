@@ -33,6 +33,9 @@ final class DeviceOptions {
       })
   private List<Optional<Precision>> precisions = List.of(Optional.empty());
 
+  /** What they came to, which takes a look for GPUs; empty until asked for. */
+  private List<Precision> resolved = List.of();
+
   /** As it was given: auto, cpu or cuda[:N]. */
   String name() {
     return device;
@@ -63,7 +66,10 @@ final class DeviceOptions {
    * @throws dev.secateur.SecateurException where the device must be asked and there is none
    */
   List<Precision> precisions() {
-    return precisions(device);
+    if (resolved.isEmpty()) {
+      resolved = precisions(device);
+    }
+    return resolved;
   }
 
   /** The same on another device than the one named. */
@@ -75,7 +81,7 @@ final class DeviceOptions {
   }
 
   private Precision precision(CommandSpec spec) {
-    if (precisions.size() > 1 && precisions().size() > 1) {
+    if (precisions().size() > 1) {
       String all = precisions().stream().map(DeviceOptions::math).collect(Collectors.joining(","));
       throw new ParameterException(
           spec.commandLine(),
