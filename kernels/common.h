@@ -108,6 +108,46 @@ struct Channel {
   }
 };
 
+/* The channels of COUNT consecutive elements in the order N, H, W, C, for a thread that goes on by a
+   fixed step: no division once it is made. Values of channels come 16 bytes at once where every
+   thread's channels begin at a multiple of COUNT. */
+template <int COUNT>
+struct Channels {
+  int index, channels, step;
+  __device__ Channels(long long first, long long stride, long long all) {
+    channels = (int)all;
+    index = (int)(first % all);
+    step = (int)(stride % all);
+  }
+  __device__ void next() {
+    index += step;
+    index -= index >= channels ? channels : 0;
+  }
+  __device__ void load(const float *p, float *out) const {
+    if (channels % COUNT == 0) { /* index is a multiple of COUNT, p of 16 bytes */
+#pragma unroll
+      for (int j = 0; j < COUNT; j += 4) {
+        union {
+          Bits128 bits;
+          float v[4];
+        } u;
+        u.bits = *(const Bits128 *)(p + index + j);
+#pragma unroll
+        for (int k = 0; k < 4; k++) {
+          out[j + k] = u.v[k];
+        }
+      }
+    } else {
+      int c = index;
+#pragma unroll
+      for (int j = 0; j < COUNT; j++) {
+        out[j] = p[c];
+        c = c + 1 == channels ? 0 : c + 1;
+      }
+    }
+  }
+};
+
 static __device__ float common_activate(float v, int activation) {
   if (activation >= ACTIVATION_RELU) {
     v = v < 0.0f ? 0.0f : v; /* NaN stays */

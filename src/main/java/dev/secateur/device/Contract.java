@@ -14,8 +14,10 @@ import dev.secateur.tensor.Tensor;
  * @param type of activations, of convolution and linear weights, and of the biases beside them
  * @param layout of activations (N,C,H,W)
  * @param weights layout of convolution weights
+ * @param multiple numbers of channels that are a multiple of it are computed fastest; what is
+ *     compiled for the device may have zero channels behind its own (1: nothing is gained)
  */
-public record Contract(DType type, Layout layout, Layout weights) {
+public record Contract(DType type, Layout layout, Layout weights, int multiple) {
 
   /** Refuses unless {@code holds}. */
   public static void that(boolean holds, String expected, Object... found) {
@@ -126,6 +128,12 @@ public record Contract(DType type, Layout layout, Layout weights) {
   void alikeButChannels(String what, Tensor a, Tensor b) {
     boolean fits = a.shape().with(1, 1).equals(b.shape().with(1, 1));
     that(fits, what + " must agree but in channels", a, b);
+  }
+
+  /** A tensor whose channels are at least so many. */
+  static void firstChannels(String name, Tensor t, long channels) {
+    boolean fits = channels > 0 && channels <= t.shape().dim(1);
+    that(fits, name + " must have " + channels + " channels or more", t);
   }
 
   /** Activations (N,C,H,W) that differ in height and width alone, or not at all. */

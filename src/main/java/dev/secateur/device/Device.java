@@ -63,6 +63,11 @@ public interface Device extends AutoCloseable {
     return contract().weights();
   }
 
+  /** What channels of activations are best a multiple of; 1 where any number is as good. */
+  default int channelMultiple() {
+    return contract().multiple();
+  }
+
   /** Present where {@link #activationType} or {@link #weightLayout} is not as parameters are. */
   default Optional<MixedPrecision> mixedPrecision() {
     return Optional.empty();

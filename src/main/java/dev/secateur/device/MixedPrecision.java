@@ -19,29 +19,30 @@ public interface MixedPrecision {
   boolean scalesLoss();
 
   /**
-   * packed = flat, converted; filters turned into the order K, R, S, C.
+   * packed = the parameters of flat, converted, each where and shaped as its copy is; zero
+   * elsewhere.
    *
    * @param flat F32 (n)
-   * @param filters views of flat (K,C,R,S), in the order in which they lie there
-   * @param packed activation type (n)
+   * @param copies of parameters, in the order in which these lie in flat
+   * @param packed activation type (m), m a multiple of 16
    * @param arena keeps a table
    */
-  Kernel pack(Tensor flat, List<Tensor> filters, Tensor packed, Arena arena);
+  Kernel pack(Tensor flat, List<ParameterCopy> copies, Tensor packed, Arena arena);
 
   /**
-   * The gradients of filters out of packed into gradients, in the parameters' order, and all of
-   * gradients divided by the scale; notes an overflow where one is not finite.
+   * The gradients of filters (rank 4) out of packed into gradients, in the parameters' order, and
+   * all of gradients divided by the scale; notes an overflow where one is not finite.
    *
-   * @param packed activation type (n): gradients of filters in the order K, R, S, C
+   * @param packed activation type (m): gradients of filters where their copies lie
    * @param flat the parameters, F32 (n)
-   * @param filters as in {@link #pack}
+   * @param copies as in {@link #pack}
    * @param gradients F32 (n)
    * @param state empty where the loss is not scaled
    */
   Kernel unpack(
       Tensor packed,
       Tensor flat,
-      List<Tensor> filters,
+      List<ParameterCopy> copies,
       Tensor gradients,
       Optional<Tensor> state,
       Arena arena);

@@ -47,33 +47,44 @@ public interface Moves extends Operations {
 
   Kernel compileGather(Tensor x, int axis, Tensor indices, Tensor y);
 
-  /** y = the inputs side by side along C; all (N,C,H,W). */
-  default Kernel concat(List<Tensor> inputs, Tensor y) {
+  /**
+   * y = the inputs' first channels side by side along C, and zeros behind them; all (N,C,H,W).
+   *
+   * @param channels how many of each input
+   */
+  default Kernel concat(List<Tensor> inputs, List<Long> channels, Tensor y) {
     that(!inputs.isEmpty(), "there must be something to concatenate");
+    that(inputs.size() == channels.size(), "every input must have its channels", channels);
     contract().image("y", y);
-    long channels = 0;
-    for (Tensor x : inputs) {
+    long all = 0;
+    for (int i = 0; i < inputs.size(); i++) {
+      Tensor x = inputs.get(i);
       contract().image("input", x);
       contract().alikeButChannels("inputs and y", x, y);
-      channels += x.shape().dim(1);
+      Contract.firstChannels("input", x, channels.get(i));
+      all += channels.get(i);
     }
-    Contract.shape("y", y, y.shape().with(1, channels));
-    return compileConcat(inputs, y);
+    Contract.firstChannels("y", y, all);
+    return compileConcat(inputs, channels, y);
   }
 
-  Kernel compileConcat(List<Tensor> inputs, Tensor y);
+  Kernel compileConcat(List<Tensor> inputs, List<Long> channels, Tensor y);
 
-  /** y = x[:, from : from + C(y)] of (N,C,H,W), the backward of concat. */
-  default Kernel sliceChannels(Tensor x, long from, Tensor y) {
+  /**
+   * y[:, : channels] = x[:, from : from + channels] of (N,C,H,W), the backward of concat; other
+   * channels of y are 0.
+   */
+  default Kernel sliceChannels(Tensor x, long from, long channels, Tensor y) {
     contract().image("x", x);
     contract().image("y", y);
     contract().alikeButChannels("x and y", x, y);
-    boolean inside = from >= 0 && from + y.shape().dim(1) <= x.shape().dim(1);
-    that(inside, "y must be channels of x from " + from, x, y);
-    return compileSliceChannels(x, from, y);
+    that(from >= 0, "the first channel must not be negative", from);
+    Contract.firstChannels("x", x, from + channels);
+    Contract.firstChannels("y", y, channels);
+    return compileSliceChannels(x, from, channels, y);
   }
 
-  Kernel compileSliceChannels(Tensor x, long from, Tensor y);
+  Kernel compileSliceChannels(Tensor x, long from, long channels, Tensor y);
 
   /**
    * y[:, j] = x[:, channels[j]] of (N,C,H,W) or (N,C), 0 where the index is no channel of x.
@@ -92,28 +103,29 @@ public interface Moves extends Operations {
   Kernel compileSelectChannels(Tensor x, Tensor channels, Tensor y);
 
   /**
-   * The option-A shortcut of CIFAR ResNets: y[:, before : before + C] = x[:, :, ::stride,
-   * ::stride], other channels 0.
+   * The option-A shortcut of CIFAR ResNets: y[:, before : before + channels] = x[:, : channels,
+   * ::stride, ::stride], other channels 0.
    */
-  default Kernel shortcut(Tensor x, int stride, long before, Tensor y) {
-    checkShortcut(x, stride, before, y);
-    return compileShortcut(x, stride, before, y);
+  default Kernel shortcut(Tensor x, int stride, long before, long channels, Tensor y) {
+    checkShortcut(x, stride, before, channels, y);
+    return compileShortcut(x, stride, before, channels, y);
   }
 
-  Kernel compileShortcut(Tensor x, int stride, long before, Tensor y);
+  Kernel compileShortcut(Tensor x, int stride, long before, long channels, Tensor y);
 
   /** The gradient of {@link #shortcut}: dx is overwritten. */
-  default Kernel shortcutBackward(Tensor dy, int stride, long before, Tensor dx) {
-    checkShortcut(dx, stride, before, dy);
-    return compileShortcutBackward(dy, stride, before, dx);
+  default Kernel shortcutBackward(Tensor dy, int stride, long before, long channels, Tensor dx) {
+    checkShortcut(dx, stride, before, channels, dy);
+    return compileShortcutBackward(dy, stride, before, channels, dx);
   }
 
-  Kernel compileShortcutBackward(Tensor dy, int stride, long before, Tensor dx);
+  Kernel compileShortcutBackward(Tensor dy, int stride, long before, long channels, Tensor dx);
 
-  private void checkShortcut(Tensor x, int stride, long before, Tensor y) {
+  private void checkShortcut(Tensor x, int stride, long before, long channels, Tensor y) {
     contract().image("x", x);
     contract().image("y", y);
     that(stride > 0, "stride must be positive", stride);
+    Contract.firstChannels("x", x, channels);
     Shape xs = x.shape();
     Shape ys = y.shape();
     boolean fits =
@@ -121,7 +133,7 @@ public interface Moves extends Operations {
             && (xs.dim(2) + stride - 1) / stride == ys.dim(2)
             && (xs.dim(3) + stride - 1) / stride == ys.dim(3)
             && before >= 0
-            && before + xs.dim(1) <= ys.dim(1);
+            && before + channels <= ys.dim(1);
     that(fits, "y must be x by stride " + stride + " behind " + before + " channels", x, y);
   }
 
@@ -169,21 +181,22 @@ public interface Moves extends Operations {
    * @param crops I32 (N,3): row and column in [0, 2 padding] where the crop of H x W begins in the
    *     image padded with zero pixels, and 1 to flip left-right; empty for none
    * @param scale F32 (C) or (C,H,W), as shift; applied after augmentation, position by position
-   * @param y (N,C,H,W), an activation
+   * @param y (N,D,H,W), an activation; channels from C on are 0
    */
   default Kernel imageInput(
       Tensor pixels, Optional<Tensor> crops, int padding, Tensor scale, Tensor shift, Tensor y) {
     Contract.plain("pixels", pixels, DType.U8, 4);
     contract().image("y", y);
-    Contract.sameShape("pixels and y", pixels, y);
+    contract().alikeButChannels("pixels and y", pixels, y);
+    Contract.firstChannels("y", y, pixels.shape().dim(1));
     that(padding >= 0, "padding must not be negative", padding);
     Contract.type("scale", scale, DType.F32);
     Contract.type("shift", shift, DType.F32);
     Contract.sameShape("scale and shift", scale, shift);
-    Shape s = y.shape();
+    Shape s = pixels.shape();
     Shape each = Shape.of(s.dim(1), s.dim(2), s.dim(3));
     boolean fits = scale.shape().equals(each) || scale.shape().equals(Shape.of(s.dim(1)));
-    that(fits, "scale must be (C) or (C,H,W)", scale, y);
+    that(fits, "scale must be (C) or (C,H,W)", scale, pixels);
     crops.ifPresent(
         c -> {
           Contract.plain("crops", c, DType.I32, 2);

@@ -4,35 +4,50 @@ import static dev.secateur.device.Contract.that;
 
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Tensor;
+import java.util.Optional;
 
 /** Batch norm, layer norm and softmax: what is relative to a mean or a sum. Vectors are F32 (C). */
 public interface Norms extends Operations {
 
-  /** y = activation((x - mean) / sqrt(variance + eps) * gamma + beta), per channel. */
-  default Kernel batchNorm(
+  /**
+   * What batch norm is once its statistics are fixed: y = activation(x scale + shift + residual),
+   * per channel.
+   *
+   * @param x (N,C,H,W), as y and the residual
+   */
+  record Affine(
       Tensor x,
-      Tensor gamma,
-      Tensor beta,
-      Tensor mean,
-      Tensor variance,
-      float eps,
+      Tensor scale,
+      Tensor shift,
+      Optional<Tensor> residual,
       Activation activation,
-      Tensor y) {
-    contract().image("x", x);
-    contract().alike("x and y", x, y);
-    vectors(x, gamma, beta, mean, variance);
-    return compileBatchNorm(x, gamma, beta, mean, variance, eps, activation, y);
+      Tensor y) {}
+
+  /** {@link Affine}. */
+  default Kernel affine(Affine a) {
+    check(a);
+    return compileAffine(a);
   }
 
-  Kernel compileBatchNorm(
-      Tensor x,
-      Tensor gamma,
-      Tensor beta,
-      Tensor mean,
-      Tensor variance,
-      float eps,
-      Activation activation,
-      Tensor y);
+  Kernel compileAffine(Affine a);
+
+  /** {@link Affine}, and {@link Reductions#poolFeatures} of its x in the same pass if it can be. */
+  default Kernel affineWithFeatures(
+      Affine a, PoolSpec.Kind kind, long channels, Tensor features, long column) {
+    check(a);
+    Reductions.check(contract(), kind, a.x(), channels, features, column);
+    return compileAffineWithFeatures(a, kind, channels, features, column);
+  }
+
+  Kernel compileAffineWithFeatures(
+      Affine a, PoolSpec.Kind kind, long channels, Tensor features, long column);
+
+  private void check(Affine a) {
+    contract().image("x", a.x());
+    contract().alike("x and y", a.x(), a.y());
+    a.residual().ifPresent(r -> contract().alike("x and residual", a.x(), r));
+    vectors(a.x(), a.scale(), a.shift());
+  }
 
   /**
    * Batch norm with batch statistics, optionally fused with ReLU. Forward updates running = (1 -

@@ -39,22 +39,36 @@ public interface Reductions extends Operations {
   Kernel compileChannelProducts(Tensor a, Tensor b, Tensor y);
 
   /**
-   * features[:, column : column + C] = max or mean of x over H, W.
+   * features[:, column : column + channels] = max or mean of x over H, W.
    *
    * @param kind MAX or AVERAGE
-   * @param x (N,C,H,W) or (N,C)
+   * @param x (N,C,H,W) or (N,C), of which the first channels are taken
    * @param features F32 (N,p) PLAIN
    */
-  default Kernel poolFeatures(PoolSpec.Kind kind, Tensor x, Tensor features, long column) {
-    contract().channels("x", x);
+  default Kernel poolFeatures(
+      PoolSpec.Kind kind, Tensor x, long channels, Tensor features, long column) {
+    check(contract(), kind, x, channels, features, column);
+    return compilePoolFeatures(kind, x, channels, features, column);
+  }
+
+  Kernel compilePoolFeatures(
+      PoolSpec.Kind kind, Tensor x, long channels, Tensor features, long column);
+
+  /** The checks of {@link #poolFeatures}. */
+  static void check(
+      Contract contract,
+      PoolSpec.Kind kind,
+      Tensor x,
+      long channels,
+      Tensor features,
+      long column) {
+    contract.channels("x", x);
+    Contract.firstChannels("x", x, channels);
     Contract.plain("features", features, DType.F32, 2);
     that(kind != PoolSpec.Kind.AVERAGE_INCLUDE_PADDING, "kind must be MAX or AVERAGE", kind);
     long n = x.shape().dim(0);
     that(features.shape().dim(0) == n, "features must have " + n + " rows", features);
-    boolean inside = column >= 0 && column + x.shape().dim(1) <= features.shape().dim(1);
+    boolean inside = column >= 0 && column + channels <= features.shape().dim(1);
     that(inside, "columns must lie inside of features", column, x, features);
-    return compilePoolFeatures(kind, x, features, column);
   }
-
-  Kernel compilePoolFeatures(PoolSpec.Kind kind, Tensor x, Tensor features, long column);
 }

@@ -8,11 +8,15 @@ import dev.secateur.device.ConvolutionTraining;
 import dev.secateur.device.Device;
 import dev.secateur.device.Epilogue;
 import dev.secateur.device.Kernel;
+import dev.secateur.tensor.DType;
+import dev.secateur.tensor.Layout;
+import dev.secateur.tensor.Shape;
 import dev.secateur.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.IntStream;
 
 /**
  * The gradients of one node by its inputs and its weights, for the ops whose backward needs no more
@@ -44,19 +48,19 @@ final class BackwardKernels {
 
   /** A convolution's kernels in both directions, but for its bias' gradient. */
   ConvolutionKernels convolution(
-      Node n, Op.Convolution c, Tensor x, Tensor y, Tensor dy, Optional<Tensor> dx) {
+      Node n, ConvolutionSpec spec, Tensor x, Tensor y, Tensor dy, Optional<Tensor> dx) {
+    boolean has = ((Op.Convolution) n.op()).bias();
     Optional<Tensor> bias =
-        c.bias() ? Optional.of(parameters.vector(n.name() + ".bias", y.dtype())) : Optional.empty();
+        has ? Optional.of(parameters.vector(n.name() + ".bias", y.dtype())) : Optional.empty();
     return device
         .convolutions()
         .training(
-            new ConvolutionTraining(c.spec(), x, weight(n), bias, y, dy, weightGradient(n), dx),
-            arena);
+            new ConvolutionTraining(spec, x, weight(n), bias, y, dy, weightGradient(n), dx), arena);
   }
 
   /** The gradient of a node's bias. */
   Kernel bias(Node n, Tensor dy) {
-    return device.reductions().biasBackward(dy, gradients.of(n.name() + ".bias"));
+    return device.reductions().biasBackward(dy, gradients.ofVector(n.name() + ".bias"));
   }
 
   /** The gradients of a node's weight and bias; none for a node without. */
@@ -67,7 +71,7 @@ final class BackwardKernels {
       out.add(device.convolutions().backwardWeights(t.spec(), dy, x, weightGradient(n)));
       bias = t.bias();
     } else if (n.op() instanceof Op.Linear l) {
-      out.add(device.linear().backwardWeights(x, dy, gradients.of(n.name() + ".weight")));
+      linear(x, dy, gradients.of(n.name() + ".weight"), out);
       bias = l.bias();
     }
     if (bias) {
@@ -76,13 +80,30 @@ final class BackwardKernels {
     return out;
   }
 
+  /** What belongs to additional features of x is left out. */
+  private void linear(Tensor x, Tensor dy, Tensor dw, List<Kernel> out) {
+    long in = dw.shape().dim(1);
+    if (x.shape().dim(1) == in) {
+      out.add(device.linear().backwardWeights(x, dy, dw));
+      return;
+    }
+    Tensor wide = arena.floats(dw.shape().dim(0), x.shape().dim(1));
+    Tensor own = arena.allocate(Shape.of(in), DType.I32, Layout.PLAIN);
+    device.upload(IntStream.range(0, (int) in).toArray(), own);
+    out.add(device.linear().backwardWeights(x, dy, wide));
+    out.add(device.moves().gather(wide, 1, own, dw));
+  }
+
   /**
    * The gradient of one of a node's inputs.
    *
+   * @param n at the widths of x and y
    * @param x what the node read
+   * @param channels of its own that each x has
    * @param dx shaped as {@code x.get(input)}
    */
-  Kernel input(Node n, int input, List<Tensor> x, Tensor y, Tensor dy, Tensor dx) {
+  Kernel input(
+      Node n, int input, List<Tensor> x, List<Long> channels, Tensor y, Tensor dy, Tensor dx) {
     Op op = n.op();
     if (op instanceof Op.TransposedConvolution t) {
       ConvolutionSpec spec = t.spec();
@@ -105,10 +126,12 @@ final class BackwardKernels {
     }
     if (op instanceof Op.Concat) {
       long channel = 0;
-      for (Tensor before : x.subList(0, input)) {
-        channel += before.shape().dim(1);
+      for (long before : channels.subList(0, input)) {
+        channel += before;
       }
-      return device.moves().sliceChannels(forward.image(dy), channel, forward.image(dx));
+      return device
+          .moves()
+          .sliceChannels(forward.image(dy), channel, channels.get(input), forward.image(dx));
     }
     if (op instanceof Op.SelectChannels s) {
       return deselect(s.channels(), dy, dx);
@@ -120,7 +143,7 @@ final class BackwardKernels {
       return device.moves().resizeBackward(r.spec(), dy, dx);
     }
     if (op instanceof Op.Shortcut s) {
-      return device.moves().shortcutBackward(dy, s.stride(), s.before(), dx);
+      return device.moves().shortcutBackward(dy, s.stride(), s.before(), channels.get(0), dx);
     }
     if (op instanceof Op.Flatten) {
       return device.moves().copy(ForwardKernels.plain(dy, dx.shape()), dx);
@@ -137,6 +160,9 @@ final class BackwardKernels {
     int[] seen = new int[dx.shape().size(1)];
     for (int j = 0; j < channels.size(); j++) {
       int c = channels.get(j);
+      if (c < 0) {
+        continue;
+      }
       if (seen[c] == rounds.size()) {
         Integer[] none = new Integer[seen.length];
         Arrays.fill(none, -1);

@@ -31,10 +31,12 @@ final class ForwardKernels {
   }
 
   /**
+   * @param n at the widths of x and y
    * @param x what the node reads
+   * @param channels of its own that each x has, others behind them
    * @param y its result; may be the first x where {@link #worksInPlace}
    */
-  Kernel of(Node n, List<Tensor> x, Tensor y) {
+  Kernel of(Node n, List<Tensor> x, List<Long> channels, Tensor y) {
     Op op = n.op();
     Tensor first = x.get(0);
     if (op instanceof Op.Convolution c) {
@@ -76,7 +78,7 @@ final class ForwardKernels {
       return device.pointwise().multiply(first, x.get(1), y);
     }
     if (op instanceof Op.Concat) {
-      return device.moves().concat(x.stream().map(this::image).toList(), image(y));
+      return device.moves().concat(x.stream().map(this::image).toList(), channels, image(y));
     }
     if (op instanceof Op.SelectChannels s) {
       return select(first, s.channels(), y);
@@ -88,7 +90,7 @@ final class ForwardKernels {
       return device.moves().resize(r.spec(), first, y);
     }
     if (op instanceof Op.Shortcut s) {
-      return device.moves().shortcut(first, s.stride(), s.before(), y);
+      return device.moves().shortcut(first, s.stride(), s.before(), channels.get(0), y);
     }
     if (op instanceof Op.Flatten) {
       return device.moves().copy(first, plain(y, first.shape()));
@@ -104,12 +106,12 @@ final class ForwardKernels {
   /** y[:, j] = x[:, channels[j]], 0 where the index is -1. */
   Kernel select(Tensor x, List<Integer> channels, Tensor y) {
     int from = channels.get(0);
-    boolean slice = from >= 0;
-    for (int j = 0; j < channels.size(); j++) {
-      slice &= channels.get(j) == from + j;
+    int count = 0;
+    while (count < channels.size() && from >= 0 && channels.get(count) == from + count) {
+      count++;
     }
-    if (slice) {
-      return device.moves().sliceChannels(image(x), from, image(y));
+    if (count > 0 && channels.subList(count, channels.size()).stream().allMatch(c -> c < 0)) {
+      return device.moves().sliceChannels(image(x), from, count, image(y));
     }
     Tensor list = arena.allocate(Shape.of(channels.size()), DType.I32, Layout.PLAIN);
     device.upload(channels.stream().mapToInt(i -> i).toArray(), list);

@@ -48,8 +48,7 @@ final class Fusion {
         chain.add(next.get());
         next = onlyConsumer(next.get());
       }
-      if (conv
-          && next.isPresent()
+      if (next.isPresent()
           && next.get().op() instanceof Op.Add
           && !absorbed.contains(next.get().name())) {
         String end = chain.get(chain.size() - 1).name();

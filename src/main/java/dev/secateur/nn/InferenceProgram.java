@@ -1,19 +1,24 @@
 package dev.secateur.nn;
 
 import dev.secateur.device.Arena;
+import dev.secateur.device.ConvolutionSpec;
 import dev.secateur.device.Device;
 import dev.secateur.device.Epilogue;
 import dev.secateur.device.Kernel;
+import dev.secateur.device.Norms;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Shape;
 import dev.secateur.tensor.Tensor;
 import dev.secateur.util.Cleanup;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * A network compiled for inference at one batch size: batch norm folded into the convolution before
@@ -32,6 +37,15 @@ public final class InferenceProgram implements AutoCloseable {
   private final Tensor pixels;
   private final Optional<Tensor> features;
   private final Fusion fusion;
+  private final Widths widths;
+  private final Optional<ForwardHook> hook;
+
+  /** Where the pooled channels of hooked nodes begin. */
+  private final Map<String, Long> columns = new HashMap<>();
+
+  /** Hooked nodes that are pooled while the norm behind them reads them. */
+  private final Set<String> pooledByReader = new HashSet<>();
+
   private final Map<String, Tensor> values = new HashMap<>();
   private final Map<String, SlabPool.Slab> slabs = new HashMap<>();
   private final SlabPool pool;
@@ -58,7 +72,8 @@ public final class InferenceProgram implements AutoCloseable {
     this.batch = batch;
     this.arena = arena;
     this.pool = new SlabPool(arena);
-    this.parameters = new Snapshots(net, arena);
+    this.widths = Widths.of(graph, device);
+    this.parameters = new Snapshots(net, widths, arena);
     this.forward = new ForwardKernels(device, arena, parameters);
     Shape in = graph.shape(graph.input().name()).with(0, batch);
     this.shared = shared;
@@ -66,7 +81,7 @@ public final class InferenceProgram implements AutoCloseable {
         shared
             .map(TrainingInput::pixels)
             .orElseGet(() -> arena.allocate(in, DType.U8, Layout.PLAIN));
-    Map<String, Long> columns = new HashMap<>();
+    this.hook = hook;
     long p = 0;
     for (String c : hook.map(ForwardHook::nodes).orElse(List.of())) {
       columns.put(c, p);
@@ -74,26 +89,28 @@ public final class InferenceProgram implements AutoCloseable {
     }
     this.features = p == 0 ? Optional.empty() : Optional.of(arena.floats(batch, p));
     this.fusion = new Fusion(graph, columns.keySet());
+    columns.keySet().stream().filter(this::normReads).forEach(pooledByReader::add);
     countReads();
     for (Node n : graph.nodes()) {
       if (!fusion.visible(n)) {
         continue;
       }
       emit(n);
-      if (columns.containsKey(n.name())) {
+      if (columns.containsKey(n.name()) && !pooledByReader.contains(n.name())) {
         Tensor x = values.get(n.name());
         Tensor f = features.orElseThrow();
+        long own = widths.own(n.name());
         step(
             device
                 .reductions()
-                .poolFeatures(hook.orElseThrow().kind(), x, f, columns.get(n.name())),
+                .poolFeatures(hook.orElseThrow().kind(), x, own, f, columns.get(n.name())),
             List.of(),
             List.of(x),
-            x.shape().dim(1) * batch * Float.BYTES,
+            own * batch * Float.BYTES,
             f);
       }
     }
-    this.output = single(values.get(graph.output().name()));
+    this.output = single(narrow(values.get(graph.output().name())));
     this.all = device.sequence(steps.stream().map(Step::kernel).toList(), arena);
     device.synchronize();
   }
@@ -162,6 +179,11 @@ public final class InferenceProgram implements AutoCloseable {
 
   // ---- planning --------------------------------------------------------------------------------
 
+  private boolean normReads(String hooked) {
+    List<Node> readers = graph.consumers(hooked);
+    return readers.size() == 1 && readers.get(0).op() instanceof Op.BatchNorm;
+  }
+
   private void countReads() {
     for (Node n : graph.nodes()) {
       if (fusion.visible(n)) {
@@ -174,7 +196,7 @@ public final class InferenceProgram implements AutoCloseable {
   }
 
   private Tensor take(Node n) {
-    long elements = graph.shape(n.name()).with(0, batch).elements();
+    long elements = widths.shape(n.name()).with(0, batch).elements();
     slabs.put(n.name(), pool.take(elements * graph.typeOf(n, device).bytes()));
     return in(slabs.get(n.name()), n);
   }
@@ -190,9 +212,22 @@ public final class InferenceProgram implements AutoCloseable {
   }
 
   private Tensor in(SlabPool.Slab slab, Node n) {
-    Shape shape = graph.shape(n.name()).with(0, batch);
+    Shape shape = widths.shape(n.name()).with(0, batch);
     Layout layout = shape.rank() == 4 ? device.activationLayout() : Layout.PLAIN;
     return slab.as(shape, graph.typeOf(n, device), layout);
+  }
+
+  /** The network's result with the channels of its own alone. */
+  private Tensor narrow(Tensor result) {
+    Shape own = graph.shape(graph.output().name()).with(0, batch);
+    if (result.shape().equals(own)) {
+      return result;
+    }
+    Tensor out = arena.allocate(own, result.dtype(), result.layout());
+    Kernel slice =
+        device.moves().sliceChannels(forward.image(result), 0, own.dim(1), forward.image(out));
+    step(slice, List.of(), List.of(result), out.bytes(), out);
+    return out;
   }
 
   /** The network's result in F32. */
@@ -223,7 +258,7 @@ public final class InferenceProgram implements AutoCloseable {
               ? new Tensor(
                   x.buffer(),
                   x.byteOffset(),
-                  graph.shape(n.name()).with(0, batch),
+                  widths.shape(n.name()).with(0, batch),
                   x.dtype(),
                   Layout.PLAIN)
               : x;
@@ -268,18 +303,34 @@ public final class InferenceProgram implements AutoCloseable {
     if (f.first().op() instanceof Op.Convolution c) {
       return convolution(f, c, x.get(0), y);
     }
-    String name = f.first().name();
-    return device
-        .norms()
-        .batchNorm(
-            forward.image(x.get(0)),
-            parameters.vector(name + ".weight", DType.F32),
-            parameters.vector(name + ".bias", DType.F32),
-            parameters.vector(name + ".running_mean", DType.F32),
-            parameters.vector(name + ".running_var", DType.F32),
-            ((Op.BatchNorm) f.first().op()).eps(),
-            f.activation(),
-            forward.image(y));
+    Norms.Affine a = affine(f, x.get(0), y);
+    String from = f.first().inputs().get(0);
+    return pooledByReader.contains(from)
+        ? device
+            .norms()
+            .affineWithFeatures(
+                a,
+                hook.orElseThrow().kind(),
+                widths.own(from),
+                features.orElseThrow(),
+                columns.get(from))
+        : device.norms().affine(a);
+  }
+
+  private Norms.Affine affine(Fusion.Fused f, Tensor x, Tensor y) {
+    float[] scale = new float[Math.toIntExact(widths.own(f.first().name()))];
+    Arrays.fill(scale, 1);
+    float[] shift = new float[scale.length];
+    fold(f.first(), scale, shift);
+    Shape own = Shape.of(scale.length);
+    Shape wide = Shape.of(y.shape().dim(1));
+    return new Norms.Affine(
+        forward.image(x),
+        parameters.constant(scale, own, wide, DType.F32, Layout.PLAIN),
+        parameters.constant(shift, own, wide, DType.F32, Layout.PLAIN),
+        f.residual().map(r -> forward.image(values.get(r))),
+        f.activation(),
+        forward.image(y));
   }
 
   private Kernel kernel(Node n, List<Tensor> x, Tensor y) {
@@ -291,7 +342,7 @@ public final class InferenceProgram implements AutoCloseable {
               () ->
                   device.moves().imageInput(pixels, Optional.empty(), 0, s.scale(), s.shift(), y));
     }
-    return forward.of(n, x, y);
+    return forward.of(widths.node(n), x, widths.reads(n), y);
   }
 
   private Kernel convolution(Fusion.Fused f, Op.Convolution c, Tensor x, Tensor y) {
@@ -303,19 +354,26 @@ public final class InferenceProgram implements AutoCloseable {
       fold(f.norm().get(), w, bias);
     }
     Tensor weight =
-        parameters.constant(w, parameter.shape(), device.activationType(), device.weightLayout());
+        parameters.constant(
+            w,
+            parameter.shape(),
+            widths.parameter(name + ".weight"),
+            device.activationType(),
+            device.weightLayout());
     Optional<Tensor> b = Optional.empty();
     if (c.bias() || f.norm().isPresent()) {
-      Shape channels = Shape.of(bias.length);
-      b = Optional.of(parameters.constant(bias, channels, device.activationType(), Layout.PLAIN));
+      Shape own = Shape.of(bias.length);
+      Shape wide = Shape.of(y.shape().dim(1));
+      b = Optional.of(parameters.constant(bias, own, wide, device.activationType(), Layout.PLAIN));
     }
     Optional<Tensor> residual = f.residual().map(values::get);
+    ConvolutionSpec spec = ((Op.Convolution) widths.node(f.first()).op()).spec();
     return device
         .convolutions()
-        .forward(c.spec(), x, weight, new Epilogue(b, residual, f.activation()), y, true);
+        .forward(spec, x, weight, new Epilogue(b, residual, f.activation()), y, true);
   }
 
-  /** w = w g / sqrt(v + eps); b = (b - m) g / sqrt(v + eps) + beta. */
+  /** A norm that follows: w = w g / sqrt(v + eps); b = (b - m) g / sqrt(v + eps) + beta. */
   private void fold(Node norm, float[] w, float[] bias) {
     float[] gamma = parameters.values(norm.name() + ".weight");
     float[] beta = parameters.values(norm.name() + ".bias");

@@ -5,6 +5,7 @@ import dev.secateur.device.Arena;
 import dev.secateur.device.Device;
 import dev.secateur.device.Epilogue;
 import dev.secateur.device.Kernel;
+import dev.secateur.device.Norms;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Shape;
@@ -37,13 +38,21 @@ public record InferenceStep(
     inputs = List.copyOf(inputs);
   }
 
-  /** The step by itself on noise, its tensors in {@code arena}. */
+  /** The step by itself on noise, its tensors in {@code arena}, as a program has it. */
   public Kernel kernel(Device device, int batch, Arena arena) {
-    Maker make = new Maker(device, batch, arena);
+    List<Long> channels = inputs.stream().map(s -> s.dim(1)).toList();
+    return Widths.of(this, device).kernel(new Maker(device, batch, arena), channels);
+  }
+
+  /**
+   * @param channels of its own that each input has
+   */
+  private Kernel kernel(Maker make, List<Long> channels) {
+    Device device = make.device();
     if (op instanceof Op.Input) {
-      Shape channels = Shape.of(output.dim(1));
-      Tensor pixels = arena.allocate(output.with(0, batch), DType.U8, Layout.PLAIN);
-      Tensor scale = make.vector(channels, DType.F32);
+      Shape image = output.with(0, make.batch()).with(1, ((Op.Input) op).channels());
+      Tensor pixels = make.arena().allocate(image, DType.U8, Layout.PLAIN);
+      Tensor scale = make.vector(Shape.of(image.dim(1)), DType.F32);
       return device
           .moves()
           .imageInput(pixels, Optional.empty(), 0, scale, scale, make.activations(output, false));
@@ -64,16 +73,19 @@ public record InferenceStep(
           .forward(
               c.spec(), x.get(0), make.filters(w), new Epilogue(vector, sum, activation), y, true);
     }
-    if (op instanceof Op.BatchNorm b) {
+    if (op instanceof Op.BatchNorm) {
       Tensor v = make.vector(Shape.of(output.dim(1)), DType.F32);
       ForwardKernels forward = make.forward(Map.of());
+      Optional<Tensor> sum =
+          residual ? Optional.of(make.activations(output, false)) : Optional.empty();
       return device
           .norms()
-          .batchNorm(forward.image(x.get(0)), v, v, v, v, b.eps(), activation, forward.image(y));
+          .affine(
+              new Norms.Affine(forward.image(x.get(0)), v, v, sum, activation, forward.image(y)));
     }
     Node alone = new Node("step", op, inputs.stream().map(Shape::toString).toList());
     return make.forward(ParameterShapes.of(alone, inputs.get(0).dim(1), output.dim(1)))
-        .of(alone, x, y);
+        .of(alone, x, channels, y);
   }
 
   /** Makes tensors of noise. */

@@ -27,6 +27,9 @@ public final class Network implements AutoCloseable {
   /** AdamW's mean of squared gradients. */
   static final String SQUARES = "squares";
 
+  /** Elements of {@link #flat} and {@link #running}, 64 bytes, at whose multiples views begin. */
+  static final int UNIT = 16;
+
   private final Device device;
   private final Graph graph;
   private final Map<String, String> metadata;
@@ -102,9 +105,9 @@ public final class Network implements AutoCloseable {
     }
   }
 
-  /** Elements rounded up to 64 bytes, so that every view begins at an aligned address. */
-  private static long padded(Shape shape) {
-    return (shape.elements() + 15) / 16 * 16;
+  /** Elements that a parameter takes of a flat vector: its own, and zeros behind them. */
+  static long padded(Shape shape) {
+    return Widths.up(shape.elements(), UNIT);
   }
 
   public Device device() {
@@ -283,8 +286,30 @@ public final class Network implements AutoCloseable {
    * parameter: its gradient or momentum.
    */
   Tensor partOf(Tensor other, String parameter) {
+    return partOf(other, parameter, parameter(parameter).shape());
+  }
+
+  /**
+   * The same with zeros that lie behind it.
+   *
+   * @param shape of no more elements than {@link #padded}
+   */
+  Tensor partOf(Tensor other, String parameter, Shape shape) {
+    return other.view(offset(flat, parameter, shape), shape);
+  }
+
+  /** A vector, trainable or a running statistic, likewise. */
+  Tensor wide(String parameter, Shape shape) {
+    Tensor all = ParameterShapes.running(parameter) ? running : flat;
+    return all.view(offset(all, parameter, shape), shape);
+  }
+
+  private long offset(Tensor all, String parameter, Shape shape) {
     Tensor own = parameter(parameter);
-    return other.view((own.byteOffset() - flat.byteOffset()) / own.dtype().bytes(), own.shape());
+    if (shape.elements() > padded(own.shape())) {
+      throw new IllegalArgumentException(parameter + ": " + shape + " has no room");
+    }
+    return (own.byteOffset() - all.byteOffset()) / own.dtype().bytes();
   }
 
   /** Replaces all parameters by those of a model with the same graph. */

@@ -13,10 +13,12 @@ final class Snapshots implements Parameters {
   private final Device device;
   private final Arena arena;
   private final HostParameters host;
+  private final Widths widths;
   private long bytes;
 
-  Snapshots(Network net, Arena arena) {
+  Snapshots(Network net, Widths widths, Arena arena) {
     this.net = net;
+    this.widths = widths;
     this.device = net.device();
     this.arena = arena;
     this.host = new HostParameters(net);
@@ -35,8 +37,8 @@ final class Snapshots implements Parameters {
   }
 
   private Tensor copy(String parameter, DType type, Layout layout) {
-    Tensor t = net.parameter(parameter);
-    return constant(host.of(parameter), t.shape(), type, layout);
+    Shape own = net.parameter(parameter).shape();
+    return constant(host.of(parameter), own, widths.parameter(parameter), type, layout);
   }
 
   /** A parameter's numbers, the caller's own. */
@@ -44,12 +46,27 @@ final class Snapshots implements Parameters {
     return host.of(parameter);
   }
 
-  /** Numbers on the device. */
-  Tensor constant(float[] data, Shape shape, DType type, Layout layout) {
-    Tensor copy = arena.allocate(shape, type, layout);
-    device.upload(data, copy);
+  /**
+   * Numbers on the device.
+   *
+   * @param wide no axis is shorter than in {@code shape}; what is more is zero
+   */
+  Tensor constant(float[] data, Shape shape, Shape wide, DType type, Layout layout) {
+    Tensor copy = arena.allocate(wide, type, layout);
+    device.upload(shape.equals(wide) ? data : widened(data, shape, wide), copy);
     bytes += copy.bytes();
     return copy;
+  }
+
+  private static float[] widened(float[] data, Shape shape, Shape wide) {
+    float[] out = new float[Math.toIntExact(wide.elements())];
+    int rows = shape.size(0);
+    int row = data.length / rows;
+    int wideRow = out.length / wide.size(0);
+    for (int k = 0; k < rows; k++) {
+      System.arraycopy(data, k * row, out, k * wideRow, row);
+    }
+    return out;
   }
 
   /** The normalisation of pixels. */

@@ -5,6 +5,7 @@ import dev.secateur.device.Arena;
 import dev.secateur.device.Device;
 import dev.secateur.device.Kernel;
 import dev.secateur.device.MixedPrecision;
+import dev.secateur.device.ParameterCopy;
 import dev.secateur.device.SgdSpec;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.HostTensor;
@@ -26,6 +27,7 @@ final class TrainingParameters implements Parameters, Gradients {
 
   private final Network net;
   private final Device device;
+  private final Widths widths;
   private final Arena arena;
   private final Tensor gradients;
   private final Optional<Mixed> mixed;
@@ -36,23 +38,51 @@ final class TrainingParameters implements Parameters, Gradients {
   /**
    * What is there twice.
    *
+   * @param places of the parameters' copies, by name
    * @param weights copies of the parameters, the layers' type
    * @param gradients those of filters
    * @param state of the loss scale
    */
   private record Mixed(
-      MixedPrecision kernels, Tensor weights, Tensor gradients, Optional<Tensor> state) {}
+      MixedPrecision kernels,
+      Map<String, ParameterCopy> places,
+      Tensor weights,
+      Tensor gradients,
+      Optional<Tensor> state) {
 
-  TrainingParameters(Network net, Arena arena) {
+    List<ParameterCopy> copies() {
+      return List.copyOf(places.values());
+    }
+
+    Tensor partOf(Tensor all, String parameter, Layout banks) {
+      ParameterCopy c = places.get(parameter);
+      Tensor t = all.view(c.at(), c.shape());
+      return t.shape().rank() == 4
+          ? new Tensor(t.buffer(), t.byteOffset(), t.shape(), t.dtype(), banks)
+          : t;
+    }
+  }
+
+  TrainingParameters(Network net, Widths widths, Arena arena) {
     this.net = net;
     this.device = net.device();
+    this.widths = widths;
     this.arena = arena;
     this.gradients = arena.floats(net.flat().elements());
     this.mixed = device.mixedPrecision().map(this::copies);
   }
 
   private Mixed copies(MixedPrecision kernels) {
-    Shape all = net.flat().shape();
+    Map<String, ParameterCopy> places = new LinkedHashMap<>();
+    long end = 0;
+    for (Map.Entry<String, Tensor> e : net.parameters().entrySet()) {
+      if (ParameterShapes.trainable(e.getKey())) {
+        Shape wide = widths.parameter(e.getKey());
+        places.put(e.getKey(), new ParameterCopy(e.getValue(), end, wide));
+        end += Network.padded(wide);
+      }
+    }
+    Shape all = Shape.of(Math.max(1, end));
     DType type = device.activationType();
     Optional<Tensor> state = Optional.empty();
     if (kernels.scalesLoss()) {
@@ -61,6 +91,7 @@ final class TrainingParameters implements Parameters, Gradients {
     }
     return new Mixed(
         kernels,
+        places,
         arena.allocate(all, type, Layout.PLAIN),
         arena.allocate(all, type, Layout.PLAIN),
         state);
@@ -69,20 +100,30 @@ final class TrainingParameters implements Parameters, Gradients {
   @Override
   public Tensor weights(String parameter) {
     return mixed
-        .map(m -> filterLayout(net.partOf(m.weights(), parameter)))
+        .map(m -> m.partOf(m.weights(), parameter, device.weightLayout()))
         .orElseGet(() -> net.parameter(parameter));
   }
 
   @Override
   public Tensor vector(String parameter, DType type) {
-    return type == DType.F32 ? net.parameter(parameter) : weights(parameter);
+    return type == DType.F32 ? wide(parameter) : weights(parameter);
+  }
+
+  /** A vector of the network's, or a running statistic, with the zeros that lie behind it. */
+  Tensor wide(String parameter) {
+    return net.wide(parameter, widths.parameter(parameter));
   }
 
   @Override
   public Tensor ofFilters(String parameter) {
     return mixed
-        .map(m -> filterLayout(net.partOf(m.gradients(), parameter)))
+        .map(m -> m.partOf(m.gradients(), parameter, device.weightLayout()))
         .orElseGet(() -> of(parameter));
+  }
+
+  @Override
+  public Tensor ofVector(String parameter) {
+    return net.partOf(gradients, parameter, widths.parameter(parameter));
   }
 
   @Override
@@ -90,21 +131,16 @@ final class TrainingParameters implements Parameters, Gradients {
     return net.partOf(gradients, parameter);
   }
 
-  private Tensor filterLayout(Tensor t) {
-    return t.shape().rank() == 4
-        ? new Tensor(t.buffer(), t.byteOffset(), t.shape(), t.dtype(), device.weightLayout())
-        : t;
-  }
-
   /** Brings the copies up to date, where there are any: the first kernel of a step. */
   Optional<Kernel> pack() {
-    return mixed.map(m -> m.kernels().pack(net.flat(), filters(), m.weights(), arena));
+    return mixed.map(m -> m.kernels().pack(net.flat(), m.copies(), m.weights(), arena));
   }
 
   /** Gathers the gradients of copies, where there are any: behind the backward pass. */
   Optional<Kernel> unpack() {
     return mixed.map(
-        m -> m.kernels().unpack(m.gradients(), net.flat(), filters(), gradients, m.state(), arena));
+        m ->
+            m.kernels().unpack(m.gradients(), net.flat(), m.copies(), gradients, m.state(), arena));
   }
 
   /** y = x, the gradient of the loss in F32, times the scale, in the layers' type. */
@@ -178,13 +214,5 @@ final class TrainingParameters implements Parameters, Gradients {
   /** What the loss is multiplied with in the next step; waits for the device. */
   float lossScale() {
     return scale().map(s -> device.downloadFloats(s)[0]).orElse(1f);
-  }
-
-  /** All filter banks. */
-  private List<Tensor> filters() {
-    return net.graph().nodes().stream()
-        .filter(n -> n.op().hasFilters())
-        .map(n -> net.parameter(n.name() + ".weight"))
-        .toList();
   }
 }

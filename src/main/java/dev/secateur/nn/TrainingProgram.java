@@ -41,6 +41,7 @@ import java.util.Set;
 public final class TrainingProgram implements AutoCloseable {
   private final Network net;
   private final Graph graph;
+  private final Widths widths;
   private final Device device;
   private final Arena arena;
   private final SlabPool pool;
@@ -51,6 +52,7 @@ public final class TrainingProgram implements AutoCloseable {
   private final Tensor crops;
   private final Tensor labels;
   private final Tensor metrics;
+  private final Tensor output;
   private final Tensor learningRate;
   private final TrainingParameters parameters;
   private final Kernel clearMetrics;
@@ -99,7 +101,8 @@ public final class TrainingProgram implements AutoCloseable {
     this.metrics = arena.doubles(4);
     this.learningRate = arena.floats(1);
     this.clearMetrics = device.moves().fill(metrics, 0);
-    this.parameters = new TrainingParameters(net, arena);
+    this.widths = Widths.of(graph, device);
+    this.parameters = new TrainingParameters(net, widths, arena);
     this.forwards = new ForwardKernels(device, arena, parameters);
     this.backwards = new BackwardKernels(device, arena, forwards, parameters, parameters);
     planFusion();
@@ -111,7 +114,9 @@ public final class TrainingProgram implements AutoCloseable {
         learning
             .distillation()
             .map(d -> InferenceProgram.compile(with.teacher().orElseThrow(), batch, images));
-    List<Kernel> loss = loss(values.get(graph.output().name()), learning);
+    List<Kernel> loss = new ArrayList<>();
+    this.output = narrow(values.get(graph.output().name()), loss);
+    contribute(graph.output().name(), widened(loss(learning, loss), loss));
     List<Node> nodes = graph.nodes();
     for (int i = nodes.size() - 1; i > 0; i--) {
       if (!absorbed.contains(nodes.get(i).name())) {
@@ -136,13 +141,44 @@ public final class TrainingProgram implements AutoCloseable {
     device.synchronize();
   }
 
-  /** The loss and its gradient by the network's result, which is in F32 for this. */
-  private List<Kernel> loss(Tensor result, Learning learning) {
-    List<Kernel> out = new ArrayList<>();
-    Tensor logits = result;
-    if (result.dtype() != DType.F32) {
-      logits = arena.allocate(result.shape(), DType.F32, Layout.PLAIN);
-      out.add(device.moves().copy(result, logits));
+  /** The network's result with the channels of its own alone. */
+  private Tensor narrow(Tensor result, List<Kernel> out) {
+    Shape own = graph.shape(graph.output().name()).with(0, batch);
+    if (result.shape().equals(own)) {
+      return result;
+    }
+    Tensor narrow = arena.allocate(own, result.dtype(), result.layout());
+    out.add(
+        device
+            .moves()
+            .sliceChannels(forwards.image(result), 0, own.dim(1), forwards.image(narrow)));
+    return narrow;
+  }
+
+  /** A gradient by {@link #output} as one by the result that it comes from. */
+  private Gradient widened(Gradient g, List<Kernel> out) {
+    Shape wide = widths.shape(graph.output().name()).with(0, batch);
+    long own = g.tensor().shape().dim(1);
+    if (wide.dim(1) == own) {
+      return g;
+    }
+    Gradient whole = fresh(wide, g.tensor().layout());
+    Tensor to = forwards.image(whole.tensor());
+    out.add(device.moves().sliceChannels(forwards.image(g.tensor()), 0, own, to));
+    pool.release(g.slab());
+    return whole;
+  }
+
+  /**
+   * The loss of {@link #output}, which is in F32 for this.
+   *
+   * @return its gradient
+   */
+  private Gradient loss(Learning learning, List<Kernel> out) {
+    Tensor logits = output;
+    if (output.dtype() != DType.F32) {
+      logits = arena.allocate(output.shape(), DType.F32, Layout.PLAIN);
+      out.add(device.moves().copy(output, logits));
     }
     Gradient gradient = fresh(logits.shape(), Layout.PLAIN);
     boolean narrow = gradient.tensor().dtype() != DType.F32;
@@ -161,8 +197,7 @@ public final class TrainingProgram implements AutoCloseable {
     if (narrow) {
       out.add(parameters.scaleLoss(single, gradient.tensor()));
     }
-    contribute(graph.output().name(), gradient);
-    return out;
+    return gradient;
   }
 
   /** The average of a network moves towards it, parameters and running statistics alike. */
@@ -260,7 +295,7 @@ public final class TrainingProgram implements AutoCloseable {
 
   /** Logits (batch, classes) of the last step. */
   public Tensor output() {
-    return values.get(graph.output().name());
+    return output;
   }
 
   /** Bytes of device memory held. */
@@ -370,7 +405,7 @@ public final class TrainingProgram implements AutoCloseable {
     if (absorbed.contains(n.name())) {
       return;
     }
-    Shape shape = graph.shape(n.name()).with(0, batch);
+    Shape shape = widths.shape(n.name()).with(0, batch);
     Tensor value;
     if (graph.isView(n)) {
       Tensor x = values.get(n.inputs().get(0));
@@ -443,7 +478,7 @@ public final class TrainingProgram implements AutoCloseable {
       withState(n, (y, dy, dx) -> pool(n, window, y, dy, dx), g);
     } else if (op instanceof Op.Activate a) {
       Tensor y = values.get(n.name());
-      forward.put(n.name(), forwards.of(n, inputs(n), y));
+      forward.put(n.name(), forwards.of(n, inputs(n), widths.reads(n), y));
       contribute(n.inputs().get(0), unactivated(a.activation(), y, g));
     } else if (op instanceof Op.Add) {
       add(n, g);
@@ -472,7 +507,12 @@ public final class TrainingProgram implements AutoCloseable {
     Optional<Gradient> dx = learns.contains(from) ? Optional.of(freshFor(from)) : Optional.empty();
     ConvolutionKernels k =
         backwards.convolution(
-            n, c, input(n, 0), values.get(result(n)), g.tensor(), dx.map(Gradient::tensor));
+            n,
+            ((Op.Convolution) widths.node(n).op()).spec(),
+            input(n, 0),
+            values.get(result(n)),
+            g.tensor(),
+            dx.map(Gradient::tensor));
     forward.put(n.name(), k.forward());
     backward.add(k.weights());
     if (c.bias()) {
@@ -486,13 +526,15 @@ public final class TrainingProgram implements AutoCloseable {
   private void withoutState(Node n, Gradient g) {
     List<Tensor> x = inputs(n);
     Tensor y = values.get(result(n));
-    forward.put(n.name(), forwards.of(n, x, y));
+    Node wide = widths.node(n);
+    List<Long> channels = widths.reads(n);
+    forward.put(n.name(), forwards.of(wide, x, channels, y));
     backward.addAll(backwards.weights(n, x.get(0), g.tensor()));
     for (int i = 0; i < x.size(); i++) {
       String from = n.inputs().get(i);
       if (learns.contains(from)) {
         Gradient dx = freshFor(from);
-        backward.add(backwards.input(n, i, x, y, g.tensor(), dx.tensor()));
+        backward.add(backwards.input(wide, i, x, channels, y, g.tensor(), dx.tensor()));
         contribute(from, dx);
       }
     }
@@ -520,18 +562,18 @@ public final class TrainingProgram implements AutoCloseable {
         .batchNormTraining(
             new BatchNormTraining(
                 forwards.image(input(n, 0)),
-                net.parameter(name + ".weight"),
-                net.parameter(name + ".bias"),
-                net.parameter(name + ".running_mean"),
-                net.parameter(name + ".running_var"),
+                parameters.wide(name + ".weight"),
+                parameters.wide(name + ".bias"),
+                parameters.wide(name + ".running_mean"),
+                parameters.wide(name + ".running_var"),
                 normMomentum.orElse(bn.momentum()),
                 bn.eps(),
                 fused.containsKey(name),
                 forwards.image(y),
                 forwards.image(dy),
                 forwards.image(dx),
-                gradient(name + ".weight"),
-                gradient(name + ".bias")),
+                parameters.ofVector(name + ".weight"),
+                parameters.ofVector(name + ".bias")),
             arena);
   }
 

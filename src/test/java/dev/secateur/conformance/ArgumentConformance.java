@@ -8,6 +8,7 @@ import dev.secateur.device.ConvolutionSpec;
 import dev.secateur.device.Device;
 import dev.secateur.device.Epilogue;
 import dev.secateur.device.GroupPenalty;
+import dev.secateur.device.Norms;
 import dev.secateur.device.PoolSpec;
 import dev.secateur.device.SgdSpec;
 import dev.secateur.device.TrainingKernels;
@@ -93,14 +94,18 @@ interface ArgumentConformance extends Conformance {
     Tensor x = activation(s);
     Tensor y = activation(s);
     Tensor c = plain(3);
+    Optional<Tensor> none = Optional.empty();
+    Norms norms = device().norms();
+    Activation a = Activation.NONE;
+    Tensor other = activation(s.with(0, 1));
+    assertRefused("scale", () -> norms.affine(new Norms.Affine(x, plain(4), c, none, a, y)));
+    assertRefused("y", () -> norms.affine(new Norms.Affine(x, c, c, none, a, other)));
     assertRefused(
-        "gamma", () -> device().norms().batchNorm(x, plain(4), c, c, c, 1e-5f, Activation.NONE, y));
-    assertRefused(
-        "y",
-        () ->
-            device()
-                .norms()
-                .batchNorm(x, c, c, c, c, 1e-5f, Activation.NONE, activation(s.with(0, 1))));
+        "residual", () -> norms.affine(new Norms.Affine(x, c, c, Optional.of(other), a, y)));
+    Norms.Affine fits = new Norms.Affine(x, c, c, none, a, y);
+    PoolSpec.Kind max = PoolSpec.Kind.MAX;
+    assertRefused("columns", () -> norms.affineWithFeatures(fits, max, 3, plain(2, 4), 2));
+    assertRefused("channels", () -> norms.affineWithFeatures(fits, max, 4, plain(2, 4), 0));
     assertRefused("dbeta", () -> training(x, y, activation(s), activation(s), plain(2)));
     assertRefused("dx", () -> training(x, y, activation(s), activation(s.with(3, 3)), plain(3)));
     Shape one = Shape.of(1, 3, 1, 1);
@@ -136,19 +141,24 @@ interface ArgumentConformance extends Conformance {
     assertRefused("activation gradient", () -> d.pointwise().activationBackward(relu, x, other, x));
     assertRefused("add", () -> d.pointwise().add(x, other, relu, x));
     assertRefused("sum", () -> d.pointwise().add(x, x, relu, other));
-    assertRefused("nothing", () -> d.moves().concat(List.of(), x));
-    assertRefused("concat", () -> d.moves().concat(List.of(x, x), other));
-    assertRefused(
-        "concat", () -> d.moves().concat(List.of(x, other), activation(Shape.of(2, 7, 4, 4))));
+    assertRefused("nothing", () -> d.moves().concat(List.of(), List.of(), x));
+    assertRefused("concat", () -> d.moves().concat(List.of(x, x), List.of(3L, 3L), other));
+    Tensor seven = activation(Shape.of(2, 7, 4, 4));
+    assertRefused("concat", () -> d.moves().concat(List.of(x, other), List.of(3L, 4L), seven));
+    assertRefused("concat", () -> d.moves().concat(List.of(x, x), List.of(3L), seven));
+    assertRefused("concat", () -> d.moves().concat(List.of(x, x), List.of(3L, 4L), seven));
+    assertRefused("concat", () -> d.moves().concat(List.of(x, x), List.of(3L, 0L), seven));
     Tensor two = activation(s.with(1, 2));
-    assertRefused("slice", () -> d.moves().sliceChannels(x, 2, two));
-    assertRefused("slice", () -> d.moves().sliceChannels(x, -1, two));
-    assertRefused("slice", () -> d.moves().sliceChannels(other, 0, two));
+    assertRefused("slice", () -> d.moves().sliceChannels(x, 2, 2, two));
+    assertRefused("slice", () -> d.moves().sliceChannels(x, -1, 2, two));
+    assertRefused("slice", () -> d.moves().sliceChannels(x, 0, 3, two));
+    assertRefused("slice", () -> d.moves().sliceChannels(other, 0, 2, two));
     Tensor half = activation(Shape.of(2, 5, 2, 2));
-    assertRefused("shortcut", () -> d.moves().shortcut(x, 2, 3, half));
-    assertRefused("shortcut", () -> d.moves().shortcut(x, 1, 0, half));
-    assertRefused("shortcut", () -> d.moves().shortcut(x, 2, -1, half));
-    assertRefused("shortcut gradient", () -> d.moves().shortcutBackward(half, 2, 3, x));
+    assertRefused("shortcut", () -> d.moves().shortcut(x, 2, 3, 3, half));
+    assertRefused("shortcut", () -> d.moves().shortcut(x, 1, 0, 3, half));
+    assertRefused("shortcut", () -> d.moves().shortcut(x, 2, -1, 3, half));
+    assertRefused("shortcut gradient", () -> d.moves().shortcutBackward(half, 2, 3, 3, x));
+    assertRefused("shortcut channels", () -> d.moves().shortcut(x, 2, 0, 4, half));
     if (d.activationLayout() != Layout.PLAIN) {
       assertRefused("layouts", () -> d.pointwise().add(x, plain(s.toArray()), relu, x));
     }
@@ -184,6 +194,8 @@ interface ArgumentConformance extends Conformance {
     assertRefused("pixels", () -> d.moves().imageInput(activation(s), none, 0, c, c, y));
     assertRefused(
         "y", () -> d.moves().imageInput(pixels, none, 0, c, c, activation(Shape.of(2, 3, 4, 5))));
+    assertRefused(
+        "too few", () -> d.moves().imageInput(pixels, none, 0, c, c, activation(s.with(1, 2))));
     assertRefused(
         "crops",
         () -> d.moves().imageInput(pixels, Optional.of(ints(new int[6], 3, 2)), 1, c, c, y));

@@ -62,6 +62,18 @@ interface LossConformance extends Conformance {
           result(still, y),
           layer(),
           "no crops, scale of rank " + dims.length);
+      Shape wide = s.with(1, c + 5);
+      Tensor more = activation(wide);
+      Kernel behind =
+          device()
+              .moves()
+              .imageInput(bytes(pixels, s), Optional.of(ints(crops, n, 3)), padding, ts, tb, more);
+      assertNear(
+          ReferenceLayers.shortcut(
+              ReferenceMath.imageInput(pixels, s, crops, padding, scale, shift), s, 1, 0, wide),
+          result(behind, more),
+          layer(),
+          "zeros behind, scale of rank " + dims.length);
     }
   }
 

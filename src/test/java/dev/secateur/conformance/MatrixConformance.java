@@ -51,7 +51,7 @@ interface MatrixConformance extends Conformance {
     int columns = c + 5;
     for (PoolSpec.Kind kind : new PoolSpec.Kind[] {PoolSpec.Kind.MAX, PoolSpec.Kind.AVERAGE}) {
       Tensor features = plain(n, columns);
-      device().reductions().poolFeatures(kind, activation(s, x), features, 3).launch();
+      device().reductions().poolFeatures(kind, activation(s, x), c, features, 3).launch();
       double[] all = read(features);
       double[] got = new double[n * c];
       for (int i = 0; i < all.length; i++) {
@@ -147,11 +147,18 @@ interface MatrixConformance extends Conformance {
     assertRefused("gather", () -> device().moves().gather(a, 0, two, plain(3, 2)));
     Tensor x = activation(Shape.of(2, 7, 3, 3));
     PoolSpec.Kind max = PoolSpec.Kind.MAX;
-    assertRefused("columns", () -> device().reductions().poolFeatures(max, x, plain(2, 8), 2));
-    assertRefused("column", () -> device().reductions().poolFeatures(max, x, plain(2, 8), -1));
-    assertRefused("rows", () -> device().reductions().poolFeatures(max, x, plain(3, 8), 0));
+    assertRefused(
+        "columns",
+        () -> device().reductions().poolFeatures(max, x, x.shape().dim(1), plain(2, 8), 2));
+    assertRefused(
+        "column",
+        () -> device().reductions().poolFeatures(max, x, x.shape().dim(1), plain(2, 8), -1));
+    assertRefused(
+        "rows", () -> device().reductions().poolFeatures(max, x, x.shape().dim(1), plain(3, 8), 0));
     PoolSpec.Kind padded = PoolSpec.Kind.AVERAGE_INCLUDE_PADDING;
-    assertRefused("kind", () -> device().reductions().poolFeatures(padded, x, plain(2, 8), 0));
+    assertRefused(
+        "kind",
+        () -> device().reductions().poolFeatures(padded, x, x.shape().dim(1), plain(2, 8), 0));
     Tensor last = activation(Shape.of(3, 4, 2, 2));
     if (last.layout() != Layout.PLAIN) {
       assertRefused("layout", () -> device().moves().gather(last, 0, two, plain(2, 4, 2, 2)));

@@ -2,13 +2,18 @@ package dev.secateur.conformance;
 
 import static dev.secateur.conformance.Conformance.assertNear;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import dev.secateur.device.Activation;
 import dev.secateur.device.BatchNormTraining;
+import dev.secateur.device.Kernel;
+import dev.secateur.device.Norms;
+import dev.secateur.device.PoolSpec;
 import dev.secateur.device.TrainingKernels;
 import dev.secateur.tensor.Shape;
 import dev.secateur.tensor.Tensor;
 import java.util.Arrays;
+import java.util.Optional;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -18,39 +23,59 @@ interface NormConformance extends Conformance {
 
   @ParameterizedTest
   @EnumSource
-  default void batchNormInference(Activation activation) {
+  default void affine(Activation activation) {
     for (Shape s :
         new Shape[] {
-          Shape.of(1, 1, 1, 1), Shape.of(2, 7, 5, 3), Shape.of(1, 17, 1, 1), Shape.of(2, 48, 9, 8)
+          Shape.of(1, 1, 1, 1),
+          Shape.of(2, 7, 5, 3),
+          Shape.of(1, 17, 1, 1),
+          Shape.of(2, 48, 9, 8),
+          Shape.of(3, 24, 13, 7)
         }) {
       Values draw = values(s.hashCode());
       int c = s.size(1);
       double[] x = draw.uniform(s.elements(), -4, 9);
-      double[] gamma = draw.uniform(c, -2, 2);
-      double[] beta = draw.uniform(c, -1, 4);
-      double[] mean = draw.uniform(c);
-      double[] variance = draw.uniform(c, 0.25, 2);
-      Tensor y = activation(s);
-      double[] expected =
-          ReferenceLayers.activation(
-              activation, ReferenceLayers.batchNorm(x, s, gamma, beta, mean, variance, 1e-3f));
-      assertNear(
-          expected,
-          result(
-              device()
-                  .norms()
-                  .batchNorm(
-                      activation(s, x),
-                      plain(gamma, c),
-                      plain(beta, c),
-                      plain(mean, c),
-                      plain(variance, c),
-                      1e-3f,
-                      activation,
-                      y),
-              y),
-          layer(),
-          s.toString());
+      double[] scale = draw.uniform(c, -2, 2);
+      double[] shift = draw.uniform(c, -1, 4);
+      double[] residual = draw.uniform(s.elements(), -3, 3);
+      double[] plain = new double[x.length];
+      for (int i = 0; i < x.length; i++) {
+        int channel = i / (s.size(2) * s.size(3)) % c;
+        plain[i] = x[i] * scale[channel] + shift[channel];
+      }
+      for (boolean sum : new boolean[] {false, true}) {
+        double[] expected = plain.clone();
+        for (int i = 0; i < x.length; i++) {
+          expected[i] += sum ? residual[i] : 0;
+        }
+        expected = ReferenceLayers.activation(activation, expected);
+        Tensor y = activation(s);
+        Norms.Affine a =
+            new Norms.Affine(
+                activation(s, x),
+                plain(scale, c),
+                plain(shift, c),
+                sum ? Optional.of(activation(s, residual)) : Optional.empty(),
+                activation,
+                y);
+        assertNear(expected, result(device().norms().affine(a), y), layer(), s + " " + sum);
+        // and the features of x beside it, of the first channels
+        int own = (c + 1) / 2;
+        for (PoolSpec.Kind kind : new PoolSpec.Kind[] {PoolSpec.Kind.MAX, PoolSpec.Kind.AVERAGE}) {
+          Tensor f = plain(s.size(0), c + 2);
+          Kernel both = device().norms().affineWithFeatures(a, kind, own, f, 1);
+          device().moves().fill(y, 0).launch();
+          assertNear(expected, result(both, y), layer(), s + " " + kind);
+          double[] pooled = ReferenceMath.poolFeatures(kind, x, s);
+          double[] got = read(f);
+          for (int i = 0; i < got.length; i++) {
+            int column = i % (c + 2) - 1;
+            double wanted =
+                column >= 0 && column < own ? pooled[i / (c + 2) * c + column] : GARBAGE;
+            assertEquals(wanted, got[i], FLOAT * (1 + Math.abs(wanted)), s + " " + i);
+          }
+        }
+      }
     }
   }
 

@@ -2,8 +2,10 @@ package dev.secateur.conformance;
 
 import static dev.secateur.conformance.Conformance.assertNear;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import dev.secateur.device.Activation;
+import dev.secateur.device.PoolSpec;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Shape;
@@ -115,7 +117,7 @@ interface PointwiseConformance extends Conformance {
     Shape ys = Shape.of(n, total, h, w);
     Tensor y = activation(ys);
     double[] expected = ReferenceLayers.concat(values, ys);
-    assertNear(expected, result(device().moves().concat(inputs, y), y), 0, "y");
+    assertNear(expected, result(device().moves().concat(inputs, all(inputs), y), y), 0, "y");
     int from = 0;
     for (int i = 0; i < inputs.size(); i++) {
       Shape s = inputs.get(i).shape();
@@ -124,7 +126,7 @@ interface PointwiseConformance extends Conformance {
       Tensor part = activation(s);
       assertNear(
           values.get(i),
-          result(device().moves().sliceChannels(y, from, part), part),
+          result(device().moves().sliceChannels(y, from, s.dim(1), part), part),
           0,
           "slice " + i);
       // the slice is the backward of the concatenation
@@ -140,10 +142,78 @@ interface PointwiseConformance extends Conformance {
               },
               values.get(i),
               g),
-          result(device().moves().sliceChannels(activation(ys, g), from, dx), dx),
+          result(device().moves().sliceChannels(activation(ys, g), from, s.dim(1), dx), dx),
           GRADIENT,
           "dx " + i);
       from += s.size(1);
+    }
+  }
+
+  private static List<Long> all(List<Tensor> inputs) {
+    return inputs.stream().map(x -> x.shape().dim(1)).toList();
+  }
+
+  /** Tensors that have more channels than count, as networks compiled to wider ones have. */
+  @ParameterizedTest
+  @CsvSource({"2, 3, 5, 8, 4, 8, 16", "1, 1, 1, 5, 8, 8, 24", "3, 7, 2, 16, 7, 7, 25"})
+  default void firstChannels(int n, int h, int w, int a, int b, int wide, int out) {
+    int first = 5;
+    int second = 6;
+    int more = Math.max(a, wide);
+    Shape as = Shape.of(n, more, h, w);
+    Shape bs = Shape.of(n, Math.max(b, second), h, w);
+    Shape ys = Shape.of(n, out, h, w);
+    Values draw = values(out);
+    double[] av = draw.uniform(as.elements());
+    double[] bv = draw.uniform(bs.elements());
+    double[] own =
+        ReferenceLayers.concat(
+            List.of(
+                ReferenceLayers.slice(av, as, 0, first), ReferenceLayers.slice(bv, bs, 0, second)),
+            ys.with(1, first + second));
+    double[] expected = ReferenceLayers.shortcut(own, ys.with(1, first + second), 1, 0, ys);
+    Tensor at = activation(as, av);
+    Tensor bt = activation(bs, bv);
+    Tensor y = activation(ys);
+    assertNear(
+        expected,
+        result(
+            device().moves().concat(List.of(at, bt), List.of((long) first, (long) second), y), y),
+        0,
+        "concat");
+    assertNear(
+        ReferenceLayers.shortcut(ReferenceLayers.slice(av, as, 2, 3), ys.with(1, 3), 1, 0, ys),
+        result(device().moves().sliceChannels(at, 2, 3, y), y),
+        0,
+        "slice");
+    Shape half = ys.with(2, (h + 1) / 2).with(3, (w + 1) / 2);
+    Tensor z = activation(half);
+    Shape fewer = as.with(1, first);
+    assertNear(
+        ReferenceLayers.shortcut(ReferenceLayers.slice(av, as, 0, first), fewer, 2, 3, half),
+        result(device().moves().shortcut(at, 2, 3, first, z), z),
+        0,
+        "shortcut");
+    double[] g = draw.uniform(half.elements());
+    double[] gradient =
+        Differences.gradient(
+            v -> ReferenceLayers.shortcut(v, fewer, 2, 3, half),
+            new double[(int) fewer.elements()],
+            g);
+    Tensor dx = activation(as);
+    assertNear(
+        ReferenceLayers.shortcut(gradient, fewer, 1, 0, as),
+        result(device().moves().shortcutBackward(activation(half, g), 2, 3, first, dx), dx),
+        GRADIENT,
+        "shortcut, backward");
+    Tensor features = plain(n, first + 1);
+    device().reductions().poolFeatures(PoolSpec.Kind.MAX, at, first, features, 1).launch();
+    double[] pooled = ReferenceMath.poolFeatures(PoolSpec.Kind.MAX, av, as);
+    double[] got = read(features);
+    for (int i = 0; i < got.length; i++) {
+      int column = i % (first + 1) - 1;
+      double wanted = column < 0 ? GARBAGE : pooled[i / (first + 1) * more + column];
+      assertEquals(wanted, got[i], FLOAT, "feature " + i);
     }
   }
 
@@ -155,7 +225,7 @@ interface PointwiseConformance extends Conformance {
     Tensor y = activation(s.with(1, 7));
     assertNear(
         ReferenceLayers.slice(x, s, 3, 7),
-        result(device().moves().sliceChannels(activation(s, x), 3, y), y),
+        result(device().moves().sliceChannels(activation(s, x), 3, 7, y), y),
         0,
         "y");
   }
@@ -183,12 +253,12 @@ interface PointwiseConformance extends Conformance {
     Tensor dx = activation(xs);
     assertNear(
         ReferenceLayers.shortcut(x, xs, stride, before, ys),
-        result(device().moves().shortcut(activation(xs, x), stride, before, y), y),
+        result(device().moves().shortcut(activation(xs, x), stride, before, c, y), y),
         0,
         "y");
     assertNear(
         Differences.gradient(v -> ReferenceLayers.shortcut(v, xs, stride, before, ys), x, g),
-        result(device().moves().shortcutBackward(activation(ys, g), stride, before, dx), dx),
+        result(device().moves().shortcutBackward(activation(ys, g), stride, before, c, dx), dx),
         GRADIENT,
         "dx");
   }

@@ -107,10 +107,14 @@ class InferenceProgramTest {
 
   /**
    * Bytes by hand, two images: U8 pixels 2 x 6 x 6, weights, then what each step reads and writes.
+   *
+   * @param two channels that there are where the network has 2
+   * @param four where it has 4
    */
   @ParameterizedTest
-  @CsvSource({"FP32, 4", "FP16, 2"})
-  void stepsSayWhatTheyFuseAndHowMuchTheyMove(Precision precision, int size) {
+  @CsvSource({"FP32, 4, 2, 4", "FP16, 2, 8, 8"})
+  void stepsSayWhatTheyFuseAndHowMuchTheyMove(
+      Precision precision, int size, int two, int four) {
     List<Node> n = new ArrayList<>();
     n.add(new Node("input", new Op.Input(2, 6, 6), List.of()));
     ConvolutionSpec same = ConvolutionSpec.of(1, 1);
@@ -129,14 +133,14 @@ class InferenceProgramTest {
     Map<String, HostTensor> parameters = new LinkedHashMap<>();
     ParameterShapes.of(graph)
         .forEach((k, s) -> parameters.put(k, new HostTensor(s, new float[(int) s.elements()])));
-    long map = 2L * 4 * 6 * 6 * size;
+    long map = 2L * four * 6 * 6 * size;
     long[] expected = {
-      2 * 2 * 36 + 2 * 2 * 4 + 2L * 2 * 36 * size, // pixels, scale and shift in F32, image
-      2L * 2 * 36 * size + 4 * 2 * 9 * size + 4 * size + map, // image, weights, folded bias
-      map + 4 * 4 * 9 * size + 4 * size + map, // input and residual are the same memory
-      map + 4 * 4 * 4 + map, // four vectors in F32
-      map + 2 * 4 * size,
-      2 * 4 * size + 3 * 4 * size + 3 * 4 + 2 * 3 * 4 // logits and their bias in F32
+      2 * 2 * 36 + 2 * 2 * 4 + 2L * two * 36 * size, // pixels, scale and shift in F32, image
+      2L * two * 36 * size + four * two * 9 * size + four * size + map, // image, weights, bias
+      map + four * four * 9 * size + four * size + map, // input and residual are one memory
+      map + 2 * four * 4 + map, // scale and shift in F32
+      map + 2 * four * size,
+      2 * four * size + 3 * four * size + 3 * 4 + 2 * 3 * 4 // logits and their bias in F32
     };
     Device opened = precision == Precision.FP32 ? new CpuDevice() : TestCuda.open(precision);
     try (Device device = opened;
@@ -149,7 +153,7 @@ class InferenceProgramTest {
               .map(s -> s.nodes().stream().map(Node::name).collect(Collectors.joining(" ")))
               .toList());
       assertArrayEquals(expected, steps.stream().mapToLong(Step::bytes).toArray());
-      assertEquals(Shape.of(2, 4, 6, 6), steps.get(2).output().shape());
+      assertEquals(Shape.of(2, four, 6, 6), steps.get(2).output().shape());
     }
   }
 

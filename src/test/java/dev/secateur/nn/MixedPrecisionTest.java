@@ -13,6 +13,7 @@ import dev.secateur.device.Device;
 import dev.secateur.device.HostBuffer;
 import dev.secateur.device.Kernel;
 import dev.secateur.device.MixedPrecision;
+import dev.secateur.device.ParameterCopy;
 import dev.secateur.device.PoolSpec;
 import dev.secateur.device.Precision;
 import dev.secateur.device.SgdSpec;
@@ -52,7 +53,7 @@ class MixedPrecisionTest {
     try (Device d = TestCuda.open(precision);
         Arena arena = d.newArena()) {
       MixedPrecision m = d.mixedPrecision().orElseThrow();
-      // filters (5,3,2,2) at 16, (2,7,1,1) at 96; vectors before, between (80..95) and after
+      // a vector (11) at 0, filters (5,3,2,2) at 16, (2,7,1,1) at 96, a matrix (3,4) at 112
       int n = 128;
       float[] values = new float[n];
       for (int i = 0; i < n; i++) {
@@ -60,15 +61,24 @@ class MixedPrecisionTest {
       }
       Tensor flat = arena.floats(n);
       d.upload(values, flat);
-      List<Tensor> filters =
-          List.of(flat.view(16, Shape.of(5, 3, 2, 2)), flat.view(96, Shape.of(2, 7, 1, 1)));
-      Tensor packed = arena.allocate(Shape.of(n), d.activationType(), Layout.PLAIN);
-      m.pack(flat, filters, packed, arena).launch();
-      float[] expected = values.clone();
-      for (int i = 0; i < 60; i++) {
+      List<ParameterCopy> copies =
+          List.of(
+              new ParameterCopy(flat.view(0, Shape.of(11)), 0, Shape.of(16)),
+              new ParameterCopy(flat.view(16, Shape.of(5, 3, 2, 2)), 16, Shape.of(8, 4, 2, 2)),
+              new ParameterCopy(flat.view(96, Shape.of(2, 7, 1, 1)), 144, Shape.of(2, 7, 1, 1)),
+              new ParameterCopy(flat.view(112, Shape.of(3, 4)), 160, Shape.of(3, 8)));
+      Tensor packed = arena.allocate(Shape.of(192), d.activationType(), Layout.PLAIN);
+      m.pack(flat, copies, packed, arena).launch();
+      float[] expected = new float[192];
+      System.arraycopy(values, 0, expected, 0, 11);
+      for (int i = 0; i < 60; i++) { // K, R, S, C
         int k = i / 12;
         int position = i / 3 % 4;
-        expected[16 + i] = values[16 + (k * 3 + i % 3) * 4 + position];
+        expected[16 + (k * 4 + position) * 4 + i % 3] = values[16 + (k * 3 + i % 3) * 4 + position];
+      }
+      System.arraycopy(values, 96, expected, 144, 14);
+      for (int row = 0; row < 3; row++) {
+        System.arraycopy(values, 112 + 4 * row, expected, 160 + 8 * row, 4);
       }
       assertArrayEquals(expected, d.downloadFloats(packed));
       // as a convolution sees them
@@ -76,10 +86,16 @@ class MixedPrecisionTest {
           new Tensor(
               packed.buffer(),
               packed.byteOffset() + 16L * packed.dtype().bytes(),
-              Shape.of(5, 3, 2, 2),
+              Shape.of(8, 4, 2, 2),
               packed.dtype(),
               d.weightLayout());
-      assertArrayEquals(Arrays.copyOfRange(values, 16, 76), d.downloadFloats(first));
+      float[] seen = d.downloadFloats(first);
+      for (int i = 0; i < seen.length; i++) {
+        int k = i / 16;
+        int c = i / 4 % 4;
+        float wanted = k < 5 && c < 3 ? values[16 + (k * 3 + c) * 4 + i % 4] : 0;
+        assertEquals(wanted, seen[i], "element " + i);
+      }
 
       Tensor gradients = arena.floats(n);
       float[] others = new float[n];
@@ -90,7 +106,8 @@ class MixedPrecisionTest {
         state = Optional.of(arena.floats(3));
         d.upload(new float[] {4, 17, 0}, state.get());
       }
-      m.unpack(packed, flat, filters, gradients, state, arena).launch();
+      m.unpack(packed, flat, copies, gradients, state, arena).launch();
+      expected = new float[n];
       float scale = m.scalesLoss() ? 4 : 1;
       for (int i = 0; i < n; i++) {
         boolean filter = i >= 16 && i < 76 || i >= 96 && i < 110;
@@ -110,7 +127,11 @@ class MixedPrecisionTest {
         Arena arena = d.newArena()) {
       MixedPrecision m = d.mixedPrecision().orElseThrow();
       Tensor flat = arena.floats(32);
-      List<Tensor> filters = List.of(flat.view(0, Shape.of(1, 2, 2, 2)));
+      Shape bank = Shape.of(1, 2, 2, 2);
+      List<ParameterCopy> copies =
+          List.of(
+              new ParameterCopy(flat.view(0, bank), 0, bank),
+              new ParameterCopy(flat.view(16, Shape.of(16)), 16, Shape.of(16)));
       Tensor packed = arena.allocate(Shape.of(32), d.activationType(), Layout.PLAIN);
       Tensor gradients = arena.floats(32);
       Tensor velocity = arena.floats(32);
@@ -118,7 +139,7 @@ class MixedPrecisionTest {
       d.upload(new float[] {1}, lr);
       Tensor state = arena.floats(3);
       d.upload(new float[] {1024, 1998, 0}, state);
-      Kernel unpack = m.unpack(packed, flat, filters, gradients, Optional.of(state), arena);
+      Kernel unpack = m.unpack(packed, flat, copies, gradients, Optional.of(state), arena);
       Kernel step = m.sgd(flat, gradients, velocity, lr, new SgdSpec(0.9f, false, 0, 0), state);
       float[] ones = new float[32];
       Arrays.fill(ones, 1);

@@ -87,8 +87,9 @@ final class RecordingDevice {
       case "activationType" -> DType.F32;
       case "weightLayout" -> Layout.PLAIN;
       case "mixedPrecision" -> Optional.empty();
+      case "channelMultiple" -> 1;
       case "mostElements" -> Long.MAX_VALUE;
-      case "contract" -> new Contract(DType.F32, Layout.CHANNELS_LAST, Layout.PLAIN);
+      case "contract" -> new Contract(DType.F32, Layout.CHANNELS_LAST, Layout.PLAIN, 1);
       case "newArena" -> arena();
       case "downloadFloats" ->
           zeros.computeIfAbsent(((Tensor) args[0]).elements(), n -> new float[n.intValue()]);

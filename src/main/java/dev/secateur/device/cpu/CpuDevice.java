@@ -41,17 +41,17 @@ public final class CpuDevice implements Device {
     ThreadWaits.bound();
   }
 
-  static final Contract CONTRACT = new Contract(DType.F32, Layout.CHANNELS_LAST, Layout.PLAIN);
+  static final Contract CONTRACT = new Contract(DType.F32, Layout.CHANNELS_LAST, Layout.PLAIN, 1);
 
   private final Set<CpuArena> arenas = new HashSet<>();
   private final Dnnl dnnl = new Dnnl();
   private final DnnlPointwise pointwise = new DnnlPointwise(dnnl);
   private final DnnlConvolutions convolutions;
   private final DnnlLinear linear = new DnnlLinear(dnnl);
-  private final DnnlNorms norms = new DnnlNorms(dnnl, pointwise);
+  private final CpuReductions reductions = new CpuReductions();
+  private final DnnlNorms norms = new DnnlNorms(dnnl, pointwise, reductions);
   private final DnnlPools pools = new DnnlPools(dnnl);
   private final DnnlMoves moves = new DnnlMoves(dnnl);
-  private final CpuReductions reductions = new CpuReductions();
   private final BlasMatrices matrices = new BlasMatrices();
   private final CpuPls pls = new CpuPls();
   private final CpuTraining training = new CpuTraining();

@@ -17,6 +17,10 @@ final class CpuPixels implements Kernel {
   private final int padding;
   private final int images;
   private final int channels;
+
+  /** Channels of y; those without pixels stay zero. */
+  private final int wide;
+
   private final int height;
   private final int width;
   private final boolean perPosition;
@@ -28,7 +32,8 @@ final class CpuPixels implements Kernel {
   CpuPixels(
       Tensor pixels, Optional<Tensor> crops, int padding, Tensor scale, Tensor shift, Tensor y) {
     images = y.shape().size(0);
-    channels = y.shape().size(1);
+    channels = pixels.shape().size(1);
+    wide = y.shape().size(1);
     height = y.shape().size(2);
     width = y.shape().size(3);
     perPosition = scale.shape().rank() == 3;
@@ -42,7 +47,7 @@ final class CpuPixels implements Kernel {
     shifts = new float[scales.length];
     int image = Math.multiplyExact(channels, Math.multiplyExact(height, width));
     source = new byte[CpuParallel.slots()][image];
-    target = new float[CpuParallel.slots()][image];
+    target = new float[CpuParallel.slots()][Math.multiplyExact(wide, height * width)];
   }
 
   @Override
@@ -76,7 +81,7 @@ final class CpuPixels implements Kernel {
   private void row(byte[] in, float[] out, int c, int row, int sourceRow, int left, boolean flip) {
     int from = (c * height + sourceRow) * width;
     boolean inside = sourceRow >= 0 && sourceRow < height;
-    int to = c + row * width * channels;
+    int to = c + row * width * wide;
     int direction = flip ? -1 : 1;
     int column = flip ? left + width - 1 : left;
     if (perPosition) {
@@ -84,7 +89,7 @@ final class CpuPixels implements Kernel {
       for (int x = 0; x < width; x++, column += direction) {
         boolean hit = inside && column >= 0 && column < width;
         float v = hit ? in[from + column] & 0xff : 0f;
-        out[to + x * channels] = v * scales[at + x] + shifts[at + x];
+        out[to + x * wide] = v * scales[at + x] + shifts[at + x];
       }
     } else {
       float s = scales[c];
@@ -92,7 +97,7 @@ final class CpuPixels implements Kernel {
       for (int x = 0; x < width; x++, column += direction) {
         boolean hit = inside && column >= 0 && column < width;
         float v = hit ? in[from + column] & 0xff : 0f;
-        out[to + x * channels] = v * s + b;
+        out[to + x * wide] = v * s + b;
       }
     }
   }

@@ -43,9 +43,10 @@ final class CpuReductions implements Reductions {
   }
 
   @Override
-  public Kernel compilePoolFeatures(PoolSpec.Kind kind, Tensor x, Tensor features, long column) {
+  public Kernel compilePoolFeatures(
+      PoolSpec.Kind kind, Tensor x, long count, Tensor features, long column) {
     int n = x.shape().size(0);
-    int channels = x.shape().size(1);
+    int channels = (int) count;
     int p = features.shape().size(1);
     boolean max = kind == PoolSpec.Kind.MAX;
     CpuReduction reduction = new CpuReduction(x, max);

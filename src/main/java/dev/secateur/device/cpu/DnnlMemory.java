@@ -10,6 +10,7 @@ import java.util.Optional;
 import org.bytedeco.dnnl.dnnl_memory;
 import org.bytedeco.dnnl.dnnl_memory_desc;
 import org.bytedeco.javacpp.BytePointer;
+import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.Pointer;
 
 /**
@@ -38,7 +39,10 @@ final class DnnlMemory {
   static DnnlMemory allocate(dnnl_memory_desc md) {
     long bytes = dnnl_memory_desc_get_size(md);
     CpuBuffer own = new CpuBuffer(bytes);
-    Tensor all = new Tensor(own, 0, Shape.of(bytes), DType.U8, Layout.PLAIN);
+    return owning(md, own, new Tensor(own, 0, Shape.of(bytes), DType.U8, Layout.PLAIN));
+  }
+
+  private static DnnlMemory owning(dnnl_memory_desc md, CpuBuffer own, Tensor all) {
     dnnl_memory m = create(md, CpuBuffer.bytes(all));
     DnnlMemory memory = new DnnlMemory(m, Optional.empty());
     Dnnl.CLEANER.register(
@@ -48,6 +52,17 @@ final class DnnlMemory {
           own.free();
         });
     return memory;
+  }
+
+  /** Memory of its own that holds one number so many times. */
+  static DnnlMemory filled(dnnl_memory_desc md, long count, float value) {
+    CpuBuffer own = new CpuBuffer(count * Float.BYTES);
+    Tensor all = new Tensor(own, 0, Shape.of(count), DType.F32, Layout.PLAIN);
+    FloatPointer values = CpuBuffer.floats(all);
+    for (long i = 0; i < count; i++) {
+      values.put(i, value);
+    }
+    return owning(md, own, all);
   }
 
   private static dnnl_memory create(dnnl_memory_desc md, Pointer start) {

@@ -14,6 +14,7 @@ import java.nio.ByteBuffer;
 import java.nio.DoubleBuffer;
 import java.nio.FloatBuffer;
 import java.nio.IntBuffer;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -115,7 +116,17 @@ final class DnnlMoves implements Moves {
   }
 
   @Override
-  public Kernel compileConcat(List<Tensor> inputs, Tensor y) {
+  public Kernel compileConcat(List<Tensor> inputs, List<Long> channels, Tensor y) {
+    long all = inputs.stream().mapToLong(x -> x.shape().dim(1)).sum();
+    if (all != channels.stream().mapToLong(c -> c).sum() || all != y.shape().dim(1)) {
+      List<Kernel> parts = new ArrayList<>();
+      long to = 0;
+      for (int i = 0; i < inputs.size(); i++) {
+        parts.add(channels(inputs.get(i), 0, channels.get(i), y, to));
+        to += channels.get(i);
+      }
+      return zeroThen(y, Kernel.each(parts));
+    }
     List<DnnlDesc> descs = inputs.stream().map(DnnlDesc::of).toList();
     DnnlDesc yd = DnnlDesc.of(y);
     DnnlPrimitive p =
@@ -147,29 +158,38 @@ final class DnnlMoves implements Moves {
   }
 
   @Override
-  public Kernel compileSliceChannels(Tensor x, long from, Tensor y) {
-    DnnlDesc part = window(x.shape(), y.shape(), 1);
-    DnnlDesc yd = DnnlDesc.of(y);
-    return dnnl.reorder(part, DnnlMemory.of(dnnl.md(part), x, from), yd, dnnl.memory(yd, y));
+  public Kernel compileSliceChannels(Tensor x, long from, long channels, Tensor y) {
+    Kernel move = channels(x, from, channels, y, 0);
+    return channels == y.shape().dim(1) ? move : zeroThen(y, move);
+  }
+
+  private Kernel channels(Tensor x, long from, long count, Tensor y, long to) {
+    Shape part = x.shape().with(1, count);
+    DnnlDesc xd = window(x.shape(), part, 1);
+    DnnlDesc yd = window(y.shape(), part, 1);
+    return dnnl.reorder(
+        xd, DnnlMemory.of(dnnl.md(xd), x, from), yd, DnnlMemory.of(dnnl.md(yd), y, to));
   }
 
   @Override
-  public Kernel compileShortcut(Tensor x, int stride, long before, Tensor y) {
-    Kernel move = shortcutMove(x, stride, before, y, true);
-    if (x.shape().dim(1) == y.shape().dim(1)) {
+  public Kernel compileShortcut(Tensor x, int stride, long before, long channels, Tensor y) {
+    Kernel move = shortcutMove(x, stride, before, channels, y, true);
+    if (channels == y.shape().dim(1)) {
       return move;
     }
     return zeroThen(y, move);
   }
 
   @Override
-  public Kernel compileShortcutBackward(Tensor dy, int stride, long before, Tensor dx) {
-    Kernel move = shortcutMove(dx, stride, before, dy, false);
-    return stride == 1 ? move : zeroThen(dx, move);
+  public Kernel compileShortcutBackward(
+      Tensor dy, int stride, long before, long channels, Tensor dx) {
+    Kernel move = shortcutMove(dx, stride, before, channels, dy, false);
+    return stride == 1 && channels == dx.shape().dim(1) ? move : zeroThen(dx, move);
   }
 
-  private Kernel shortcutMove(Tensor x, int stride, long before, Tensor y, boolean forward) {
-    Shape part = y.shape().with(1, x.shape().dim(1));
+  private Kernel shortcutMove(
+      Tensor x, int stride, long before, long channels, Tensor y, boolean forward) {
+    Shape part = y.shape().with(1, channels);
     long whole = x.shape().dim(2) / stride;
     if (whole == part.dim(2)) {
       return rows(x, 0, stride, before, y, 0, part, forward);

@@ -9,6 +9,7 @@ import dev.secateur.device.Contract;
 import dev.secateur.device.Kernel;
 import dev.secateur.device.LayerNormTraining;
 import dev.secateur.device.Norms;
+import dev.secateur.device.PoolSpec;
 import dev.secateur.device.TrainingKernels;
 import dev.secateur.tensor.Shape;
 import dev.secateur.tensor.Tensor;
@@ -22,10 +23,12 @@ final class DnnlNorms implements Norms {
 
   private final Dnnl dnnl;
   private final DnnlPointwise pointwise;
+  private final CpuReductions reductions;
 
-  DnnlNorms(Dnnl dnnl, DnnlPointwise pointwise) {
+  DnnlNorms(Dnnl dnnl, DnnlPointwise pointwise, CpuReductions reductions) {
     this.dnnl = dnnl;
     this.pointwise = pointwise;
+    this.reductions = reductions;
   }
 
   @Override
@@ -33,37 +36,38 @@ final class DnnlNorms implements Norms {
     return CpuDevice.CONTRACT;
   }
 
+  /** Batch norm whose statistics are 0 and 1; oneDNN fuses ReLU to it, and nothing else. */
   @Override
-  public Kernel compileBatchNorm(
-      Tensor x,
-      Tensor gamma,
-      Tensor beta,
-      Tensor mean,
-      Tensor variance,
-      float eps,
-      Activation activation,
-      Tensor y) {
-    DnnlDesc xd = DnnlDesc.of(x);
-    DnnlDesc cd = DnnlDesc.vector(x.shape().dim(1));
-    int flags =
-        AFFINE | dnnl_use_global_stats | (activation == Activation.RELU ? dnnl_fuse_norm_relu : 0);
+  public Kernel compileAffine(Affine a) {
+    DnnlDesc xd = DnnlDesc.of(a.x());
+    DnnlDesc cd = DnnlDesc.vector(a.x().shape().dim(1));
+    boolean relu = a.activation() == Activation.RELU && a.residual().isEmpty();
+    int flags = AFFINE | dnnl_use_global_stats | (relu ? dnnl_fuse_norm_relu : 0);
     Kernel norm =
-        new DnnlExecution.Builder(forward(dnnl_forward_inference, xd, eps, flags))
-            .arg(DNNL_ARG_SRC, dnnl.memory(xd, x))
-            .arg(DNNL_ARG_MEAN, dnnl.memory(cd, mean))
-            .arg(DNNL_ARG_VARIANCE, dnnl.memory(cd, variance))
-            .arg(DNNL_ARG_SCALE, dnnl.memory(cd, gamma))
-            .arg(DNNL_ARG_SHIFT, dnnl.memory(cd, beta))
-            .arg(DNNL_ARG_DST, dnnl.memory(xd, y))
+        new DnnlExecution.Builder(forward(dnnl_forward_inference, xd, 0, flags))
+            .arg(DNNL_ARG_SRC, dnnl.memory(xd, a.x()))
+            .arg(DNNL_ARG_MEAN, DnnlMemory.filled(dnnl.md(cd), a.scale().elements(), 0))
+            .arg(DNNL_ARG_VARIANCE, DnnlMemory.filled(dnnl.md(cd), a.scale().elements(), 1))
+            .arg(DNNL_ARG_SCALE, dnnl.memory(cd, a.scale()))
+            .arg(DNNL_ARG_SHIFT, dnnl.memory(cd, a.shift()))
+            .arg(DNNL_ARG_DST, dnnl.memory(xd, a.y()))
             .build();
-    if (activation != Activation.RELU6) {
-      return norm;
+    if (a.residual().isPresent()) {
+      Tensor r = a.residual().get();
+      return Kernel.each(List.of(norm, pointwise.compileAdd(a.y(), r, a.activation(), a.y())));
     }
-    Kernel clip = pointwise.compileActivation(activation, y, y); // oneDNN fuses only ReLU here
-    return () -> {
-      norm.launch();
-      clip.launch();
-    };
+    return relu || a.activation() == Activation.NONE
+        ? norm
+        : Kernel.each(List.of(norm, pointwise.compileActivation(a.activation(), a.y(), a.y())));
+  }
+
+  @Override
+  public Kernel compileAffineWithFeatures(
+      Affine a, PoolSpec.Kind kind, long channels, Tensor features, long column) {
+    return Kernel.each(
+        List.of(
+            reductions.compilePoolFeatures(kind, a.x(), channels, features, column),
+            compileAffine(a)));
   }
 
   @Override

@@ -80,8 +80,9 @@ final class CudaBatchNorm {
         kernels
             .launch("norm_gradient_sums", n.x().dtype())
             .arg(n.x())
-            .arg(n.y())
             .arg(n.dy())
+            .arg(n.gamma())
+            .arg(n.beta())
             .arg(mean)
             .arg(inverse)
             .arg(n.relu())
@@ -104,10 +105,10 @@ final class CudaBatchNorm {
         kernels
             .launch("norm_gradient_apply", n.x().dtype())
             .arg(n.x())
-            .arg(n.y())
             .arg(n.dy())
             .arg(n.dx())
             .arg(n.gamma())
+            .arg(n.beta())
             .arg(mean)
             .arg(inverse)
             .arg(n.dgamma())

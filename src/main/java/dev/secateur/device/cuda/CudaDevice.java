@@ -94,7 +94,7 @@ public final class CudaDevice implements Device {
       convolutions =
           new CudnnConvolutions(
               contract, context, cudnn, workspace, pointwise, moves, precision, fallbacks);
-      norms = new CudnnNorms(contract, context, cudnn, workspace, pointwise, kernels);
+      norms = new CudnnNorms(contract, context, cudnn, workspace, pointwise, reductions, kernels);
       pools = new CudnnPools(contract, context, cudnn, kernels);
       training = new CudaTraining(contract, kernels, workspace);
       mixed =
@@ -116,7 +116,14 @@ public final class CudaDevice implements Device {
           case BF16 -> DType.BF16;
         };
     Layout layout = precision == Precision.FP32 ? Layout.PLAIN : Layout.CHANNELS_LAST;
-    return new Contract(type, layout, layout);
+    int multiple =
+        switch (precision) {
+          case FP32 -> 1;
+          case TF32 -> 4; // 16 bytes, which tensor cores' kernels take at once
+          case FP16, BF16 -> 8;
+        };
+    boolean padded = Boolean.parseBoolean(System.getProperty("secateur.cuda.pad-channels", "true"));
+    return new Contract(type, layout, layout, padded ? multiple : 1);
   }
 
   /**

@@ -5,6 +5,7 @@ import dev.secateur.device.Arena;
 import dev.secateur.device.Contract;
 import dev.secateur.device.Kernel;
 import dev.secateur.device.MixedPrecision;
+import dev.secateur.device.ParameterCopy;
 import dev.secateur.device.SgdSpec;
 import dev.secateur.device.Training;
 import dev.secateur.tensor.DType;
@@ -20,6 +21,9 @@ import java.util.function.BiFunction;
 final class CudaMixedPrecision implements MixedPrecision {
   /** Elements to an entry of the table; every parameter begins at a multiple. */
   private static final int UNIT = 16;
+
+  /** Numbers that a table has for a parameter. */
+  private static final int PART = 6;
 
   /** Good steps until the scale is doubled, as in PyTorch's GradScaler. */
   private static final int PATIENCE = 2000;
@@ -46,36 +50,46 @@ final class CudaMixedPrecision implements MixedPrecision {
   }
 
   @Override
-  public Kernel pack(Tensor flat, List<Tensor> filters, Tensor packed, Arena arena) {
-    Contract.vector("packed", packed, type, flat.elements());
-    Tables t = tables(flat, filters, arena);
+  public Kernel pack(Tensor flat, List<ParameterCopy> copies, Tensor packed, Arena arena) {
+    Contract.plain("packed", packed, type, 1);
+    int[] parts = parts(flat, copies, packed);
+    int[] units = units(packed);
+    for (int i = 0; i < copies.size(); i++) {
+      fill(units, copies.get(i).at(), copies.get(i).shape(), i);
+    }
     return kernels
         .launch("pack", type)
         .arg(flat)
         .arg(packed)
-        .arg(t.units())
-        .arg(t.parts())
-        .arg(flat.elements())
-        .over(flat.elements());
+        .arg(upload.apply(units, arena))
+        .arg(upload.apply(parts, arena))
+        .arg(packed.elements())
+        .over(packed.elements());
   }
 
   @Override
   public Kernel unpack(
       Tensor packed,
       Tensor flat,
-      List<Tensor> filters,
+      List<ParameterCopy> copies,
       Tensor gradients,
       Optional<Tensor> state,
       Arena arena) {
-    Contract.vector("packed", packed, type, flat.elements());
+    Contract.plain("packed", packed, type, 1);
     Contract.vector("gradients", gradients, DType.F32, flat.elements());
-    Tables t = tables(flat, filters, arena);
+    int[] parts = parts(flat, copies, packed);
+    int[] units = units(flat);
+    for (int i = 0; i < copies.size(); i++) {
+      if (copies.get(i).shape().rank() == 4) {
+        fill(units, offset(flat, copies.get(i)), copies.get(i).of().shape(), i);
+      }
+    }
     return kernels
         .launch("unpack", type)
         .arg(packed)
         .arg(gradients)
-        .arg(t.units())
-        .arg(t.parts())
+        .arg(upload.apply(units, arena))
+        .arg(upload.apply(parts, arena))
         .arg(state.map(CudaMixedPrecision::checked))
         .arg(flat.elements())
         .over(flat.elements());
@@ -130,33 +144,53 @@ final class CudaMixedPrecision implements MixedPrecision {
     return state;
   }
 
-  private record Tables(Tensor units, Tensor parts) {}
-
-  private Tables tables(Tensor flat, List<Tensor> filters, Arena arena) {
-    Contract.plain("flat", flat, DType.F32, 1);
-    int[] units = new int[Math.toIntExact((flat.elements() + UNIT - 1) / UNIT)];
-    int[] parts = new int[4 * Math.max(1, filters.size())];
+  /** For each 16 elements of a vector which parameter they belong to: none yet. */
+  private static int[] units(Tensor vector) {
+    int[] units = new int[Math.toIntExact((vector.elements() + UNIT - 1) / UNIT)];
     Arrays.fill(units, -1);
-    for (int i = 0; i < filters.size(); i++) {
-      Tensor f = filters.get(i);
-      Contract.plain("filters", f, DType.F32, 4);
-      long offset = (f.byteOffset() - flat.byteOffset()) / Float.BYTES;
+    return units;
+  }
+
+  private static void fill(int[] units, long at, Shape shape, int part) {
+    int first = Math.toIntExact(at / UNIT);
+    int count = Math.toIntExact((shape.elements() + UNIT - 1) / UNIT);
+    Arrays.fill(units, first, first + count, part);
+  }
+
+  private static long offset(Tensor flat, ParameterCopy copy) {
+    return (copy.of().byteOffset() - flat.byteOffset()) / Float.BYTES;
+  }
+
+  /**
+   * For each parameter: where it begins in flat and among the copies, in units; filters, channels
+   * and positions of a filter; channels of the copy.
+   */
+  private static int[] parts(Tensor flat, List<ParameterCopy> copies, Tensor packed) {
+    Contract.plain("flat", flat, DType.F32, 1);
+    int[] parts = new int[PART * Math.max(1, copies.size())];
+    for (int i = 0; i < copies.size(); i++) {
+      ParameterCopy c = copies.get(i);
+      Contract.type("parameters", c.of(), DType.F32);
+      long offset = offset(flat, c);
       boolean inside =
-          f.buffer() == flat.buffer()
+          c.of().buffer() == flat.buffer()
               && offset >= 0
               && offset % UNIT == 0
-              && offset + f.elements() <= flat.elements();
-      Contract.that(inside, "filters must be views of the parameters", f);
-      Shape s = f.shape();
-      int first = Math.toIntExact(offset / UNIT);
-      int count = Math.toIntExact(f.elements());
-      parts[4 * i] = first;
-      parts[4 * i + 1] = count;
-      parts[4 * i + 2] = s.size(1);
-      parts[4 * i + 3] = s.size(2) * s.size(3);
-      Arrays.fill(units, first, first + (count + UNIT - 1) / UNIT, i);
+              && offset + c.of().elements() <= flat.elements();
+      Contract.that(inside, "parameters must be parts of one vector", c.of());
+      boolean fits = c.at() % UNIT == 0 && c.at() + c.shape().elements() <= packed.elements();
+      Contract.that(fits, "copies must be parts of another", c);
+      Shape own = c.of().shape();
+      boolean vector = own.rank() == 1;
+      boolean filters = own.rank() == 4;
+      parts[PART * i] = Math.toIntExact(offset / UNIT);
+      parts[PART * i + 1] = Math.toIntExact(c.at() / UNIT);
+      parts[PART * i + 2] = vector ? 1 : own.size(0);
+      parts[PART * i + 3] = vector ? own.size(0) : own.size(1);
+      parts[PART * i + 4] = filters ? own.size(2) * own.size(3) : 1;
+      parts[PART * i + 5] = vector ? c.shape().size(0) : c.shape().size(1);
     }
-    return new Tables(upload.apply(units, arena), upload.apply(parts, arena));
+    return parts;
   }
 
   /** Indices on the device. */

@@ -51,22 +51,28 @@ final class CudaMoves implements Moves {
   }
 
   @Override
-  public Kernel compileConcat(List<Tensor> inputs, Tensor y) {
+  public Kernel compileConcat(List<Tensor> inputs, List<Long> channels, Tensor y) {
     List<Kernel> parts = new ArrayList<>();
-    long channel = 0;
-    for (Tensor x : inputs) {
-      parts.add(channels(x, 0, y, channel, x.shape().dim(1)));
-      channel += x.shape().dim(1);
+    long to = 0;
+    for (int i = 0; i < inputs.size(); i++) {
+      long count = channels.get(i);
+      boolean last = i == inputs.size() - 1;
+      parts.add(channels(inputs.get(i), 0, count, y, to, last ? y.shape().dim(1) - to : count));
+      to += count;
     }
     return Kernel.each(parts);
   }
 
   @Override
-  public Kernel compileSliceChannels(Tensor x, long from, Tensor y) {
-    return channels(x, from, y, 0, y.shape().dim(1));
+  public Kernel compileSliceChannels(Tensor x, long from, long channels, Tensor y) {
+    return channels(x, from, channels, y, 0, y.shape().dim(1));
   }
 
-  private Kernel channels(Tensor x, long from, Tensor y, long to, long count) {
+  /**
+   * @param count channels that are copied
+   * @param written channels of y, zeros behind those
+   */
+  private Kernel channels(Tensor x, long from, long count, Tensor y, long to, long written) {
     long pixels = Order.pixels(x);
     long images = x.shape().dim(0);
     return kernels
@@ -74,28 +80,38 @@ final class CudaMoves implements Moves {
         .arg(x)
         .arg(x.shape().dim(1))
         .arg(from)
+        .arg(count)
         .arg(y)
         .arg(y.shape().dim(1))
         .arg(to)
-        .arg(count)
+        .arg(written)
         .arg(images)
         .arg(pixels)
         .arg(Order.last(x))
-        .over(images * count * pixels);
+        .over(images * written * pixels);
   }
 
   @Override
-  public Kernel compileShortcut(Tensor x, int stride, long before, Tensor y) {
-    return shortcut("shortcut", x, y, stride, before, x, y).over(y.elements());
+  public Kernel compileShortcut(Tensor x, int stride, long before, long channels, Tensor y) {
+    return shortcut("shortcut", x, y, stride, before, channels, x, y).over(y.elements());
   }
 
   @Override
-  public Kernel compileShortcutBackward(Tensor dy, int stride, long before, Tensor dx) {
-    return shortcut("shortcut_backward", dy, dx, stride, before, dx, dy).over(dx.elements());
+  public Kernel compileShortcutBackward(
+      Tensor dy, int stride, long before, long channels, Tensor dx) {
+    return shortcut("shortcut_backward", dy, dx, stride, before, channels, dx, dy)
+        .over(dx.elements());
   }
 
   private Launch.Builder shortcut(
-      String name, Tensor from, Tensor to, int stride, long before, Tensor x, Tensor y) {
+      String name,
+      Tensor from,
+      Tensor to,
+      int stride,
+      long before,
+      long channels,
+      Tensor x,
+      Tensor y) {
     Shape xs = x.shape();
     Shape ys = y.shape();
     return kernels
@@ -110,6 +126,7 @@ final class CudaMoves implements Moves {
         .arg(ys.dim(2))
         .arg(ys.dim(3))
         .arg(before)
+        .arg(channels)
         .arg((long) stride)
         .arg(Order.last(x));
   }
@@ -157,6 +174,7 @@ final class CudaMoves implements Moves {
         .arg(perPosition)
         .arg(y)
         .arg(s.dim(0))
+        .arg(pixels.shape().dim(1))
         .arg(s.dim(1))
         .arg(s.dim(2))
         .arg(s.dim(3))

@@ -1,10 +1,13 @@
 package dev.secateur.device.cuda;
 
+import dev.secateur.device.Activation;
 import dev.secateur.device.Contract;
 import dev.secateur.device.Kernel;
+import dev.secateur.device.Norms;
 import dev.secateur.device.PoolSpec;
 import dev.secateur.device.Reductions;
 import dev.secateur.tensor.Tensor;
+import java.util.Optional;
 
 /** Sums and maxima over positions; kernels/layers.inc and vision.inc. */
 final class CudaReductions implements Reductions {
@@ -22,23 +25,53 @@ final class CudaReductions implements Reductions {
   }
 
   @Override
-  public Kernel compilePoolFeatures(PoolSpec.Kind kind, Tensor x, Tensor features, long column) {
+  public Kernel compilePoolFeatures(
+      PoolSpec.Kind kind, Tensor x, long count, Tensor features, long column) {
+    return features(x, kind, count, features, column, Optional.empty());
+  }
+
+  /**
+   * @param a what is computed in the same pass
+   */
+  Kernel features(
+      Tensor x,
+      PoolSpec.Kind kind,
+      long count,
+      Tensor features,
+      long column,
+      Optional<Norms.Affine> a) {
     long n = x.shape().dim(0);
     long channels = x.shape().dim(1);
-    long p = features.shape().dim(1);
-    long pixels = Order.pixels(x);
-    Launch.Builder b =
-        kernels
-            .launch(Order.last(x) ? "pool_features_last" : "pool_features", x.dtype())
-            .arg(x)
-            .arg(features)
-            .arg(n)
-            .arg(channels)
-            .arg(pixels)
-            .arg(p)
-            .arg(column)
-            .arg(kind == PoolSpec.Kind.MAX);
-    return Order.last(x) ? b.over(n * channels) : b.rows(n * channels, pixels);
+    long wanted = a.isPresent() ? channels : count;
+    int width = Order.last(x) ? neighbours(wanted) : 1;
+    return kernels
+        .launch("pool_features", x.dtype())
+        .arg(x)
+        .arg(features)
+        .arg(n)
+        .arg(channels)
+        .arg(count)
+        .arg(Order.pixels(x))
+        .arg(features.shape().dim(1))
+        .arg(column)
+        .arg(kind == PoolSpec.Kind.MAX)
+        .arg(Order.last(x))
+        .arg(width)
+        .arg(a.map(Norms.Affine::scale))
+        .arg(a.map(Norms.Affine::shift))
+        .arg(a.flatMap(Norms.Affine::residual))
+        .arg(a.map(Norms.Affine::y))
+        .arg(a.map(Norms.Affine::activation).orElse(Activation.NONE).ordinal())
+        .rows(n * ((wanted + width - 1) / width), width * Order.pixels(x));
+  }
+
+  /** The power of two up to a warp's 32 that takes in so many channels. */
+  private static int neighbours(long channels) {
+    int width = 1;
+    while (width < 32 && width < channels) {
+      width *= 2;
+    }
+    return width;
   }
 
   @Override

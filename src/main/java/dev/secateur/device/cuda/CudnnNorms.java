@@ -9,6 +9,7 @@ import dev.secateur.device.Contract;
 import dev.secateur.device.Kernel;
 import dev.secateur.device.LayerNormTraining;
 import dev.secateur.device.Norms;
+import dev.secateur.device.PoolSpec;
 import dev.secateur.device.TrainingKernels;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Tensor;
@@ -18,9 +19,9 @@ import jcuda.jcudnn.cudnnBatchNormMode;
 import jcuda.jcudnn.cudnnTensorDescriptor;
 
 /**
- * Batch norm: inference by our own kernel, in one pass with the activation; training in the order
- * N, C, H, W by cuDNN, whose running variance is unbiased and whose factor is PyTorch's momentum,
- * ReLU by our own kernels. In the order N, H, W, C see {@link CudnnFusedNorm} and {@link
+ * Batch norm: inference by our own kernel, in one pass with residual and activation; training in
+ * the order N, C, H, W by cuDNN, whose running variance is unbiased and whose factor is PyTorch's
+ * momentum, ReLU by our own kernels. In the order N, H, W, C see {@link CudnnFusedNorm} and {@link
  * CudaBatchNorm}. Layer norm and softmax: kernels/vision.inc.
  */
 final class CudnnNorms implements Norms {
@@ -35,6 +36,7 @@ final class CudnnNorms implements Norms {
   private final Cudnn cudnn;
   private final CudaWorkspace workspace;
   private final CudaPointwise pointwise;
+  private final CudaReductions reductions;
   private final CudaBatchNorm own;
   private final CudnnFusedNorm fused;
 
@@ -44,6 +46,7 @@ final class CudnnNorms implements Norms {
       Cudnn cudnn,
       CudaWorkspace workspace,
       CudaPointwise pointwise,
+      CudaReductions reductions,
       CudaKernels kernels) {
     this.contract = contract;
     this.own = new CudaBatchNorm(kernels, workspace);
@@ -53,6 +56,7 @@ final class CudnnNorms implements Norms {
     this.cudnn = cudnn;
     this.workspace = workspace;
     this.pointwise = pointwise;
+    this.reductions = reductions;
   }
 
   @Override
@@ -61,29 +65,25 @@ final class CudnnNorms implements Norms {
   }
 
   @Override
-  public Kernel compileBatchNorm(
-      Tensor x,
-      Tensor gamma,
-      Tensor beta,
-      Tensor mean,
-      Tensor variance,
-      float eps,
-      Activation activation,
-      Tensor y) {
+  public Kernel compileAffine(Affine a) {
     return kernels
-        .launch("batch_norm", x.dtype())
-        .arg(x)
-        .arg(gamma)
-        .arg(beta)
-        .arg(mean)
-        .arg(variance)
-        .arg(eps)
-        .arg(y)
-        .arg(x.elements())
-        .arg(x.shape().dim(1))
-        .arg(Order.inner(x))
-        .arg(activation.ordinal())
-        .over(x);
+        .launch("affine", a.x().dtype())
+        .arg(a.x())
+        .arg(a.scale())
+        .arg(a.shift())
+        .arg(a.residual())
+        .arg(a.y())
+        .arg(a.x().elements())
+        .arg(a.x().shape().dim(1))
+        .arg(Order.inner(a.x()))
+        .arg(a.activation().ordinal())
+        .over(a.x());
+  }
+
+  @Override
+  public Kernel compileAffineWithFeatures(
+      Affine a, PoolSpec.Kind kind, long channels, Tensor features, long column) {
+    return reductions.features(a.x(), kind, channels, features, column, Optional.of(a));
   }
 
   @Override

@@ -1,0 +1,183 @@
+package dev.secateur.nn;
+
+import dev.secateur.device.Device;
+import dev.secateur.tensor.Shape;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalLong;
+import java.util.stream.IntStream;
+import java.util.stream.LongStream;
+
+/**
+ * How many channels (or features) the nodes of a network have in a program compiled for a device:
+ * their own and, behind them, as many more as make a multiple of {@link Device#channelMultiple}, so
+ * that a network with 13 filters is computed as fast as one with 16. Filters, columns of filters
+ * and all else that belongs to the additional channels is zero, so that what the network computes
+ * stays the same; what such channels hold (mostly zeros) nothing depends on. Files and {@link
+ * Network}s know nothing of it.
+ *
+ * <p>Where a node mixes channels in a way that zeros would change (layer norm and softmax over
+ * channels, groups of several channels) and has a number that is no multiple, the whole network is
+ * computed as it is.
+ */
+final class Widths {
+  private final Graph graph;
+  private final Map<String, Long> channels = new HashMap<>();
+  private final Map<String, Shape> parameters = new LinkedHashMap<>();
+
+  private Widths(Graph graph, Map<String, Long> channels) {
+    this.graph = graph;
+    this.channels.putAll(channels);
+    for (Node n : graph.nodes()) {
+      long in = n.inputs().isEmpty() ? 0 : channels.get(n.inputs().get(0));
+      parameters.putAll(ParameterShapes.of(node(n), in, channels.get(n.name())));
+    }
+  }
+
+  static Widths of(Graph graph, Device device) {
+    Map<String, Long> out = new HashMap<>();
+    for (Node n : graph.nodes()) {
+      List<Shape> in = n.inputs().stream().map(graph::shape).toList();
+      List<Long> wide = n.inputs().stream().map(out::get).toList();
+      OptionalLong width =
+          of(n.op(), in, wide, graph.shape(n.name()).dim(1), device.channelMultiple());
+      if (width.isEmpty()) {
+        return asTheyAre(graph);
+      }
+      out.put(n.name(), width.getAsLong());
+    }
+    return new Widths(graph, out);
+  }
+
+  /** A step by itself, with as many channels as it has in a program for the device. */
+  static InferenceStep of(InferenceStep step, Device device) {
+    int multiple = device.channelMultiple();
+    List<Shape> in = step.inputs();
+    List<Long> wide = in.stream().map(s -> up(s.dim(1), multiple)).toList();
+    OptionalLong out = of(step.op(), in, wide, step.output().dim(1), multiple);
+    if (out.isEmpty()) {
+      return step;
+    }
+    long width = out.getAsLong();
+    List<Shape> inputs =
+        IntStream.range(0, in.size()).mapToObj(i -> in.get(i).with(1, wide.get(i))).toList();
+    Op op = in.isEmpty() ? step.op() : widened(step.op(), in.get(0).dim(1), wide.get(0), width);
+    return new InferenceStep(
+        op,
+        inputs,
+        step.output().with(1, width),
+        step.bias(),
+        step.residual(),
+        step.activation(),
+        step.logits());
+  }
+
+  private static Widths asTheyAre(Graph graph) {
+    Map<String, Long> out = new HashMap<>();
+    graph.nodes().forEach(n -> out.put(n.name(), graph.shape(n.name()).dim(1)));
+    return new Widths(graph, out);
+  }
+
+  /** Rounded up to a multiple. */
+  static long up(long channels, long multiple) {
+    return (channels + multiple - 1) / multiple * multiple;
+  }
+
+  /**
+   * The channels of an operation's result.
+   *
+   * @param in shapes that it reads, without additional channels
+   * @param wide channels of these with them
+   * @param out channels of the result without
+   * @return none where zeros would change what it computes
+   */
+  private static OptionalLong of(Op op, List<Shape> in, List<Long> wide, long out, long multiple) {
+    boolean plain = IntStream.range(0, in.size()).allMatch(i -> in.get(i).dim(1) == wide.get(i));
+    if (op instanceof Op.Convolution c) {
+      return filters(c.spec().groups(), in.get(0).dim(1), wide.get(0), out, multiple);
+    }
+    if (op instanceof Op.TransposedConvolution t) {
+      return filters(t.spec().groups(), in.get(0).dim(1), wide.get(0), out, multiple);
+    }
+    if (op instanceof Op.BatchNorm) {
+      // vectors of parameters have room for as many as a multiple of 16
+      return up(out, Network.UNIT) < wide.get(0)
+          ? OptionalLong.empty()
+          : OptionalLong.of(wide.get(0));
+    }
+    if (op instanceof Op.Softmax || op instanceof Op.LayerNorm) {
+      return plain ? OptionalLong.of(out) : OptionalLong.empty();
+    }
+    if (op instanceof Op.Add || op instanceof Op.Multiply) {
+      return wide.get(0).equals(wide.get(1)) ? OptionalLong.of(wide.get(0)) : OptionalLong.empty();
+    }
+    if (op instanceof Op.Flatten) {
+      return OptionalLong.of(wide.get(0) * out / in.get(0).dim(1));
+    }
+    boolean anew =
+        op instanceof Op.Input
+            || op instanceof Op.Concat
+            || op instanceof Op.SelectChannels
+            || op instanceof Op.Shortcut;
+    if (anew) {
+      return OptionalLong.of(up(out, multiple));
+    }
+    return OptionalLong.of(op instanceof Op.Linear ? out : wide.get(0));
+  }
+
+  private static OptionalLong filters(int groups, long in, long wide, long out, long multiple) {
+    if (groups == 1) {
+      return OptionalLong.of(up(out, multiple));
+    }
+    if (groups == in) { // depthwise: additional channels are additional groups
+      long all = out / in * wide;
+      return up(out, Network.UNIT) < all ? OptionalLong.empty() : OptionalLong.of(all);
+    }
+    return in == wide && out % multiple == 0 ? OptionalLong.of(out) : OptionalLong.empty();
+  }
+
+  /** The shape of a node's result for one image. */
+  Shape shape(String node) {
+    return graph.shape(node).with(1, channels.get(node));
+  }
+
+  /** The channels of its own that a node's result has, in front of all others. */
+  long own(String node) {
+    return graph.shape(node).dim(1);
+  }
+
+  /** The same of what a node reads. */
+  List<Long> reads(Node n) {
+    return n.inputs().stream().map(this::own).toList();
+  }
+
+  /** The node with an operation on these numbers of channels. */
+  Node node(Node n) {
+    if (n.inputs().isEmpty()) {
+      return n;
+    }
+    String from = n.inputs().get(0);
+    Op op = widened(n.op(), own(from), channels.get(from), channels.get(n.name()));
+    return op == n.op() ? n : new Node(n.name(), op, n.inputs());
+  }
+
+  /**
+   * @param before channels that it reads without additional ones
+   */
+  private static Op widened(Op op, long before, long in, long out) {
+    if (op instanceof Op.SelectChannels s && s.channels().size() < out) {
+      List<Integer> list = new ArrayList<>(s.channels());
+      LongStream.range(list.size(), out).forEach(j -> list.add(-1));
+      return new Op.SelectChannels(list);
+    }
+    return op.resized((int) before, (int) in, (int) out);
+  }
+
+  /** The shape of a parameter; no axis is shorter than the network's. */
+  Shape parameter(String name) {
+    return parameters.get(name);
+  }
+}
