@@ -111,8 +111,16 @@ bool pairs(int algorithm, const Problem& c, int math) {
   return math == DEFAULT_MATH || math == FMA;
 }
 
+// Channels last, tensor cores' kernels take 16 bytes of channels at once; NVIDIA's pad others aside.
+void countUneven(const Problem& c) {
+  int many = int(16 / c.x.element());
+  bool depthwise = c.c.groups > 1;
+  if (c.last && (c.channels % many || c.k % many) && !depthwise) emu::count("uneven channels", 1);
+}
+
 int need(Direction d, int algorithm, const Problem& c, size_t* bytes) {
   size_t e = c.x.element();
+  countUneven(c);
   if (!computes(c) || !pairs(algorithm, c, c.c.math)) return NOT_SUPPORTED;
   // stands for all that a real cuDNN refuses in 16 bits
   bool dilated = c.c.dilation[0] > 1 || c.c.dilation[1] > 1;

@@ -18,11 +18,15 @@ struct Tile {
   static constexpr long NR = 2 * L;
 };
 
-// acc (MR x NR) = sum over k of a (k x MR) b (k x NR)
+// acc (MR x NR) += sum over k of a (k x MR) b (k x NR), one after the other: zeros change nothing
 template <typename T>
 __attribute__((always_inline)) inline void micro(long k, const T* a, const T* b, T* acc) {
   typedef typename Tile<T>::V V;
-  V c[MR][2] = {};
+  V c[MR][2];
+  for (long i = 0; i < MR; i++) {
+    c[i][0] = *reinterpret_cast<V*>(acc + i * Tile<T>::NR);
+    c[i][1] = *reinterpret_cast<V*>(acc + i * Tile<T>::NR + Tile<T>::L);
+  }
   for (long p = 0; p < k; p++) {
     V b0 = *reinterpret_cast<const V*>(b);
     V b1 = *reinterpret_cast<const V*>(b + Tile<T>::L);
@@ -93,6 +97,7 @@ void gemm(long m, long n, long k, T alpha, const T* a, long rsa, long csa, const
   T* pa = packA.need(size_t(MC + MR) * KC);
   T* pb = packB.need(size_t(NC + NR) * KC);
   alignas(64) T acc[MR * NR];
+  const bool goesOn = alpha == T(1);  // c is the sum so far
   for (long jc = 0; jc < n; jc += NC) {
     long nc = std::min(NC, n - jc);
     for (long pc = 0; pc < k; pc += KC) {
@@ -126,14 +131,21 @@ void gemm(long m, long n, long k, T alpha, const T* a, long rsa, long csa, const
         }
         for (long j = 0; j < nc; j += NR)
           for (long i = 0; i < mc; i += MR) {
+            long h = std::min(MR, mc - i), w = std::min(NR, nc - j);
+            T* to = c + (ic + i) * rsc + (jc + j) * csc;
+            std::fill(acc, acc + MR * NR, T(0));
+            if (goesOn)
+              for (long y = 0; y < h; y++)
+                for (long x = 0; x < w; x++) acc[y * NR + x] = to[y * rsc + x * csc];
             if (avx2)
               microAvx2(kc, pa + i * kc, pb + j * kc, acc);
             else
               microPlain<T>(kc, pa + i * kc, pb + j * kc, acc);
-            long h = std::min(MR, mc - i), w = std::min(NR, nc - j);
-            T* to = c + (ic + i) * rsc + (jc + j) * csc;
             for (long y = 0; y < h; y++)
-              for (long x = 0; x < w; x++) to[y * rsc + x * csc] += alpha * acc[y * NR + x];
+              for (long x = 0; x < w; x++) {
+                T& sum = to[y * rsc + x * csc];
+                sum = goesOn ? acc[y * NR + x] : sum + alpha * acc[y * NR + x];
+              }
           }
       }
     }

@@ -33,12 +33,15 @@ public interface Device extends AutoCloseable {
   Map<String, String> versions();
 
   /**
-   * What this device has done otherwise than it was asked to since it was opened, because a library
-   * refused, in words, and how often.
+   * What has been done on this device otherwise than it was asked to since it was opened, because a
+   * library refused or {@link #fellBack} was told, in words, and how often.
    */
   default Map<String, Integer> fallbacks() {
     return Map.of();
   }
+
+  /** Notes that something is done in a slower way than this device has, and why, in words. */
+  default void fellBack(String what) {}
 
   /** Elements that a batch of images may have in any layer. */
   default long mostElements() {

@@ -529,7 +529,7 @@ public final class TrainingProgram implements AutoCloseable {
     Node wide = widths.node(n);
     List<Long> channels = widths.reads(n);
     forward.put(n.name(), forwards.of(wide, x, channels, y));
-    backward.addAll(backwards.weights(n, x.get(0), g.tensor()));
+    backward.addAll(backwards.weights(wide, x.get(0), g.tensor()));
     for (int i = 0; i < x.size(); i++) {
       String from = n.inputs().get(i);
       if (learns.contains(from)) {

@@ -21,7 +21,7 @@ import java.util.stream.LongStream;
  *
  * <p>Where a node mixes channels in a way that zeros would change (layer norm and softmax over
  * channels, groups of several channels) and has a number that is no multiple, the whole network is
- * computed as it is.
+ * computed as it is, and the device is told ({@link Device#fellBack}).
  */
 final class Widths {
   private final Graph graph;
@@ -45,6 +45,12 @@ final class Widths {
       OptionalLong width =
           of(n.op(), in, wide, graph.shape(n.name()).dim(1), device.channelMultiple());
       if (width.isEmpty()) {
+        device.fellBack(
+            "channels are not padded to multiples of "
+                + device.channelMultiple()
+                + ": "
+                + n.name()
+                + " does not take it");
         return asTheyAre(graph);
       }
       out.put(n.name(), width.getAsLong());

@@ -113,8 +113,7 @@ class InferenceProgramTest {
    */
   @ParameterizedTest
   @CsvSource({"FP32, 4, 2, 4", "FP16, 2, 8, 8"})
-  void stepsSayWhatTheyFuseAndHowMuchTheyMove(
-      Precision precision, int size, int two, int four) {
+  void stepsSayWhatTheyFuseAndHowMuchTheyMove(Precision precision, int size, int two, int four) {
     List<Node> n = new ArrayList<>();
     n.add(new Node("input", new Op.Input(2, 6, 6), List.of()));
     ConvolutionSpec same = ConvolutionSpec.of(1, 1);

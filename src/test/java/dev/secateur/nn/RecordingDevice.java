@@ -94,7 +94,7 @@ final class RecordingDevice {
       case "downloadFloats" ->
           zeros.computeIfAbsent(((Tensor) args[0]).elements(), n -> new float[n.intValue()]);
       case "sequence" -> Kernel.each(kernels(args[0]));
-      case "upload", "synchronize", "close" -> null;
+      case "upload", "synchronize", "close", "fellBack" -> null;
       default -> {
         if (m.getReturnType().isInterface()) {
           yield room(m.getReturnType());

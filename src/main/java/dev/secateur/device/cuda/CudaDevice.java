@@ -187,6 +187,11 @@ public final class CudaDevice implements Device {
   }
 
   @Override
+  public void fellBack(String what) {
+    fallbacks.add(what);
+  }
+
+  @Override
   public Map<String, Integer> fallbacks() {
     return fallbacks.counts();
   }
