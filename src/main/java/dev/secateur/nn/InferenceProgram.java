@@ -34,7 +34,7 @@ public final class InferenceProgram implements AutoCloseable {
   private final Arena arena;
   private final int batch;
   private final List<Step> steps = new ArrayList<>();
-  private final Tensor pixels;
+  private final BatchInput input;
   private final Optional<Tensor> features;
   private final Fusion fusion;
   private final Widths widths;
@@ -77,10 +77,8 @@ public final class InferenceProgram implements AutoCloseable {
     this.forward = new ForwardKernels(device, arena, parameters);
     Shape in = graph.shape(graph.input().name()).with(0, batch);
     this.shared = shared;
-    this.pixels =
-        shared
-            .map(TrainingInput::pixels)
-            .orElseGet(() -> arena.allocate(in, DType.U8, Layout.PLAIN));
+    this.input =
+        shared.map(TrainingInput::batch).orElseGet(() -> BatchInput.of(in, false, false, arena));
     this.hook = hook;
     long p = 0;
     for (String c : hook.map(ForwardHook::nodes).orElse(List.of())) {
@@ -138,9 +136,14 @@ public final class InferenceProgram implements AutoCloseable {
     }
   }
 
+  /** What is read of a batch, and a place for its labels, which the program does not read. */
+  public BatchInput input() {
+    return input;
+  }
+
   /** The input: U8 (batch,C,H,W), PLAIN. */
   public Tensor pixels() {
-    return pixels;
+    return input.pixels();
   }
 
   /** Logits (batch, classes). */
@@ -280,7 +283,7 @@ public final class InferenceProgram implements AutoCloseable {
     values.put(n.name(), y);
     List<Tensor> x = new ArrayList<>(reads.stream().map(values::get).toList());
     if (n.op() instanceof Op.Input) {
-      x.add(pixels);
+      x.add(pixels());
     }
     long before = parameters.bytes();
     Kernel kernel = f == null ? kernel(n, x, y) : fused(f, x, y);
@@ -340,7 +343,9 @@ public final class InferenceProgram implements AutoCloseable {
           .map(t -> t.into(device, s, y, arena))
           .orElseGet(
               () ->
-                  device.moves().imageInput(pixels, Optional.empty(), 0, s.scale(), s.shift(), y));
+                  device
+                      .moves()
+                      .imageInput(pixels(), Optional.empty(), 0, s.scale(), s.shift(), y));
     }
     return forward.of(widths.node(n), x, widths.reads(n), y);
   }

@@ -1,9 +1,6 @@
 package dev.secateur.nn;
 
-import dev.secateur.device.Arena;
 import dev.secateur.device.Moves;
-import dev.secateur.tensor.DType;
-import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Shape;
 import dev.secateur.tensor.Tensor;
 
@@ -15,12 +12,6 @@ import dev.secateur.tensor.Tensor;
  * @param floats F32 (2 batch): what each image's target has of its own label, then the blends
  */
 public record Mixing(Tensor integers, Tensor floats) {
-  static Mixing of(int batch, Arena arena) {
-    return new Mixing(
-        arena.allocate(Shape.of((1L + Moves.MIX_PLAN) * batch), DType.I32, Layout.PLAIN),
-        arena.floats(2L * batch));
-  }
-
   private long batch() {
     return floats.elements() / 2;
   }

@@ -42,17 +42,12 @@ public final class NormStatistics implements AutoCloseable {
     return net.graph().nodes().stream().anyMatch(n -> n.op() instanceof Op.BatchNorm);
   }
 
-  /** The input: U8 (batch,C,H,W), PLAIN. */
-  public Tensor pixels() {
-    return program.pixels();
+  /** What is read of a batch; nobody looks at its labels. */
+  public BatchInput input() {
+    return program.input();
   }
 
-  /** I32 (batch); nobody looks at them. */
-  public Tensor labels() {
-    return program.labels();
-  }
-
-  /** Enqueues the batch that lies in {@link #pixels}. */
+  /** Enqueues the batch that lies in {@link #input}. */
   public void observe() {
     batches++;
     net.device().upload(new float[] {1f / batches}, share);

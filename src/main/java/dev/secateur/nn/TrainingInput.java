@@ -5,17 +5,13 @@ import dev.secateur.device.Device;
 import dev.secateur.device.Kernel;
 import dev.secateur.tensor.Tensor;
 import java.util.List;
-import java.util.Optional;
 
 /**
  * The images of a training step as they come from the host.
  *
- * @param pixels U8 (batch,C,H,W), PLAIN
- * @param crops I32 (batch,3), see {@link dev.secateur.device.Moves#imageInput}
  * @param padding zero pixels around an image that crops may reach into
- * @param mixing where images are mixed
  */
-record TrainingInput(Tensor pixels, Tensor crops, int padding, Optional<Mixing> mixing) {
+record TrainingInput(BatchInput batch, int padding) {
 
   /**
    * Crops, mirrors, normalises and mixes them into a network's input.
@@ -23,15 +19,16 @@ record TrainingInput(Tensor pixels, Tensor crops, int padding, Optional<Mixing> 
    * @param arena holds what is in between
    */
   Kernel into(Device device, InputScale s, Tensor y, Arena arena) {
-    Tensor single = mixing.isEmpty() ? y : arena.allocate(y.shape(), y.dtype(), y.layout());
+    boolean mixes = batch.mixing().isPresent();
+    Tensor single = !mixes ? y : arena.allocate(y.shape(), y.dtype(), y.layout());
     Kernel images =
         device
             .moves()
-            .imageInput(pixels, Optional.of(crops), padding, s.scale(), s.shift(), single);
-    if (mixing.isEmpty()) {
+            .imageInput(batch.pixels(), batch.crops(), padding, s.scale(), s.shift(), single);
+    if (!mixes) {
       return images;
     }
-    Mixing m = mixing.get();
+    Mixing m = batch.mixing().get();
     return Kernel.each(List.of(images, device.moves().mixImages(single, m.plan(), m.blends(), y)));
   }
 }

@@ -48,15 +48,12 @@ public final class TrainingProgram implements AutoCloseable {
   private final ForwardKernels forwards;
   private final BackwardKernels backwards;
   private final int batch;
-  private final Tensor pixels;
-  private final Tensor crops;
-  private final Tensor labels;
+  private final BatchInput input;
   private final Tensor metrics;
   private final Tensor output;
   private final Tensor learningRate;
   private final TrainingParameters parameters;
   private final Kernel clearMetrics;
-  private final Optional<Mixing> mixing;
   private final Optional<PenaltyStep> penalty;
   private final Optional<InferenceProgram> teacher;
   private final Kernel forwardOnly;
@@ -95,9 +92,7 @@ public final class TrainingProgram implements AutoCloseable {
     this.arena = arena;
     this.pool = new SlabPool(arena);
     String input = graph.input().name();
-    this.pixels = arena.allocate(graph.shape(input).with(0, batch), DType.U8, Layout.PLAIN);
-    this.crops = arena.allocate(Shape.of(batch, 3), DType.I32, Layout.PLAIN);
-    this.labels = arena.allocate(Shape.of(batch), DType.I32, Layout.PLAIN);
+    this.input = BatchInput.of(graph.shape(input).with(0, batch), true, with.mixes(), arena);
     this.metrics = arena.doubles(4);
     this.learningRate = arena.floats(1);
     this.clearMetrics = device.moves().fill(metrics, 0);
@@ -107,8 +102,7 @@ public final class TrainingProgram implements AutoCloseable {
     this.backwards = new BackwardKernels(device, arena, forwards, parameters, parameters);
     planFusion();
     graph.nodes().forEach(this::place);
-    this.mixing = with.mixes() ? Optional.of(Mixing.of(batch, arena)) : Optional.empty();
-    TrainingInput images = new TrainingInput(pixels, crops, cropPadding, mixing);
+    TrainingInput images = new TrainingInput(this.input, cropPadding);
     forward.put(input, images.into(device, InputScale.of(net, arena), values.get(input), arena));
     this.teacher =
         learning
@@ -186,14 +180,15 @@ public final class TrainingProgram implements AutoCloseable {
     Targets targets =
         new Targets(
             learning.labelSmoothing(),
-            mixing.map(m -> new Targets.Mix(m.labels(), m.shares())),
+            input.mixing().map(m -> new Targets.Mix(m.labels(), m.shares())),
             learning
                 .distillation()
                 .map(
                     d ->
                         new Targets.Teacher(
                             teacher.orElseThrow().output(), d.temperature(), d.weight())));
-    out.add(device.training().crossEntropy(logits, labels, targets, metrics, Optional.of(single)));
+    out.add(
+        device.training().crossEntropy(logits, labels(), targets, metrics, Optional.of(single)));
     if (narrow) {
       out.add(parameters.scaleLoss(single, gradient.tensor()));
     }
@@ -257,9 +252,14 @@ public final class TrainingProgram implements AutoCloseable {
     }
   }
 
+  /** All that is read of a batch. */
+  public BatchInput input() {
+    return input;
+  }
+
   /** The input: U8 (batch,C,H,W), PLAIN. */
   public Tensor pixels() {
-    return pixels;
+    return input.pixels();
   }
 
   /**
@@ -267,17 +267,17 @@ public final class TrainingProgram implements AutoCloseable {
    * they are.
    */
   public Tensor crops() {
-    return crops;
+    return input.crops().orElseThrow();
   }
 
   /** I32 (batch). */
   public Tensor labels() {
-    return labels;
+    return input.labels();
   }
 
   /** How images are mixed, where they are. */
   public Optional<Mixing> mixing() {
-    return mixing;
+    return input.mixing();
   }
 
   /** F64 (4), gathered over steps: loss, top-1 hits, top-5 hits, rows. */

@@ -5,8 +5,8 @@ import dev.secateur.SettingException;
 import dev.secateur.data.Dataset;
 import dev.secateur.device.Device;
 import dev.secateur.device.HostBuffer;
+import dev.secateur.nn.BatchInput;
 import dev.secateur.nn.Mixing;
-import dev.secateur.tensor.Shape;
 import dev.secateur.tensor.Tensor;
 import dev.secateur.util.Cleanup;
 import java.nio.ByteBuffer;
@@ -27,10 +27,7 @@ public final class BatchFeed implements AutoCloseable {
 
   private final Device device;
   private final Dataset data;
-  private final Tensor pixels;
-  private final Tensor labels;
-  private final Optional<Tensor> crops;
-  private final Optional<Mixing> mixing;
+  private final BatchInput input;
   private final Augmentation augmentation;
   private final long seed;
   private final int[] order;
@@ -53,26 +50,26 @@ public final class BatchFeed implements AutoCloseable {
   private int turn;
   private int done;
 
-  /** Staging memory of one batch, and the work that fills it. */
-  private static final class Slot {
-    private final HostBuffer pixels;
-    private final HostBuffer labels;
-    private final HostBuffer crops;
-    private final Optional<HostBuffer> integers;
-    private final Optional<HostBuffer> floats;
+  /** Staging memory of one batch, as the device has it, and the work that fills it. */
+  private final class Slot {
+    private final HostBuffer all;
+    private final ByteBuffer pixels;
+    private final ByteBuffer labels;
+    private final Optional<ByteBuffer> crops;
     private CompletableFuture<?> filling = CompletableFuture.completedFuture(null);
 
-    Slot(
-        HostBuffer pixels,
-        HostBuffer labels,
-        HostBuffer crops,
-        Optional<HostBuffer> integers,
-        Optional<HostBuffer> floats) {
-      this.integers = integers;
-      this.floats = floats;
-      this.pixels = pixels;
-      this.labels = labels;
-      this.crops = crops;
+    Slot() {
+      all = device.hostBuffer(input.all().bytes());
+      closers.add(all::close);
+      pixels = part(input.pixels());
+      labels = part(input.labels());
+      crops = input.crops().map(this::part);
+    }
+
+    ByteBuffer part(Tensor t) {
+      return all.bytes()
+          .slice(input.place(t), Math.toIntExact(t.bytes()))
+          .order(ByteOrder.nativeOrder());
     }
   }
 
@@ -82,8 +79,8 @@ public final class BatchFeed implements AutoCloseable {
    *
    * @throws SecateurException for pairs in batches of an odd number
    */
-  public BatchFeed(Device device, Dataset data, Tensor pixels, Tensor labels, int limit) {
-    this(device, data, pixels, labels, Optional.empty(), Optional.empty(), Augmentation.NONE, 0);
+  public BatchFeed(Device device, Dataset data, BatchInput input, int limit) {
+    this(device, data, input, Augmentation.NONE, 0);
     images = Math.min(limit, data.size()) / each * each;
     try {
       checkBatch(data, batch);
@@ -96,41 +93,18 @@ public final class BatchFeed implements AutoCloseable {
   /**
    * Training: {@link #startEpoch} shuffles; only whole batches are taken.
    *
-   * @param crops I32 (batch,3), see {@link dev.secateur.device.Moves#imageInput}
-   * @param mixing where the augmentation mixes
+   * @param augmentation what the input has places for
    */
   public BatchFeed(
-      Device device,
-      Dataset data,
-      Tensor pixels,
-      Tensor labels,
-      Tensor crops,
-      Optional<Mixing> mixing,
-      Augmentation augmentation,
-      long seed) {
-    this(device, data, pixels, labels, Optional.of(crops), mixing, augmentation, seed);
-  }
-
-  private BatchFeed(
-      Device device,
-      Dataset data,
-      Tensor pixels,
-      Tensor labels,
-      Optional<Tensor> crops,
-      Optional<Mixing> mixing,
-      Augmentation augmentation,
-      long seed) {
-    this.mixing = mixing;
+      Device device, Dataset data, BatchInput input, Augmentation augmentation, long seed) {
     this.device = device;
     this.data = data;
-    this.pixels = pixels;
-    this.labels = labels;
-    this.crops = crops;
+    this.input = input;
     this.augmentation = augmentation;
     this.seed = seed;
-    this.batch = pixels.shape().size(0);
+    this.batch = input.pixels().shape().size(0);
     this.each = data.paired() ? 2 : 1;
-    this.imageBytes = Math.toIntExact(pixels.elements() / batch);
+    this.imageBytes = Math.toIntExact(input.pixels().elements() / batch);
     this.order = new int[data.size()];
     for (int i = 0; i < order.length; i++) {
       order[i] = i;
@@ -146,13 +120,7 @@ public final class BatchFeed implements AutoCloseable {
     closers.add(readers::shutdown);
     try {
       for (int i = 0; i < SLOTS; i++) {
-        slots[i] =
-            new Slot(
-                buffer(pixels.bytes()),
-                buffer(labels.bytes()),
-                buffer(Shape.of(batch, 3).elements() * 4),
-                mixing.map(m -> buffer(m.integers().bytes())),
-                mixing.map(m -> buffer(m.floats().bytes())));
+        slots[i] = new Slot();
       }
     } catch (RuntimeException e) {
       throw Cleanup.after(e, closers);
@@ -169,13 +137,6 @@ public final class BatchFeed implements AutoCloseable {
       throw new SettingException(
           "scoring.batch-size", batch + ": would part a pair of images; expected an even number");
     }
-  }
-
-  private HostBuffer buffer(long bytes) {
-    HostBuffer b = device.hostBuffer(bytes);
-    closers.add(b::close);
-    b.bytes().order(ByteOrder.nativeOrder());
-    return b;
   }
 
   /**
@@ -231,12 +192,10 @@ public final class BatchFeed implements AutoCloseable {
       checkLabels(s, taken);
       rows = closeRanks(s, taken);
       if (rows > 0) {
-        device.upload(s.pixels, pixels);
-        device.upload(s.labels, labels);
-        crops.ifPresent(c -> device.upload(s.crops, c));
-        if (mixing.isPresent()) {
-          mix(s, mixing.get(), rows);
+        if (input.mixing().isPresent()) {
+          mix(s, input.mixing().get(), rows);
         }
+        device.upload(s.all, input.all());
       }
       turn++;
       done += taken;
@@ -244,35 +203,29 @@ public final class BatchFeed implements AutoCloseable {
     return rows;
   }
 
-  /** Draws how the batch is mixed, and enqueues it. */
+  /** Draws how the batch is mixed. */
   private void mix(Slot s, Mixing m, int rows) {
-    HostBuffer integers = s.integers.orElseThrow();
-    HostBuffer floats = s.floats.orElseThrow();
-    integers.awaitRead();
-    floats.awaitRead();
     long own = (seed * 37 + epoch) * 1_000_000_009L + done;
     new MixPlan(augmentation, data.height(), data.width(), new SplittableRandom(own))
         .draw(
-            s.labels.bytes().asIntBuffer(),
+            s.labels.asIntBuffer(),
             rows,
             batch,
-            integers.bytes().asIntBuffer(),
-            floats.bytes().asFloatBuffer());
-    device.upload(integers, m.integers());
-    device.upload(floats, m.floats());
+            s.part(m.integers()).asIntBuffer(),
+            s.part(m.floats()).asFloatBuffer());
   }
 
   /** The labels that {@link #next} uploaded last, by row; below 0 in a row that does not count. */
   public int[] labels() {
     int[] out = new int[batch];
-    slots[(turn + SLOTS - 1) % SLOTS].labels.bytes().asIntBuffer().get(out);
+    slots[(turn + SLOTS - 1) % SLOTS].labels.asIntBuffer().get(out);
     return out;
   }
 
   /** Neither device looks at labels that are too large: one gives an error, the other NaN. */
   private void checkLabels(Slot s, int taken) {
     int classes = data.classNames().size();
-    ByteBuffer label = s.labels.bytes();
+    ByteBuffer label = s.labels;
     for (int i = 0; i < taken; i++) {
       if (label.getInt(4 * i) >= classes) {
         throw new SecateurException(
@@ -293,8 +246,8 @@ public final class BatchFeed implements AutoCloseable {
    * batch norm sees them.
    */
   private int closeRanks(Slot s, int taken) {
-    ByteBuffer label = s.labels.bytes();
-    ByteBuffer pixel = s.pixels.bytes();
+    ByteBuffer label = s.labels;
+    ByteBuffer pixel = s.pixels;
     int rows = taken;
     for (int i = 0; i < rows; i += each) {
       while (rows > i && missing(label, i)) {
@@ -333,9 +286,7 @@ public final class BatchFeed implements AutoCloseable {
       return;
     }
     Slot s = slots[number % SLOTS];
-    s.pixels.awaitRead();
-    s.labels.awaitRead();
-    s.crops.awaitRead();
+    s.all.awaitRead();
     CompletableFuture<?>[] parts = new CompletableFuture<?>[threads];
     for (int t = 0; t < threads; t++) {
       int from = batch * t / threads;
@@ -346,14 +297,14 @@ public final class BatchFeed implements AutoCloseable {
   }
 
   private void rows(Slot s, int first, int from, int to) {
-    ByteBuffer label = s.labels.bytes();
+    ByteBuffer label = s.labels;
     for (int i = from; i < to; i++) {
       boolean counts = first + i < images;
-      boolean read = counts && data.read(order[first + i], s.pixels.bytes(), i * imageBytes);
+      boolean read = counts && data.read(order[first + i], s.pixels, i * imageBytes);
       label.putInt(4 * i, read ? data.label(order[first + i]) : -1);
-      if (crops.isPresent()) {
+      if (s.crops.isPresent()) {
         long own = (seed * 31 + epoch) * 1_000_000_007L + first + i;
-        augmentation.draw(new SplittableRandom(own), s.crops.bytes(), 12 * i);
+        augmentation.draw(new SplittableRandom(own), s.crops.get(), 12 * i);
       }
     }
   }
@@ -368,9 +319,7 @@ public final class BatchFeed implements AutoCloseable {
   private void settle() {
     filled();
     for (Slot s : slots) {
-      s.pixels.awaitRead();
-      s.labels.awaitRead();
-      s.crops.awaitRead();
+      s.all.awaitRead();
     }
   }
 

@@ -7,8 +7,6 @@ import dev.secateur.device.Device;
 import dev.secateur.device.Kernel;
 import dev.secateur.nn.InferenceProgram;
 import dev.secateur.nn.Network;
-import dev.secateur.tensor.DType;
-import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Shape;
 import dev.secateur.tensor.Tensor;
 import java.util.Map;
@@ -32,11 +30,13 @@ public final class Evaluator {
     checkFits(net, data);
     try (InferenceProgram program = InferenceProgram.compile(net, batch, Optional.empty());
         Arena arena = device.newArena()) {
-      Tensor labels = arena.allocate(Shape.of(batch), DType.I32, Layout.PLAIN);
       Tensor metrics = arena.doubles(4);
       Kernel loss =
-          device.training().crossEntropy(program.output(), labels, 0, metrics, Optional.empty());
-      try (BatchFeed feed = new BatchFeed(device, data, program.pixels(), labels, data.size())) {
+          device
+              .training()
+              .crossEntropy(
+                  program.output(), program.input().labels(), 0, metrics, Optional.empty());
+      try (BatchFeed feed = new BatchFeed(device, data, program.input(), data.size())) {
         progress.start("eval", data.size());
         long start = System.nanoTime();
         while (feed.next() > 0) {

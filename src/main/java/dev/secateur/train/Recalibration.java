@@ -24,8 +24,7 @@ public final class Recalibration {
     }
     int whole = Math.min(most, data.size()) / size * size;
     try (NormStatistics statistics = new NormStatistics(net, size);
-        BatchFeed feed =
-            new BatchFeed(net.device(), data, statistics.pixels(), statistics.labels(), whole)) {
+        BatchFeed feed = new BatchFeed(net.device(), data, statistics.input(), whole)) {
       boolean any = false;
       while (feed.next() > 0) {
         statistics.observe();

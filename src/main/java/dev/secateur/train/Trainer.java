@@ -159,15 +159,7 @@ public final class Trainer {
             TrainingProgram.compile(
                 net, options.batch(), options.learning(), options.augmentation().padding(), with);
         BatchFeed feed =
-            new BatchFeed(
-                device,
-                data,
-                program.pixels(),
-                program.labels(),
-                program.crops(),
-                program.mixing(),
-                options.augmentation(),
-                options.seed())) {
+            new BatchFeed(device, data, program.input(), options.augmentation(), options.seed())) {
       return new Trainer(options, context, net, average, best, program, feed).run(earlier);
     }
   }

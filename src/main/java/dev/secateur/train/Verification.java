@@ -2,14 +2,9 @@ package dev.secateur.train;
 
 import dev.secateur.SecateurException;
 import dev.secateur.data.Dataset;
-import dev.secateur.device.Arena;
 import dev.secateur.device.Device;
 import dev.secateur.nn.InferenceProgram;
 import dev.secateur.nn.Network;
-import dev.secateur.tensor.DType;
-import dev.secateur.tensor.Layout;
-import dev.secateur.tensor.Shape;
-import dev.secateur.tensor.Tensor;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.Locale;
@@ -90,11 +85,9 @@ public record Verification(
     double[] nearness = new double[data.size() / 2];
     boolean[] same = new boolean[nearness.length];
     int pairs = 0;
-    try (InferenceProgram program = InferenceProgram.compile(net, batch, Optional.empty());
-        Arena arena = device.newArena()) {
-      Tensor labels = arena.allocate(Shape.of(batch), DType.I32, Layout.PLAIN);
+    try (InferenceProgram program = InferenceProgram.compile(net, batch, Optional.empty())) {
       int length = Math.toIntExact(program.output().elements() / batch);
-      try (BatchFeed feed = new BatchFeed(device, data, program.pixels(), labels, data.size())) {
+      try (BatchFeed feed = new BatchFeed(device, data, program.input(), data.size())) {
         progress.start("eval", data.size());
         long start = System.nanoTime();
         for (int rows = feed.next(); rows > 0; rows = feed.next()) {

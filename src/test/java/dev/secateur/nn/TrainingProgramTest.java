@@ -319,7 +319,7 @@ class TrainingProgramTest {
           Network net = new Network(device, weaved(0));
           NormStatistics statistics = new NormStatistics(net, 4)) {
         for (int seed : new int[] {99, 55}) {
-          upload(device, statistics.pixels(), weavedPixels(seed));
+          upload(device, statistics.input().pixels(), weavedPixels(seed));
           statistics.observe();
         }
         statistics.replace();

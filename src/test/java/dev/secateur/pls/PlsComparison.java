@@ -53,11 +53,10 @@ final class PlsComparison {
             new DataOutputStream(
                 new BufferedOutputStream(Files.newOutputStream(Path.of(args[4]))))) {
       int p = program.features().shape().size(1);
-      Tensor labels = arena.allocate(Shape.of(batch), DType.I32, Layout.PLAIN);
       Tensor all = arena.floats(n, p);
       Tensor allLabels = arena.allocate(Shape.of(n), DType.I32, Layout.PLAIN);
       int[] host = new int[n];
-      try (BatchFeed feed = new BatchFeed(device, data, program.pixels(), labels, n)) {
+      try (BatchFeed feed = new BatchFeed(device, data, program.input(), n)) {
         for (int done = 0, rows = feed.next(); rows > 0; done += rows, rows = feed.next()) {
           program.run();
           Shape part = Shape.of(rows, p);

@@ -177,16 +177,7 @@ class CudaAndCpuTest {
     try (Network net = new Network(device, model);
         TrainingProgram program =
             TrainingProgram.compile(net, BATCH, Learning.sgd(0.9f, true, 1e-3f, true, 0.1f), 2);
-        BatchFeed feed =
-            new BatchFeed(
-                device,
-                data,
-                program.pixels(),
-                program.labels(),
-                program.crops(),
-                program.mixing(),
-                crops,
-                1)) {
+        BatchFeed feed = new BatchFeed(device, data, program.input(), crops, 1)) {
       program.setLearningRate(0.01f);
       feed.startEpoch(1, 0);
       while (feed.next() > 0) {

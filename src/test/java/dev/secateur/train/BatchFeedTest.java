@@ -9,6 +9,7 @@ import dev.secateur.data.Dataset;
 import dev.secateur.device.Arena;
 import dev.secateur.device.Device;
 import dev.secateur.device.Devices;
+import dev.secateur.nn.BatchInput;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Shape;
@@ -73,12 +74,11 @@ class BatchFeedTest {
     List<String> out = new ArrayList<>();
     try (Device device = Devices.open("cpu");
         Arena arena = device.newArena()) {
-      Tensor pixels = arena.allocate(Shape.of(4, 1, 1, 2), DType.U8, Layout.PLAIN);
-      Tensor labels = arena.allocate(Shape.of(4), DType.I32, Layout.PLAIN);
+      BatchInput input = BatchInput.of(Shape.of(4, 1, 1, 2), false, false, arena);
+      Tensor pixels = input.pixels();
       Tensor floats = arena.allocate(pixels.shape(), DType.F32, Layout.PLAIN);
       try (BatchFeed feed =
-          new BatchFeed(
-              device, new Numbers(unreadable, 20, paired), pixels, labels, Integer.MAX_VALUE)) {
+          new BatchFeed(device, new Numbers(unreadable, 20, paired), input, Integer.MAX_VALUE)) {
         for (int rows = feed.next(); rows > 0; rows = feed.next()) {
           device.moves().copy(pixels, floats).launch();
           float[] p = device.downloadFloats(floats);
@@ -87,7 +87,7 @@ class BatchFeedTest {
             images[i] = (int) p[2 * i];
             assertEquals(100 + images[i], p[2 * i + 1]);
           }
-          out.add(Arrays.toString(images) + " " + Arrays.toString(numbers(device, labels)));
+          out.add(Arrays.toString(images) + " " + Arrays.toString(numbers(device, input.labels())));
         }
         assertEquals(10, feed.done());
       }
@@ -99,10 +99,8 @@ class BatchFeedTest {
   void aLabelBeyondTheClassesNeverReachesTheDevice() {
     try (Device device = Devices.open("cpu");
         Arena arena = device.newArena()) {
-      Tensor pixels = arena.allocate(Shape.of(4, 1, 1, 2), DType.U8, Layout.PLAIN);
-      Tensor labels = arena.allocate(Shape.of(4), DType.I32, Layout.PLAIN);
-      try (BatchFeed feed =
-          new BatchFeed(device, new Numbers(Set.of(5), 16, false), pixels, labels, 10)) {
+      BatchInput input = BatchInput.of(Shape.of(4, 1, 1, 2), false, false, arena);
+      try (BatchFeed feed = new BatchFeed(device, new Numbers(Set.of(5), 16, false), input, 10)) {
         assertEquals(4, feed.next());
         SecateurException e = assertThrows(SecateurException.class, feed::next);
         assertEquals(

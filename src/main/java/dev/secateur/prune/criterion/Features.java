@@ -132,15 +132,12 @@ final class Features {
   static void run(
       String phase, Network net, Optional<ForwardHook> hook, ScoringData data, Runs sink) {
     Device device = net.device();
-    try (InferenceProgram program = InferenceProgram.compile(net, data.batch(), hook);
-        Arena arena = device.newArena()) {
-      Tensor labels = arena.allocate(Shape.of(data.batch()), DType.I32, Layout.PLAIN);
-      try (BatchFeed feed =
-          new BatchFeed(device, data.images(), program.pixels(), labels, data.samples())) {
+    try (InferenceProgram program = InferenceProgram.compile(net, data.batch(), hook)) {
+      try (BatchFeed feed = new BatchFeed(device, data.images(), program.input(), data.samples())) {
         data.progress().start(phase, feed.images());
         for (int rows = feed.next(); rows > 0; rows = feed.next()) {
           program.run();
-          sink.take(program, labels, feed, rows);
+          sink.take(program, program.input().labels(), feed, rows);
           data.progress().step(feed.done(), Map.of());
         }
       }

@@ -65,8 +65,7 @@ final class Taylor implements Criterion {
       }
       int batches = 0;
       int whole = data.size() / batch * batch;
-      try (BatchFeed feed =
-          new BatchFeed(device, data.images(), program.pixels(), program.labels(), whole)) {
+      try (BatchFeed feed = new BatchFeed(device, data.images(), program.input(), whole)) {
         data.progress().start("score", feed.images());
         while (feed.next() > 0) {
           program.backpropagate();
