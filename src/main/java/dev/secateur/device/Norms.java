@@ -42,6 +42,14 @@ public interface Norms extends Operations {
   Kernel compileAffineWithFeatures(
       Affine a, PoolSpec.Kind kind, long channels, Tensor features, long column);
 
+  /** {@link Folding}. */
+  default Kernel fold(Folding f) {
+    f.check(contract());
+    return compileFold(f);
+  }
+
+  Kernel compileFold(Folding f);
+
   private void check(Affine a) {
     contract().image("x", a.x());
     contract().alike("x and y", a.x(), a.y());

@@ -12,7 +12,6 @@ import dev.secateur.tensor.Shape;
 import dev.secateur.tensor.Tensor;
 import dev.secateur.util.Cleanup;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -321,16 +320,11 @@ public final class InferenceProgram implements AutoCloseable {
   }
 
   private Norms.Affine affine(Fusion.Fused f, Tensor x, Tensor y) {
-    float[] scale = new float[Math.toIntExact(widths.own(f.first().name()))];
-    Arrays.fill(scale, 1);
-    float[] shift = new float[scale.length];
-    fold(f.first(), scale, shift);
-    Shape own = Shape.of(scale.length);
-    Shape wide = Shape.of(y.shape().dim(1));
+    Snapshots.Folded own = parameters.folded(f.first(), y.shape().dim(1));
     return new Norms.Affine(
         forward.image(x),
-        parameters.constant(scale, own, wide, DType.F32, Layout.PLAIN),
-        parameters.constant(shift, own, wide, DType.F32, Layout.PLAIN),
+        own.weights(),
+        own.shift().orElseThrow(),
         f.residual().map(r -> forward.image(values.get(r))),
         f.activation(),
         forward.image(y));
@@ -351,47 +345,12 @@ public final class InferenceProgram implements AutoCloseable {
   }
 
   private Kernel convolution(Fusion.Fused f, Op.Convolution c, Tensor x, Tensor y) {
-    String name = f.first().name();
-    Tensor parameter = net.parameter(name + ".weight");
-    float[] w = parameters.values(name + ".weight");
-    float[] bias = c.bias() ? parameters.values(name + ".bias") : new float[c.outChannels()];
-    if (f.norm().isPresent()) {
-      fold(f.norm().get(), w, bias);
-    }
-    Tensor weight =
-        parameters.constant(
-            w,
-            parameter.shape(),
-            widths.parameter(name + ".weight"),
-            device.activationType(),
-            device.weightLayout());
-    Optional<Tensor> b = Optional.empty();
-    if (c.bias() || f.norm().isPresent()) {
-      Shape own = Shape.of(bias.length);
-      Shape wide = Shape.of(y.shape().dim(1));
-      b = Optional.of(parameters.constant(bias, own, wide, device.activationType(), Layout.PLAIN));
-    }
+    Snapshots.Folded own = parameters.folded(f.first().name(), c.bias(), f.norm());
     Optional<Tensor> residual = f.residual().map(values::get);
     ConvolutionSpec spec = ((Op.Convolution) widths.node(f.first()).op()).spec();
     return device
         .convolutions()
-        .forward(spec, x, weight, new Epilogue(b, residual, f.activation()), y, true);
-  }
-
-  /** A norm that follows: w = w g / sqrt(v + eps); b = (b - m) g / sqrt(v + eps) + beta. */
-  private void fold(Node norm, float[] w, float[] bias) {
-    float[] gamma = parameters.values(norm.name() + ".weight");
-    float[] beta = parameters.values(norm.name() + ".bias");
-    float[] mean = parameters.values(norm.name() + ".running_mean");
-    float[] variance = parameters.values(norm.name() + ".running_var");
-    float eps = ((Op.BatchNorm) norm.op()).eps();
-    int perFilter = w.length / gamma.length;
-    for (int k = 0; k < gamma.length; k++) {
-      double scale = gamma[k] / Math.sqrt((double) variance[k] + eps);
-      for (int i = k * perFilter; i < (k + 1) * perFilter; i++) {
-        w[i] = (float) (w[i] * scale);
-      }
-      bias[k] = (float) ((bias[k] - mean[k]) * scale + beta[k]);
-    }
+        .forward(
+            spec, x, own.weights(), new Epilogue(own.shift(), residual, f.activation()), y, true);
   }
 }

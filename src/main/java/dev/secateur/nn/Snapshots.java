@@ -2,17 +2,18 @@ package dev.secateur.nn;
 
 import dev.secateur.device.Arena;
 import dev.secateur.device.Device;
+import dev.secateur.device.Folding;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Shape;
 import dev.secateur.tensor.Tensor;
+import java.util.Optional;
 
 /** Copies of a network's parameters as they are now, for inference. */
 final class Snapshots implements Parameters {
   private final Network net;
   private final Device device;
   private final Arena arena;
-  private final HostParameters host;
   private final Widths widths;
   private long bytes;
 
@@ -21,7 +22,6 @@ final class Snapshots implements Parameters {
     this.widths = widths;
     this.device = net.device();
     this.arena = arena;
-    this.host = new HostParameters(net);
   }
 
   @Override
@@ -37,36 +37,69 @@ final class Snapshots implements Parameters {
   }
 
   private Tensor copy(String parameter, DType type, Layout layout) {
-    Shape own = net.parameter(parameter).shape();
-    return constant(host.of(parameter), own, widths.parameter(parameter), type, layout);
+    Tensor y = take(widths.parameter(parameter), type, layout);
+    device.norms().fold(Folding.copy(net.parameter(parameter), y)).launch();
+    return y;
   }
 
-  /** A parameter's numbers, the caller's own. */
-  float[] values(String parameter) {
-    return host.of(parameter);
+  /** Memory for a copy. */
+  private Tensor take(Shape shape, DType type, Layout layout) {
+    Tensor t = arena.allocate(shape, type, layout);
+    bytes += t.bytes();
+    return t;
+  }
+
+  /** Weights and what is added to their results. */
+  record Folded(Tensor weights, Optional<Tensor> shift) {}
+
+  /**
+   * A convolution's weights and bias, the norm that follows it folded into them.
+   *
+   * @param bias whether the convolution has one
+   */
+  Folded folded(String convolution, boolean bias, Optional<Node> norm) {
+    String weight = convolution + ".weight";
+    Tensor y = take(widths.parameter(weight), device.activationType(), device.weightLayout());
+    Optional<Tensor> own =
+        bias ? Optional.of(net.parameter(convolution + ".bias")) : Optional.empty();
+    Optional<Tensor> shift =
+        bias || norm.isPresent()
+            ? Optional.of(take(Shape.of(y.shape().dim(0)), y.dtype(), Layout.PLAIN))
+            : Optional.empty();
+    return folded(net.parameter(weight), own, norm, y, shift);
   }
 
   /**
-   * Numbers on the device.
+   * The scale and shift of a norm by itself, F32.
    *
-   * @param wide no axis is shorter than in {@code shape}; what is more is zero
+   * @param channels as wide as what it reads
    */
-  Tensor constant(float[] data, Shape shape, Shape wide, DType type, Layout layout) {
-    Tensor copy = arena.allocate(wide, type, layout);
-    device.upload(shape.equals(wide) ? data : widened(data, shape, wide), copy);
-    bytes += copy.bytes();
-    return copy;
+  Folded folded(Node norm, long channels) {
+    Tensor ones = arena.floats(net.parameter(norm.name() + ".weight").elements());
+    device.moves().fill(ones, 1).launch();
+    Tensor y = take(Shape.of(channels), DType.F32, Layout.PLAIN);
+    Tensor shift = take(Shape.of(channels), DType.F32, Layout.PLAIN);
+    return folded(ones, Optional.empty(), Optional.of(norm), y, Optional.of(shift));
   }
 
-  private static float[] widened(float[] data, Shape shape, Shape wide) {
-    float[] out = new float[Math.toIntExact(wide.elements())];
-    int rows = shape.size(0);
-    int row = data.length / rows;
-    int wideRow = out.length / wide.size(0);
-    for (int k = 0; k < rows; k++) {
-      System.arraycopy(data, k * row, out, k * wideRow, row);
-    }
-    return out;
+  private Folded folded(
+      Tensor weights,
+      Optional<Tensor> bias,
+      Optional<Node> norm,
+      Tensor y,
+      Optional<Tensor> shift) {
+    device.norms().fold(new Folding(weights, bias, norm.map(this::statistics), y, shift)).launch();
+    return new Folded(y, shift);
+  }
+
+  private Folding.Norm statistics(Node norm) {
+    String name = norm.name();
+    return new Folding.Norm(
+        net.parameter(name + ".weight"),
+        net.parameter(name + ".bias"),
+        net.parameter(name + ".running_mean"),
+        net.parameter(name + ".running_var"),
+        ((Op.BatchNorm) norm.op()).eps());
   }
 
   /** The normalisation of pixels. */

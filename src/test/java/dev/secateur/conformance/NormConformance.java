@@ -6,10 +6,12 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import dev.secateur.device.Activation;
 import dev.secateur.device.BatchNormTraining;
+import dev.secateur.device.Folding;
 import dev.secateur.device.Kernel;
 import dev.secateur.device.Norms;
 import dev.secateur.device.PoolSpec;
 import dev.secateur.device.TrainingKernels;
+import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Shape;
 import dev.secateur.tensor.Tensor;
 import java.util.Arrays;
@@ -76,6 +78,64 @@ interface NormConformance extends Conformance {
           }
         }
       }
+    }
+  }
+
+  /** Filters, matrices and vectors, into room of their own size and into more. */
+  @ParameterizedTest
+  @CsvSource({"7 5 3 3, 8 8", "7 5 3 3, 7 5", "16 1 5 1, 24 1", "6 9, 6 16", "11, 16", "4, 4"})
+  default void foldedWeights(String own, String wide) {
+    long[] dims = Arrays.stream(own.split(" ")).mapToLong(Long::parseLong).toArray();
+    long[] more = dims.clone();
+    String[] longer = wide.split(" ");
+    for (int i = 0; i < longer.length; i++) {
+      more[i] = Long.parseLong(longer[i]);
+    }
+    Shape s = Shape.of(dims);
+    Shape ys = Shape.of(more);
+    int k = s.size(0);
+    Values draw = values(ys.hashCode());
+    double[] w = draw.uniform(s.elements(), -2, 2);
+    double[] bias = draw.uniform(k);
+    double[] gamma = draw.uniform(k, -2, 2);
+    double[] beta = draw.uniform(k);
+    double[] mean = draw.uniform(k);
+    double[] variance = draw.uniform(k, 0.25, 2);
+    Folding.Norm norm =
+        new Folding.Norm(
+            plain(gamma, k), plain(beta, k), plain(mean, k), plain(variance, k), 1e-3f);
+    boolean filters = s.rank() == 4;
+    Layout layout = filters ? device().weightLayout() : Layout.PLAIN;
+    for (int kind = 0; kind < 4; kind++) {
+      boolean normed = kind % 2 == 1;
+      boolean biased = kind >= 2;
+      Tensor y = arena().allocate(ys, device().activationType(), layout);
+      Tensor shift = arena().allocate(Shape.of(more[0]), y.dtype(), Layout.PLAIN);
+      device()
+          .norms()
+          .fold(
+              new Folding(
+                  plain(w, dims),
+                  biased ? Optional.of(plain(bias, k)) : Optional.empty(),
+                  normed ? Optional.of(norm) : Optional.empty(),
+                  y,
+                  Optional.of(shift)))
+          .launch();
+      double[] weights = new double[(int) ys.elements()];
+      double[] shifts = new double[(int) more[0]];
+      int channels = dims.length > 1 ? s.size(1) : 1;
+      int wideChannels = dims.length > 1 ? ys.size(1) : 1;
+      int positions = (int) (s.elements() / k / channels);
+      for (int f = 0; f < k; f++) {
+        double scale = normed ? gamma[f] / Math.sqrt(variance[f] + 1e-3f) : 1;
+        for (int c = 0; c < channels * positions; c++) {
+          weights[f * wideChannels * positions + c] = w[f * channels * positions + c] * scale;
+        }
+        shifts[f] = biased ? bias[f] : 0;
+        shifts[f] = normed ? (shifts[f] - mean[f]) * scale + beta[f] : shifts[f];
+      }
+      assertNear(weights, read(y), layer(), own + " " + kind);
+      assertNear(shifts, read(shift), layer(), own + " shift " + kind);
     }
   }
 

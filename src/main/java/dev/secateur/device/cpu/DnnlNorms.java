@@ -6,6 +6,7 @@ import dev.secateur.device.Activation;
 import dev.secateur.device.Arena;
 import dev.secateur.device.BatchNormTraining;
 import dev.secateur.device.Contract;
+import dev.secateur.device.Folding;
 import dev.secateur.device.Kernel;
 import dev.secateur.device.LayerNormTraining;
 import dev.secateur.device.Norms;
@@ -68,6 +69,11 @@ final class DnnlNorms implements Norms {
         List.of(
             reductions.compilePoolFeatures(kind, a.x(), channels, features, column),
             compileAffine(a)));
+  }
+
+  @Override
+  public Kernel compileFold(Folding f) {
+    return new CpuFolding(f);
   }
 
   @Override

@@ -6,6 +6,7 @@ import dev.secateur.device.Activation;
 import dev.secateur.device.Arena;
 import dev.secateur.device.BatchNormTraining;
 import dev.secateur.device.Contract;
+import dev.secateur.device.Folding;
 import dev.secateur.device.Kernel;
 import dev.secateur.device.LayerNormTraining;
 import dev.secateur.device.Norms;
@@ -84,6 +85,30 @@ final class CudnnNorms implements Norms {
   public Kernel compileAffineWithFeatures(
       Affine a, PoolSpec.Kind kind, long channels, Tensor features, long column) {
     return reductions.features(a.x(), kind, channels, features, column, Optional.of(a));
+  }
+
+  @Override
+  public Kernel compileFold(Folding f) {
+    Tensor y = f.y();
+    long rows = y.shape().dim(0);
+    return kernels
+        .launch("fold", y.dtype())
+        .arg(f.weights())
+        .arg(f.bias())
+        .arg(f.norm().map(Folding.Norm::gamma))
+        .arg(f.norm().map(Folding.Norm::beta))
+        .arg(f.norm().map(Folding.Norm::mean))
+        .arg(f.norm().map(Folding.Norm::variance))
+        .arg(f.norm().map(Folding.Norm::eps).orElse(0f))
+        .arg(y)
+        .arg(f.shift())
+        .arg(f.weights().shape().dim(0))
+        .arg(Folding.second(f.weights()))
+        .arg((long) f.positions())
+        .arg(rows)
+        .arg(Folding.second(y))
+        .arg(Order.last(y))
+        .over(y.elements() + rows);
   }
 
   @Override
