@@ -1,0 +1,110 @@
+package dev.secateur.nn;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import dev.secateur.device.Device;
+import dev.secateur.device.PoolSpec;
+import dev.secateur.device.Precision;
+import dev.secateur.device.cuda.EmulatedCuda;
+import dev.secateur.device.cuda.TestCuda;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.Test;
+
+/**
+ * What a batch costs the host and the GPU's memory on the CUDA device, and what compiling copies
+ * back, counted on the emulated libraries: the table of src/site/gpu.md. Where it differs from the
+ * fixture it is written to target/launches.md.
+ */
+class CudaLaunchesTest {
+  private static final Pattern LAUNCH =
+      Pattern.compile(
+          "cuLaunchKernel|cuMemcpyDtoDAsync|cuMemset.*|cublas\\w*(Gemm|gemm|syrk).*"
+              + "|cudnn(ConvolutionForward|ConvolutionBackward|ConvolutionBias|Pooling|BatchNorm).*");
+
+  private static long launches() {
+    return EmulatedCuda.counts()
+        .lines()
+        .map(l -> l.split(" ", 2))
+        .filter(p -> LAUNCH.matcher(p[1]).matches())
+        .mapToLong(p -> Long.parseLong(p[0]))
+        .sum();
+  }
+
+  private static String inference(Network net, int batch, Optional<ForwardHook> hook) {
+    EmulatedCuda.reset();
+    try (InferenceProgram p = InferenceProgram.compile(net, batch, hook)) {
+      long copies = EmulatedCuda.count("cuMemcpyDtoH");
+      p.run(); // what is refused is found out
+      EmulatedCuda.reset();
+      p.run();
+      long bytes = p.steps().stream().mapToLong(Step::bytes).sum();
+      return String.format(Locale.ROOT, "%d | %.1f | %d", launches(), bytes / 1e6 / batch, copies);
+    }
+  }
+
+  private static String training(Network net, int batch) {
+    Learning sgd = Learning.sgd(0.9f, true, 1e-4f, true, 0.1f);
+    try (TrainingProgram p = TrainingProgram.compile(net, batch, sgd, 4)) {
+      p.step();
+      EmulatedCuda.reset();
+      p.step();
+      return Long.toString(launches());
+    }
+  }
+
+  private static Optional<ForwardHook> hook(Graph graph, Pooling pooling, boolean all) {
+    List<String> layers = new ArrayList<>();
+    for (Node n : graph.nodes()) {
+      boolean inside = n.name().matches(".*\\.conv1|features.*") || all;
+      if (n.op() instanceof Op.Convolution && inside) {
+        layers.add(n.name());
+      }
+    }
+    return Optional.of(pooling.hook(graph, layers));
+  }
+
+  @Test
+  void launchesBytesAndCopiesAreWhatTheyWere() throws IOException {
+    assumeTrue(TestCuda.emulated(), "the emulated libraries count");
+    StringBuilder out = new StringBuilder();
+    for (String name : List.of("resnet20", "resnet50", "vgg16_bn_cifar")) {
+      Model model = Architectures.create(name, 10, 3, 32, 1);
+      for (Precision precision : Precision.values()) {
+        try (Device device = TestCuda.open(precision);
+            Network net = new Network(device, model)) {
+          Pooling ours = new Pooling(PoolSpec.Kind.AVERAGE, Pooling.Place.ACTIVATION);
+          Pooling paper = new Pooling(PoolSpec.Kind.MAX, Pooling.Place.CONVOLUTION);
+          out.append("| ")
+              .append(name)
+              .append(" | ")
+              .append(precision)
+              .append(" | ")
+              .append(inference(net, 2, Optional.empty()))
+              .append(" | ")
+              .append(inference(net, 2, hook(model.graph(), ours, false)).split(" ")[0])
+              .append(" | ")
+              .append(inference(net, 2, hook(model.graph(), paper, true)).split(" ")[0])
+              .append(" | ")
+              .append(training(net, 2))
+              .append(" |\n");
+        }
+      }
+    }
+    String expected;
+    try (InputStream in = CudaLaunchesTest.class.getResourceAsStream("/plans/launches.md")) {
+      expected = in == null ? "" : new String(in.readAllBytes(), StandardCharsets.UTF_8);
+    }
+    Files.writeString(Path.of("target", "launches.md"), out);
+    assertEquals(expected, out.toString());
+  }
+}
