@@ -1,4 +1,6 @@
 // The driver API.
+#include <elf.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -684,8 +686,44 @@ size_t paramSize(const std::string& text) {
   return 0;
 }
 
+// Code for one kind of GPU: an ELF file of the machine CUDA, a section ".text.NAME" for each kernel.
+int loadCode(void** out, const char* image) {
+  Elf64_Ehdr header;
+  memcpy(&header, image, sizeof header);
+  int sm = int(header.e_flags & 0xff), has = emu::capability();
+  if (header.e_machine != 190 || sm / 10 != has / 10 || sm > has) {
+    emu::say("code for sm_%d, the device is sm_%d", sm, has);
+    return NO_BINARY_FOR_GPU;
+  }
+  auto section = [&](int i) {
+    Elf64_Shdr s;
+    memcpy(&s, image + header.e_shoff + size_t(i) * header.e_shentsize, sizeof s);
+    return s;
+  };
+  const char* names = image + section(header.e_shstrndx).sh_offset;
+  auto module = std::make_unique<Module>();
+  for (int i = 0; i < header.e_shnum; i++) {
+    std::string name = names + section(i).sh_name;
+    if (name.compare(0, 6, ".text.") != 0) continue;
+    auto known = emu::kernels().find(name.substr(6));
+    if (known == emu::kernels().end()) continue;  // a function that kernels call
+    module->functions[known->first] = new Function{known->first, &known->second};
+  }
+  if (module->functions.size() != emu::kernels().size()) {
+    emu::say("%zu kernels of %zu are in the code; is it up to date?", module->functions.size(),
+             emu::kernels().size());
+    return INVALID_IMAGE;
+  }
+  for (auto& each : module->functions) emu::born(each.second, "function");
+  *out = module.release();
+  emu::born(*out, "module");
+  emu::count("modules of code", 1);
+  return OK;
+}
+
 int loadModule(void** out, const void* image) {
   if (!emu::host(image, "the image")) return INVALID_VALUE;
+  if (memcmp(image, "\x7f" "ELF", 4) == 0) return loadCode(out, static_cast<const char*>(image));
   // a program opens devices with one image again and again
   static std::string earlier, text;
   if (earlier != static_cast<const char*>(image)) {

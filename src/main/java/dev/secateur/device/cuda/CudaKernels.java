@@ -4,20 +4,17 @@ import static jcuda.driver.JCudaDriver.*;
 
 import dev.secateur.SecateurException;
 import dev.secateur.tensor.DType;
-import java.io.IOException;
-import java.io.InputStream;
-import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
 import jcuda.driver.CUfunction;
 import jcuda.driver.CUmodule;
 import jcuda.driver.CUresult;
 
-/**
- * Our own kernels: kernels/*.cu, compiled to PTX, which the driver compiles for the GPU at hand.
- */
+/** Our own kernels: kernels/*.cu, as {@link KernelCode} has them. */
 final class CudaKernels {
-  private static final String RESOURCE = "/dev/secateur/kernels.ptx";
+  private static final System.Logger LOG = System.getLogger(CudaKernels.class.getName());
+
   private final CudaContext context;
   private final CudaWorkspace workspace;
   private final CUmodule module = new CUmodule();
@@ -27,7 +24,7 @@ final class CudaKernels {
     this.context = context;
     this.workspace = workspace;
     context.enter();
-    int status = cuModuleLoadData(module, ptx());
+    int status = load();
     if (status == CUresult.CUDA_ERROR_NO_BINARY_FOR_GPU
         || status == CUresult.CUDA_ERROR_INVALID_PTX) {
       throw new SecateurException(
@@ -42,17 +39,22 @@ final class CudaKernels {
     Status.driver(status, "loading Secateur's kernels");
   }
 
-  /** Text ends with a zero, as the driver expects. */
-  private static byte[] ptx() {
-    try (InputStream in = CudaKernels.class.getResourceAsStream(RESOURCE)) {
-      if (in == null) {
-        throw new IllegalStateException("the jar has no " + RESOURCE);
+  /** By code for this GPU where there is some that the driver takes, else by PTX. */
+  private int load() {
+    Optional<byte[]> code = KernelCode.of(context.capability());
+    if (code.isPresent()) {
+      int status = cuModuleLoadData(module, code.get());
+      if (status == CUresult.CUDA_SUCCESS) {
+        return status;
       }
-      byte[] text = in.readAllBytes();
-      return Arrays.copyOf(text, text.length + 1);
-    } catch (IOException e) {
-      throw new SecateurException("cannot read " + RESOURCE, e);
+      LOG.log(
+          System.Logger.Level.WARNING,
+          "the driver does not take the kernels made for compute capability {0} ({1}); it compiles"
+              + " them itself",
+          context.capability(),
+          CUresult.stringFor(status));
     }
+    return cuModuleLoadData(module, KernelCode.ptx());
   }
 
   /** Begins a launch of secateur_{@code name}. */

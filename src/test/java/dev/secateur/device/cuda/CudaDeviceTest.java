@@ -29,6 +29,8 @@ import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** What the CUDA device promises beyond conformance, seen through the emulation's counters. */
 class CudaDeviceTest {
@@ -187,8 +189,34 @@ class CudaDeviceTest {
 
   @Test
   void aDeviceThatFailsToOpenLeavesNothing() {
+    EmulatedCuda.capability(100); // for which there is PTX only
     EmulatedCuda.fail("cuModuleLoadData", 1);
     assertThrows(SecateurException.class, TestCuda::open);
+    EmulatedCuda.reset();
+  }
+
+  /** A GPU whose kind there is code for is not kept waiting by the driver's compiler. */
+  @ParameterizedTest
+  @CsvSource({"75, 1", "80, 1", "86, 1", "89, 1", "90, 1", "100, 0", "120, 0"})
+  void kernelsAreCodeWhereThereIsSomeForTheGpu(int capability, int code) {
+    EmulatedCuda.reset();
+    EmulatedCuda.capability(capability);
+    try (Device d = TestCuda.open()) {
+      assertEquals(code, EmulatedCuda.count("modules of code"));
+      assertEquals(1, EmulatedCuda.count("cuModuleLoadData"));
+    }
+    EmulatedCuda.reset();
+  }
+
+  @Test
+  void codeThatTheDriverDoesNotTakeIsReplacedByPtx() {
+    EmulatedCuda.reset();
+    EmulatedCuda.fail("cuModuleLoadData", 1);
+    try (Device d = TestCuda.open()) {
+      assertEquals(0, EmulatedCuda.count("modules of code"));
+      assertTrue(SelfTest.run(d, name -> {}).stream().allMatch(SelfTest.Check::passed));
+    }
+    EmulatedCuda.reset();
   }
 
   @Test
@@ -223,9 +251,12 @@ class CudaDeviceTest {
     }
   }
 
-  /** Each copy to the host waits for the device: one a bank of weights, two for all vectors. */
+  /**
+   * Each copy to the host waits for the device. Compiling reads how pixels are normalised, and no
+   * weights; saving a bank of weights in one each, and all vectors in two.
+   */
   @Test
-  void compilingAndSavingReadVectorsInTwoCopies() {
+  void compilingReadsNoWeightsAndSavingVectorsInTwoCopies() {
     assumeTrue(TestCuda.emulated());
     try (Device d = TestCuda.open();
         Network net = new Network(d, Architectures.create("resnet20", 10, 3, 32, 1))) {
@@ -233,7 +264,7 @@ class CudaDeviceTest {
       long pixels = 2;
       EmulatedCuda.reset();
       InferenceProgram.compile(net, 2, Optional.empty()).close();
-      assertEquals(weights + 2 + pixels, EmulatedCuda.count("cuMemcpyDtoH"));
+      assertEquals(pixels, EmulatedCuda.count("cuMemcpyDtoH"));
       EmulatedCuda.reset();
       Model saved = net.toModel();
       assertEquals(weights + 2 + pixels, EmulatedCuda.count("cuMemcpyDtoH"));

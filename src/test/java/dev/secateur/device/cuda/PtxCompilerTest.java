@@ -1,15 +1,20 @@
 package dev.secateur.device.cuda;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.zip.GZIPOutputStream;
 import jcuda.nvptxcompiler.JNvPTXCompiler;
 import jcuda.nvptxcompiler.nvPTXCompilerHandle;
 import org.junit.jupiter.api.Test;
@@ -19,7 +24,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** NVIDIA's own compiler of PTX, which JCuda carries, takes our kernels: no GPU is needed. */
 class PtxCompilerTest {
 
-  private record Compiled(int status, String words, String errors) {
+  private record Compiled(int status, String words, String errors, byte[] code) {
     static Compiled of(byte[] ptx, String arch) {
       JNvPTXCompiler.setExceptionsEnabled(false);
       nvPTXCompilerHandle compiler = new nvPTXCompilerHandle();
@@ -35,7 +40,12 @@ class PtxCompilerTest {
         JNvPTXCompiler.nvPTXCompilerGetErrorLogSize(compiler, size);
         byte[] errors = new byte[(int) size[0] + 1];
         JNvPTXCompiler.nvPTXCompilerGetErrorLog(compiler, errors);
-        return new Compiled(status, text(info), text(errors));
+        JNvPTXCompiler.nvPTXCompilerGetCompiledProgramSize(compiler, size);
+        byte[] code = new byte[status == 0 ? (int) size[0] : 0];
+        if (status == 0) {
+          JNvPTXCompiler.nvPTXCompilerGetCompiledProgram(compiler, code);
+        }
+        return new Compiled(status, text(info), text(errors), code);
       } finally {
         JNvPTXCompiler.nvPTXCompilerDestroy(compiler);
       }
@@ -52,12 +62,24 @@ class PtxCompilerTest {
     }
   }
 
-  /** For a T4, an A100 and an H100; no kernel keeps variables in memory for want of registers. */
+  /**
+   * For a T4, an A100 and an H100; no kernel keeps variables in memory for want of registers. What
+   * they become is what the program has for these GPUs; {@code -Dsecateur.cubins=write} writes it.
+   */
   @ParameterizedTest
-  @ValueSource(strings = {"sm_75", "sm_80", "sm_90"})
-  void kernelsCompile(String arch) throws IOException {
+  @ValueSource(ints = {75, 80, 90})
+  void kernelsCompileToTheCodeThatIsShipped(int capability) throws IOException {
+    String arch = "sm_" + capability;
     byte[] ptx = kernels();
     Compiled c = Compiled.of(ptx, arch);
+    if (System.getProperty("secateur.cubins") != null) {
+      Path file = Path.of("src/main/resources" + KernelCode.resource(capability));
+      try (OutputStream out = new GZIPOutputStream(Files.newOutputStream(file))) {
+        out.write(c.code());
+      }
+    } else {
+      assertArrayEquals(KernelCode.of(capability).orElseThrow(), c.code(), "scripts/build-kernels");
+    }
     assertEquals(0, c.status(), c.errors());
     Matcher spills = Pattern.compile("(\\d+) bytes spill stores").matcher(c.words());
     int kernels = 0;
