@@ -1,6 +1,4 @@
 """The CIFAR ResNets of akamaster/pytorch_resnet_cifar10 (option A) in PyTorch, with the widths of a state dict."""
-import json
-import numpy as np
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
@@ -53,16 +51,3 @@ def load_pytorch(file):
     state = torch.load(file, map_location='cpu')['state_dict']
     return of_state({k.replace('module.', ''): v for k, v in state.items()})
 
-
-def load_safetensors(file):
-    """Also Secateur's own .sct, which is one with a graph in its metadata."""
-    with open(file, 'rb') as f:
-        raw = f.read()
-    end = 8 + int.from_bytes(raw[:8], 'little')
-    state = {}
-    for name, t in json.loads(raw[8:end]).items():
-        if name != '__metadata__' and not name.startswith('input.'):  # of pixels: the caller's images are ready
-            first, last = t['data_offsets']
-            values = np.frombuffer(raw[end + first:end + last], np.float32).reshape(t['shape'])
-            state[name] = torch.from_numpy(values.copy())
-    return of_state(state)

@@ -2,6 +2,7 @@ package dev.secateur.cli;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import dev.secateur.device.Device;
+import dev.secateur.nn.Architectures;
 import dev.secateur.prune.Recipe;
 import dev.secateur.train.ProgressListener;
 import dev.secateur.util.Json;
@@ -12,6 +13,7 @@ import java.util.concurrent.Callable;
 import java.util.function.Supplier;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** What every command can: read its recipe, tell how far it is, and print its result. */
@@ -38,6 +40,20 @@ abstract class BaseCommand implements Callable<Integer> {
     /** What the device computes in, as typed. */
     String math() {
       return device.math(spec);
+    }
+  }
+
+  /**
+   * @throws ParameterException unless it is the name of an architecture
+   */
+  final void requireArchitecture(String name) {
+    if (!Architectures.names().contains(name)) {
+      throw new ParameterException(
+          spec.commandLine(),
+          "unknown architecture "
+              + name
+              + "; expected one of "
+              + String.join(", ", Architectures.names()));
     }
   }
 

@@ -107,6 +107,7 @@ public final class Main implements Runnable {
     out.put("doctor", DoctorCommand.class);
     out.put("info", InfoCommand.class);
     out.put("eval", EvalCommand.class);
+    out.put("create", CreateCommand.class);
     out.put("train", TrainCommand.class);
     out.put("score", ScoreCommand.class);
     out.put("prune", PruneCommand.class);

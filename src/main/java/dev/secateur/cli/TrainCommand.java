@@ -7,7 +7,6 @@ import dev.secateur.nn.Model;
 import dev.secateur.prune.Recipe;
 import java.io.IOException;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 
 @Command(
@@ -34,14 +33,7 @@ final class TrainCommand extends Training {
 
   @Override
   public Integer call() throws IOException {
-    if (!Architectures.names().contains(architecture)) {
-      throw new ParameterException(
-          spec.commandLine(),
-          "unknown architecture "
-              + architecture
-              + "; expected one of "
-              + String.join(", ", Architectures.names()));
-    }
+    requireArchitecture(architecture);
     Recipe recipe = recipe();
     Dataset d = data.open(Split.TRAIN, this::warn);
     Model fresh =

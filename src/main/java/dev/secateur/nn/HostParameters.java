@@ -6,9 +6,9 @@ import dev.secateur.tensor.Tensor;
 import java.util.Arrays;
 
 /**
- * A network's parameters copied to the host, as they are when first asked for: each copy from a device
- * waits for it, so biases and what norms have come in one, their running statistics in another, and
- * only weights one by one.
+ * A network's parameters copied to the host, as they are when first asked for: each copy from a
+ * device waits for it, so biases and what norms have come in one, their running statistics in
+ * another, and only weights one by one.
  */
 final class HostParameters {
   private final Network net;

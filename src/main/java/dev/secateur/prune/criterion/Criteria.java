@@ -1,6 +1,7 @@
 package dev.secateur.prune.criterion;
 
 import dev.secateur.SecateurException;
+import dev.secateur.nn.Graph;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -66,5 +67,10 @@ public final class Criteria {
     List<Criterion> factors =
         Stream.of(name.split("\\*")).map(n -> ALL.get(n).apply(settings)).toList();
     return factors.size() == 1 ? factors.get(0) : new Product(factors);
+  }
+
+  /** Uniform numbers for each filter of some layers. */
+  public static Map<String, float[]> random(Graph graph, List<String> layers, long seed) {
+    return new RandomScores(seed).draw(graph, layers);
   }
 }

@@ -1,5 +1,6 @@
 package dev.secateur.prune.criterion;
 
+import dev.secateur.nn.Graph;
 import dev.secateur.nn.Network;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -24,13 +25,17 @@ record RandomScores(long seed) implements Criterion {
 
   @Override
   public Map<String, float[]> score(Network net, List<String> layers, ScoringData data) {
-    int filters = Features.count(net.graph(), layers);
+    return draw(net.graph(), layers);
+  }
+
+  Map<String, float[]> draw(Graph graph, List<String> layers) {
+    int filters = Features.count(graph, layers);
     Map<String, float[]> out = new LinkedHashMap<>();
     for (String layer : layers) {
       long own = new SplittableRandom(seed).nextLong();
       SplittableRandom random =
           new SplittableRandom(own ^ ((long) layer.hashCode() << 32 | filters));
-      float[] scores = new float[net.graph().shape(layer).size(1)];
+      float[] scores = new float[graph.shape(layer).size(1)];
       for (int i = 0; i < scores.length; i++) {
         scores[i] = (float) random.nextDouble();
       }
