@@ -12,11 +12,11 @@ final class BatchLimit {
    * @throws SecateurException naming the largest batch that works, where some layer of a batch has
    *     more elements than the device takes
    */
-  static void require(Graph graph, int batch, Device device) {
+  static void require(Graph graph, Widths widths, int batch, Device device) {
     long most = device.mostElements();
     long largest =
         graph.nodes().stream()
-            .map(n -> graph.shape(n.name()).with(0, 1))
+            .map(n -> widths.shape(n.name()))
             .filter(s -> s.rank() == 4)
             .mapToLong(Shape::elements)
             .max()

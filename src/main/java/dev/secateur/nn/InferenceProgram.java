@@ -61,6 +61,7 @@ public final class InferenceProgram implements AutoCloseable {
 
   private InferenceProgram(
       Network net,
+      Widths widths,
       int batch,
       Optional<ForwardHook> hook,
       Optional<TrainingInput> shared,
@@ -71,7 +72,7 @@ public final class InferenceProgram implements AutoCloseable {
     this.batch = batch;
     this.arena = arena;
     this.pool = new SlabPool(arena);
-    this.widths = Widths.of(graph, device);
+    this.widths = widths;
     this.parameters = new Snapshots(net, widths, arena);
     this.forward = new ForwardKernels(device, arena, parameters);
     Shape in = graph.shape(graph.input().name()).with(0, batch);
@@ -126,10 +127,11 @@ public final class InferenceProgram implements AutoCloseable {
 
   private static InferenceProgram compile(
       Network net, int batch, Optional<ForwardHook> hook, Optional<TrainingInput> shared) {
-    BatchLimit.require(net.graph(), batch, net.device());
+    Widths widths = Widths.of(net.graph(), net.device());
+    BatchLimit.require(net.graph(), widths, batch, net.device());
     Arena arena = net.device().newArena();
     try {
-      return new InferenceProgram(net, batch, hook, shared, arena);
+      return new InferenceProgram(net, widths, batch, hook, shared, arena);
     } catch (RuntimeException e) {
       throw Cleanup.after(e, arena);
     }

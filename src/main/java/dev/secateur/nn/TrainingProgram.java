@@ -78,6 +78,7 @@ public final class TrainingProgram implements AutoCloseable {
 
   private TrainingProgram(
       Network net,
+      Widths widths,
       int batch,
       Learning learning,
       int cropPadding,
@@ -96,7 +97,7 @@ public final class TrainingProgram implements AutoCloseable {
     this.metrics = arena.doubles(4);
     this.learningRate = arena.floats(1);
     this.clearMetrics = device.moves().fill(metrics, 0);
-    this.widths = Widths.of(graph, device);
+    this.widths = widths;
     this.parameters = new TrainingParameters(net, widths, arena);
     this.forwards = new ForwardKernels(device, arena, parameters);
     this.backwards = new BackwardKernels(device, arena, forwards, parameters, parameters);
@@ -243,10 +244,12 @@ public final class TrainingProgram implements AutoCloseable {
       int cropPadding,
       Companions with,
       Optional<Float> normMomentum) {
-    BatchLimit.require(net.graph(), batch, net.device());
+    Widths widths = Widths.of(net.graph(), net.device());
+    BatchLimit.require(net.graph(), widths, batch, net.device());
     Arena arena = net.device().newArena();
     try {
-      return new TrainingProgram(net, batch, learning, cropPadding, with, normMomentum, arena);
+      return new TrainingProgram(
+          net, widths, batch, learning, cropPadding, with, normMomentum, arena);
     } catch (RuntimeException e) {
       throw Cleanup.after(e, arena);
     }
