@@ -691,7 +691,9 @@ int loadCode(void** out, const char* image) {
   Elf64_Ehdr header;
   memcpy(&header, image, sizeof header);
   int sm = int(header.e_flags & 0xff), has = emu::capability();
-  if (header.e_machine != 190 || sm / 10 != has / 10 || sm > has) {
+  // code runs on later GPUs of the same major number, but for Tegra's
+  bool tegra = has == 72 || has == 87;
+  if (header.e_machine != 190 || sm / 10 != has / 10 || sm > has || (tegra && sm != has)) {
     emu::say("code for sm_%d, the device is sm_%d", sm, has);
     return NO_BINARY_FOR_GPU;
   }

@@ -22,10 +22,13 @@ import org.junit.jupiter.api.Test;
 
 /**
  * What a batch costs the host and the GPU's memory on the CUDA device, and what compiling copies
- * back, counted on the emulated libraries: the table of src/site/gpu.md. Where it differs from the
- * fixture it is written to target/launches.md.
+ * back, counted on the emulated libraries: the table of src/site/gpu.md, whole with {@code
+ * -Dsecateur.test.launches.all=true}, else of the large networks in half precision only. What was
+ * counted is written to target/launches.md.
  */
 class CudaLaunchesTest {
+  private static final boolean ALL = Boolean.getBoolean("secateur.test.launches.all");
+
   private static final Pattern LAUNCH =
       Pattern.compile(
           "cuLaunchKernel|cuMemcpyDtoDAsync|cuMemset.*|cublas\\w*(Gemm|gemm|syrk).*"
@@ -48,7 +51,7 @@ class CudaLaunchesTest {
       EmulatedCuda.reset();
       p.run();
       long bytes = p.steps().stream().mapToLong(Step::bytes).sum();
-      return String.format(Locale.ROOT, "%d | %.1f | %d", launches(), bytes / 1e6 / batch, copies);
+      return String.format(Locale.ROOT, "%d | %.1f | %d", launches(), bytes / 1e6, copies);
     }
   }
 
@@ -80,6 +83,9 @@ class CudaLaunchesTest {
     for (String name : List.of("resnet20", "resnet50", "vgg16_bn_cifar")) {
       Model model = Architectures.create(name, 10, 3, 32, 1);
       for (Precision precision : Precision.values()) {
+        if (!ALL && !name.equals("resnet20") && precision != Precision.FP16) {
+          continue;
+        }
         try (Device device = TestCuda.open(precision);
             Network net = new Network(device, model)) {
           Pooling ours = new Pooling(PoolSpec.Kind.AVERAGE, Pooling.Place.ACTIVATION);
@@ -89,11 +95,11 @@ class CudaLaunchesTest {
               .append(" | ")
               .append(precision)
               .append(" | ")
-              .append(inference(net, 2, Optional.empty()))
+              .append(inference(net, 1, Optional.empty()))
               .append(" | ")
-              .append(inference(net, 2, hook(model.graph(), ours, false)).split(" ")[0])
+              .append(inference(net, 1, hook(model.graph(), ours, false)).split(" ")[0])
               .append(" | ")
-              .append(inference(net, 2, hook(model.graph(), paper, true)).split(" ")[0])
+              .append(inference(net, 1, hook(model.graph(), paper, true)).split(" ")[0])
               .append(" | ")
               .append(training(net, 2))
               .append(" |\n");
@@ -105,6 +111,10 @@ class CudaLaunchesTest {
       expected = in == null ? "" : new String(in.readAllBytes(), StandardCharsets.UTF_8);
     }
     Files.writeString(Path.of("target", "launches.md"), out);
-    assertEquals(expected, out.toString());
+    List<String> wanted = expected.lines().toList();
+    assertEquals(12, wanted.size());
+    assertEquals(
+        wanted.stream().filter(l -> ALL || l.contains("resnet20") || l.contains("fp16")).toList(),
+        out.toString().lines().toList());
   }
 }

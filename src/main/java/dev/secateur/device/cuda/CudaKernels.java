@@ -44,7 +44,10 @@ final class CudaKernels {
     Optional<byte[]> code = KernelCode.of(context.capability());
     if (code.isPresent()) {
       int status = cuModuleLoadData(module, code.get());
-      if (status == CUresult.CUDA_SUCCESS) {
+      boolean refused =
+          status == CUresult.CUDA_ERROR_NO_BINARY_FOR_GPU
+              || status == CUresult.CUDA_ERROR_INVALID_IMAGE;
+      if (!refused) {
         return status;
       }
       LOG.log(
