@@ -7,13 +7,16 @@ import java.util.Optional;
 /**
  * Training of parameters that are kept in F32 while layers compute with copies in {@link
  * Device#activationType()} and {@link Device#weightLayout()}. All trainable parameters are one
- * vector; every one begins at a multiple of 16 elements of it.
+ * vector; every one begins at a multiple of {@link #UNIT} elements of it.
  *
  * <p>The loss may be scaled, so that small gradients do not vanish in half precision: the scale is
  * {@code state}, F32 (3) on the device: scale, good steps since it changed, and not 0 after an
  * overflow. Nothing about it reaches the host.
  */
 public interface MixedPrecision {
+
+  /** Elements of a vector of parameters, at whose multiples they begin: 64 bytes in F32. */
+  int UNIT = 16;
 
   /** Whether gradients are in half precision, so that the loss must be scaled. */
   boolean scalesLoss();

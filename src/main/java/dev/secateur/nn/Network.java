@@ -2,6 +2,7 @@ package dev.secateur.nn;
 
 import dev.secateur.device.Arena;
 import dev.secateur.device.Device;
+import dev.secateur.device.MixedPrecision;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Layout;
@@ -26,9 +27,6 @@ public final class Network implements AutoCloseable {
 
   /** AdamW's mean of squared gradients. */
   static final String SQUARES = "squares";
-
-  /** Elements of {@link #flat} and {@link #running}, 64 bytes, at whose multiples views begin. */
-  static final int UNIT = 16;
 
   private final Device device;
   private final Graph graph;
@@ -107,7 +105,7 @@ public final class Network implements AutoCloseable {
 
   /** Elements that a parameter takes of a flat vector: its own, and zeros behind them. */
   static long padded(Shape shape) {
-    return Widths.up(shape.elements(), UNIT);
+    return Widths.up(shape.elements(), MixedPrecision.UNIT);
   }
 
   public Device device() {

@@ -1,6 +1,7 @@
 package dev.secateur.nn;
 
 import dev.secateur.device.Device;
+import dev.secateur.device.MixedPrecision;
 import dev.secateur.tensor.Shape;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -110,7 +111,7 @@ final class Widths {
     }
     if (op instanceof Op.BatchNorm) {
       // vectors of parameters have room for as many as a multiple of 16
-      return up(out, Network.UNIT) < wide.get(0)
+      return up(out, MixedPrecision.UNIT) < wide.get(0)
           ? OptionalLong.empty()
           : OptionalLong.of(wide.get(0));
     }
@@ -140,7 +141,7 @@ final class Widths {
     }
     if (groups == in) { // depthwise: additional channels are additional groups
       long all = out / in * wide;
-      return up(out, Network.UNIT) < all ? OptionalLong.empty() : OptionalLong.of(all);
+      return up(out, MixedPrecision.UNIT) < all ? OptionalLong.empty() : OptionalLong.of(all);
     }
     return in == wide && out % multiple == 0 ? OptionalLong.of(out) : OptionalLong.empty();
   }

@@ -19,9 +19,6 @@ import java.util.function.BiFunction;
 
 /** Master parameters and their copies; kernels/mixed.inc. One kernel for a whole network each. */
 final class CudaMixedPrecision implements MixedPrecision {
-  /** Elements to an entry of the table; every parameter begins at a multiple. */
-  private static final int UNIT = 16;
-
   /** Numbers that a table has for a parameter. */
   private static final int PART = 6;
 
