@@ -1,6 +1,5 @@
 package dev.secateur.cli;
 
-import dev.secateur.io.Models;
 import dev.secateur.nn.Cost;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Model;
@@ -58,7 +57,7 @@ final class InfoCommand extends BaseCommand {
       layers.add(
           new Layer(
               n.name(),
-              Models.type(n.op()),
+              n.op().type().name(),
               shape.substring(shape.indexOf('x') + 1),
               parameters,
               Cost.macs(graph, n),

@@ -1,10 +1,10 @@
 package dev.secateur.io;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.secateur.device.ConvolutionSpec;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Node;
-import dev.secateur.nn.Op;
+import dev.secateur.nn.ParameterShapes;
+import dev.secateur.nn.op.FilterBank;
 import dev.secateur.util.Json;
 
 /** The layers of a network with parameters, and how wide each is, as JSON. */
@@ -15,29 +15,19 @@ final class ChannelCounts {
   static String json(Graph graph) {
     ObjectNode json = Json.MAPPER.createObjectNode();
     for (Node n : graph.nodes()) {
-      boolean norm = n.op() instanceof Op.BatchNorm || n.op() instanceof Op.LayerNorm;
-      if (n.op() instanceof Op.Convolution c) {
-        windowed(layer(json, graph, n), c.kernelH(), c.kernelW(), c.spec());
-      } else if (n.op() instanceof Op.TransposedConvolution c) {
-        windowed(layer(json, graph, n), c.kernelH(), c.kernelW(), c.spec());
-      } else if (norm || n.op() instanceof Op.Linear) {
-        layer(json, graph, n);
+      if (n.inputs().isEmpty() || ParameterShapes.of(graph, n).isEmpty()) {
+        continue;
+      }
+      ObjectNode o = json.putObject(n.name());
+      o.put("type", n.op().type().name());
+      o.put("in", graph.shape(n.inputs().get(0)).dim(1));
+      o.put("out", graph.shape(n.name()).dim(1));
+      if (n.op() instanceof FilterBank f) {
+        o.put("groups", f.spec().groups());
+        o.putArray("kernel").add(f.kernelH()).add(f.kernelW());
+        o.putArray("stride").add(f.spec().strideH()).add(f.spec().strideW());
       }
     }
     return json.toPrettyString();
-  }
-
-  private static ObjectNode layer(ObjectNode json, Graph graph, Node n) {
-    ObjectNode o = json.putObject(n.name());
-    o.put("type", GraphJson.name(n.op()));
-    o.put("in", graph.shape(n.inputs().get(0)).dim(1));
-    o.put("out", graph.shape(n.name()).dim(1));
-    return o;
-  }
-
-  private static void windowed(ObjectNode o, int h, int w, ConvolutionSpec s) {
-    o.put("groups", s.groups());
-    o.putArray("kernel").add(h).add(w);
-    o.putArray("stride").add(s.strideH()).add(s.strideW());
   }
 }

@@ -10,7 +10,7 @@ import dev.secateur.nn.Architectures;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Node;
-import dev.secateur.nn.Op;
+import dev.secateur.nn.op.Convolution;
 import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Shape;
 import dev.secateur.util.AtomicFile;
@@ -58,8 +58,7 @@ public final class Models {
         .forEach((k, v) -> tensors.put(DENSE_LAYER.matcher(k).replaceAll("$1$2."), v));
     int size = Architectures.usualSize(architecture);
     Graph usual = Architectures.graph(architecture, USUAL_CLASSES, USUAL_CHANNELS, size);
-    Node stem =
-        usual.nodes().stream().filter(n -> n.op() instanceof Op.Convolution).findFirst().get();
+    Node stem = usual.nodes().stream().filter(n -> n.op() instanceof Convolution).findFirst().get();
     int found = extent(tensors, usual.output(), 0).orElse(USUAL_CLASSES);
     int channels = extent(tensors, stem, 1).orElse(USUAL_CHANNELS);
     Model fresh = Architectures.create(architecture, classes.orElse(found), channels, size, 0);
@@ -170,10 +169,5 @@ public final class Models {
     AtomicFile.write(file, out -> NativeFormat.writeParameters(model, out));
     AtomicFile.write(beside, ChannelCounts.json(model.graph()));
     return beside;
-  }
-
-  /** What files and people call an operation, such as Convolution. */
-  public static String type(Op op) {
-    return GraphJson.name(op);
   }
 }

@@ -1,5 +1,9 @@
 package dev.secateur.nn;
 
+import dev.secateur.nn.op.BatchNorm;
+import dev.secateur.nn.op.Convolution;
+import dev.secateur.nn.op.Input;
+import dev.secateur.nn.op.Op;
 import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Shape;
 import java.util.Arrays;
@@ -85,7 +89,7 @@ public final class Architectures {
   public static Graph graph(String name, int classes, int channels, int size) {
     Entry entry = entry(name);
     GraphBuilder b = new GraphBuilder();
-    b.add("input", new Op.Input(channels, size, size));
+    b.add("input", new Input(channels, size, size));
     entry.builder().accept(b, classes);
     return new Graph(b.nodes);
   }
@@ -113,13 +117,13 @@ public final class Architectures {
     }
     Op op = graph.node(name.substring(0, name.lastIndexOf('.'))).op();
     boolean weight = name.endsWith(".weight");
-    if (op instanceof Op.BatchNorm) {
+    if (op instanceof BatchNorm) {
       return new HostTensor(shape, weight || name.endsWith(".running_var") ? fill(data, 1) : data);
     }
     if (weight) {
       double fanOut = (double) shape.elements() / shape.dim(1);
       double std =
-          op instanceof Op.Convolution ? Math.sqrt(2 / fanOut) : Math.sqrt(1.0 / shape.dim(1));
+          op instanceof Convolution ? Math.sqrt(2 / fanOut) : Math.sqrt(1.0 / shape.dim(1));
       for (int i = 0; i < data.length; i++) {
         data[i] = (float) (random.nextGaussian() * std);
       }

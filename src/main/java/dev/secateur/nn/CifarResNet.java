@@ -1,5 +1,6 @@
 package dev.secateur.nn;
 
+import dev.secateur.nn.op.Shortcut;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
@@ -47,7 +48,7 @@ final class CifarResNet {
         } else if (in != out) {
           b.last = from;
           int pad = (out - in) / 2;
-          b.add(p + ".shortcut", new Op.Shortcut(stride, pad, out - in - pad));
+          b.add(p + ".shortcut", new Shortcut(stride, pad, out - in - pad));
           side = b.last;
         }
         b.join(p + ".add", main, side);

@@ -26,19 +26,8 @@ public record Cost(long parameters, long macs) {
 
   /** Multiply-accumulates of one node for one image; 0 for all but convolutions and linear. */
   public static long macs(Graph graph, Node n) {
-    Shape y = graph.shape(n.name());
-    if (n.op() instanceof Op.Convolution c) {
-      long in = graph.shape(n.inputs().get(0)).dim(1) / c.spec().groups();
-      return y.elements() * in * c.kernelH() * c.kernelW();
-    }
-    if (n.op() instanceof Op.TransposedConvolution t) {
-      long perGroup = t.outChannels() / t.spec().groups();
-      long in = graph.shape(n.inputs().get(0)).elements();
-      return in * perGroup * t.kernelH() * t.kernelW();
-    }
-    if (n.op() instanceof Op.Linear) {
-      return y.elements() * graph.shape(n.inputs().get(0)).elements();
-    }
-    return 0;
+    return n.inputs().isEmpty()
+        ? 0
+        : n.op().macs(graph.shape(n.inputs().get(0)), graph.shape(n.name()));
   }
 }

@@ -1,6 +1,7 @@
 package dev.secateur.nn;
 
 import dev.secateur.device.PoolSpec;
+import dev.secateur.nn.op.Pool;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -33,7 +34,7 @@ final class DenseNet {
     b.conv("features.conv0", v.stem(), 7, 2);
     b.norm("features.norm0");
     b.relu("features.relu0");
-    b.add("features.pool0", new Op.Pool(PoolSpec.square(PoolSpec.Kind.MAX, 3, 2, 1)));
+    b.add("features.pool0", new Pool(PoolSpec.square(PoolSpec.Kind.MAX, 3, 2, 1)));
     int channels = v.stem();
     for (int s = 0; s < v.blocks().length; s++) {
       List<String> parts = new ArrayList<>(List.of(b.last));
@@ -58,7 +59,7 @@ final class DenseNet {
         b.norm(p + ".norm");
         b.relu(p + ".relu");
         b.conv(p + ".conv", channels, 1, 1);
-        b.add(p + ".pool", new Op.Pool(PoolSpec.square(PoolSpec.Kind.AVERAGE, 2, 2, 0)));
+        b.add(p + ".pool", new Pool(PoolSpec.square(PoolSpec.Kind.AVERAGE, 2, 2, 0)));
       }
     }
     b.norm("features.norm5");

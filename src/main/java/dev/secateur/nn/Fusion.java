@@ -1,6 +1,10 @@
 package dev.secateur.nn;
 
 import dev.secateur.device.Activation;
+import dev.secateur.nn.op.Activate;
+import dev.secateur.nn.op.Add;
+import dev.secateur.nn.op.BatchNorm;
+import dev.secateur.nn.op.Convolution;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -34,8 +38,8 @@ final class Fusion {
     this.graph = graph;
     this.hooked = hooked;
     for (Node n : graph.nodes()) {
-      boolean conv = n.op() instanceof Op.Convolution;
-      if (absorbed.contains(n.name()) || !(conv || n.op() instanceof Op.BatchNorm)) {
+      boolean conv = n.op() instanceof Convolution;
+      if (absorbed.contains(n.name()) || !(conv || n.op() instanceof BatchNorm)) {
         continue;
       }
       List<Node> chain = new ArrayList<>(List.of(n));
@@ -43,13 +47,13 @@ final class Fusion {
       Optional<String> residual = Optional.empty();
       Activation activation = Activation.NONE;
       Optional<Node> next = onlyConsumer(n);
-      if (conv && next.isPresent() && next.get().op() instanceof Op.BatchNorm) {
+      if (conv && next.isPresent() && next.get().op() instanceof BatchNorm) {
         norm = next;
         chain.add(next.get());
         next = onlyConsumer(next.get());
       }
       if (next.isPresent()
-          && next.get().op() instanceof Op.Add
+          && next.get().op() instanceof Add
           && !absorbed.contains(next.get().name())) {
         String end = chain.get(chain.size() - 1).name();
         List<String> addends = next.get().inputs();
@@ -61,7 +65,7 @@ final class Fusion {
           next = Optional.empty();
         }
       }
-      if (next.isPresent() && next.get().op() instanceof Op.Activate a) {
+      if (next.isPresent() && next.get().op() instanceof Activate a) {
         activation = a.activation();
         chain.add(next.get());
       }
@@ -85,16 +89,5 @@ final class Fusion {
   /** Whether a node's result is there after the program has run: it is not inside of a kernel. */
   boolean visible(Node n) {
     return !absorbed.contains(n.name()) || fusedAt.containsKey(n.name());
-  }
-
-  /** What the kernel that ends at a node reads. */
-  List<String> reads(Node n) {
-    Fused f = fusedAt.get(n.name());
-    if (f == null) {
-      return n.inputs();
-    }
-    List<String> out = new ArrayList<>(f.first().inputs());
-    f.residual().ifPresent(out::add);
-    return out;
   }
 }

@@ -1,15 +1,18 @@
 package dev.secateur.nn;
 
 import dev.secateur.device.Device;
+import dev.secateur.nn.op.Input;
+import dev.secateur.nn.op.Linear;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Shape;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
 /**
- * An immutable network: nodes in topological order, the first an {@link Op.Input}, the last one the
+ * An immutable network: nodes in topological order, the first an {@link Input}, the last one the
  * output (logits). Construction checks names and infers every shape.
  */
 public final class Graph {
@@ -33,7 +36,21 @@ public final class Graph {
         throw new IllegalArgumentException("two nodes are named " + n.name());
       }
     }
-    this.shapes = ShapeInference.infer(this.nodes);
+    this.shapes = infer(this.nodes);
+  }
+
+  private static Map<String, Shape> infer(List<Node> nodes) {
+    Map<String, Shape> shapes = new HashMap<>();
+    for (Node n : nodes) {
+      List<Shape> in = n.inputs().stream().map(shapes::get).toList();
+      try {
+        shapes.put(n.name(), n.op().output(in));
+      } catch (IllegalArgumentException | IndexOutOfBoundsException | ArithmeticException e) {
+        throw new IllegalArgumentException(
+            "node " + n.name() + " (" + n.op() + ") does not fit inputs " + in, e);
+      }
+    }
+    return shapes;
   }
 
   public List<Node> nodes() {
@@ -79,15 +96,11 @@ public final class Graph {
 
   /** Whether a node is a linear layer whose result is the network's. */
   boolean logits(Node n) {
-    return n == output() && n.op() instanceof Op.Linear;
+    return n == output() && n.op() instanceof Linear;
   }
 
   /** Whether a node's output is its input's memory under another shape. */
   boolean isView(Node n) {
-    if (n.op() instanceof Op.Flatten) {
-      Shape s = shape(n.inputs().get(0));
-      return s.rank() == 2 || s.dim(2) * s.dim(3) == 1;
-    }
-    return n.op() instanceof Op.Identity;
+    return !n.inputs().isEmpty() && n.op().isView(shape(n.inputs().get(0)));
   }
 }

@@ -3,6 +3,15 @@ package dev.secateur.nn;
 import dev.secateur.device.Activation;
 import dev.secateur.device.ConvolutionSpec;
 import dev.secateur.device.PoolSpec;
+import dev.secateur.nn.op.Activate;
+import dev.secateur.nn.op.Add;
+import dev.secateur.nn.op.BatchNorm;
+import dev.secateur.nn.op.Concat;
+import dev.secateur.nn.op.Convolution;
+import dev.secateur.nn.op.Flatten;
+import dev.secateur.nn.op.GlobalPool;
+import dev.secateur.nn.op.Linear;
+import dev.secateur.nn.op.Op;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -26,32 +35,32 @@ final class GraphBuilder {
   void conv(String name, int out, int kernel, int stride, int groups) {
     int pad = kernel / 2;
     ConvolutionSpec spec = new ConvolutionSpec(stride, stride, pad, pad, pad, pad, 1, 1, groups);
-    add(name, new Op.Convolution(out, kernel, kernel, spec, false));
+    add(name, new Convolution(out, kernel, kernel, spec, false));
   }
 
   void norm(String name) {
-    add(name, new Op.BatchNorm(1e-5f, 0.1f));
+    add(name, new BatchNorm(1e-5f, 0.1f));
   }
 
   void relu(String name) {
-    add(name, new Op.Activate(Activation.RELU));
+    add(name, new Activate(Activation.RELU));
   }
 
   /** The sum of two nodes. */
   void join(String name, String a, String b) {
-    nodes.add(new Node(name, new Op.Add(), List.of(a, b)));
+    nodes.add(new Node(name, new Add(), List.of(a, b)));
     last = name;
   }
 
   void concat(String name, List<String> parts) {
-    nodes.add(new Node(name, new Op.Concat(), parts));
+    nodes.add(new Node(name, new Concat(), parts));
     last = name;
   }
 
   /** Average over height and width, flatten, linear. */
   void head(String name, int classes) {
-    add("avgpool", new Op.GlobalPool(PoolSpec.Kind.AVERAGE));
-    add("flatten", new Op.Flatten());
-    add(name, new Op.Linear(classes, true));
+    add("avgpool", new GlobalPool(PoolSpec.Kind.AVERAGE));
+    add("flatten", new Flatten());
+    add(name, new Linear(classes, true));
   }
 }

@@ -1,9 +1,10 @@
 package dev.secateur.nn;
 
 import dev.secateur.device.Activation;
+import dev.secateur.nn.op.FilterBank;
+import dev.secateur.nn.op.Op;
 import dev.secateur.tensor.Shape;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -11,58 +12,111 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.stream.IntStream;
 
-/** The steps of an inference program without hooks, for any widths that the nodes may have. */
+/**
+ * The steps of an inference program: what {@link InferenceProgram} binds to memory, the latency
+ * table times and a profile names, for any widths that the nodes may have.
+ */
 public final class InferencePlan {
-  private final List<Place> places = new ArrayList<>();
+  private final Graph graph;
+  private final List<Entry> entries = new ArrayList<>();
+  private final List<Entry> steps;
+  private final Map<String, Integer> index = new HashMap<>();
 
   /**
-   * A step in its network.
+   * A step in its network, or a view.
    *
-   * @param reads places in the graph of the nodes whose results it reads, the residual last
-   * @param end of the node whose result it computes
-   * @param step with the widths that the network has
+   * @param nodes what is computed, in order; a view alone
+   * @param norm a batch norm that is folded into the first node
+   * @param residual the node that is added
+   * @param step with the widths that the network has; none for a view of the first input
    */
-  private record Place(int[] reads, int end, InferenceStep step) {}
+  record Entry(
+      List<Node> nodes,
+      Optional<Node> norm,
+      Optional<String> residual,
+      Optional<InferenceStep> step) {
 
-  private InferencePlan(Graph graph) {
-    Fusion fusion = new Fusion(graph, Set.of());
-    Map<String, Integer> index = new HashMap<>();
-    for (Node node : graph.nodes()) {
-      index.put(node.name(), index.size());
-      if (fusion.visible(node) && !graph.isView(node)) {
-        Optional<Fusion.Fused> fused = fusion.endingAt(node);
-        Node first = fused.map(Fusion.Fused::first).orElse(node);
-        InferenceStep step =
-            new InferenceStep(
-                first.op(),
-                first.inputs().stream().map(graph::shape).toList(),
-                graph.shape(node.name()),
-                fused.flatMap(Fusion.Fused::norm).isPresent()
-                    || first.op() instanceof Op.Convolution c && c.bias(),
-                fused.flatMap(Fusion.Fused::residual).isPresent(),
-                fused.map(Fusion.Fused::activation).orElse(Activation.NONE),
-                graph.logits(node));
-        int[] reads = fusion.reads(node).stream().mapToInt(index::get).toArray();
-        places.add(new Place(reads, index.get(node.name()), step));
-      }
+    Node first() {
+      return nodes.get(0);
+    }
+
+    /** The node whose result is there when the step has run. */
+    Node end() {
+      return nodes.get(nodes.size() - 1);
+    }
+
+    /** Nodes whose results are read, the residual last. */
+    List<String> reads() {
+      List<String> out = new ArrayList<>(first().inputs());
+      residual.ifPresent(out::add);
+      return out;
+    }
+
+    /** Whether nothing else is computed with the first node. */
+    boolean alone() {
+      return nodes.size() == 1;
     }
   }
 
+  private InferencePlan(Graph graph, Set<String> hooked) {
+    this.graph = graph;
+    Fusion fusion = new Fusion(graph, hooked);
+    for (Node node : graph.nodes()) {
+      index.put(node.name(), index.size());
+      if (fusion.visible(node)) {
+        entries.add(entry(node, fusion.endingAt(node)));
+      }
+    }
+    steps = entries.stream().filter(e -> e.step().isPresent()).toList();
+  }
+
+  private Entry entry(Node node, Optional<Fusion.Fused> fused) {
+    if (graph.isView(node)) {
+      return new Entry(List.of(node), Optional.empty(), Optional.empty(), Optional.empty());
+    }
+    Node first = fused.map(Fusion.Fused::first).orElse(node);
+    Optional<Node> norm = fused.flatMap(Fusion.Fused::norm);
+    Optional<String> residual = fused.flatMap(Fusion.Fused::residual);
+    InferenceStep step =
+        new InferenceStep(
+            first.op(),
+            first.inputs().stream().map(graph::shape).toList(),
+            graph.shape(node.name()),
+            norm.isPresent() || first.op() instanceof FilterBank f && f.bias(),
+            residual.isPresent(),
+            fused.map(Fusion.Fused::activation).orElse(Activation.NONE),
+            graph.logits(node));
+    return new Entry(
+        fused.map(Fusion.Fused::nodes).orElse(List.of(node)), norm, residual, Optional.of(step));
+  }
+
   public static InferencePlan of(Graph graph) {
-    return new InferencePlan(graph);
+    return of(graph, Set.of());
+  }
+
+  /**
+   * @param hooked nodes whose own output is needed
+   */
+  static InferencePlan of(Graph graph, Set<String> hooked) {
+    return new InferencePlan(graph, hooked);
+  }
+
+  /** Steps and views, in the order in which they are computed. */
+  List<Entry> entries() {
+    return entries;
   }
 
   /** How many steps there are. */
   public int size() {
-    return places.size();
+    return steps.size();
   }
 
   /** Places in the graph of the nodes on whose widths a step depends. */
   public int[] nodes(int step) {
-    Place p = places.get(step);
-    int[] out = Arrays.copyOf(p.reads, p.reads.length + 1);
-    out[p.reads.length] = p.end;
-    return out;
+    Entry e = steps.get(step);
+    return IntStream.concat(
+            e.reads().stream().mapToInt(index::get), IntStream.of(index.get(e.end().name())))
+        .toArray();
   }
 
   /**
@@ -72,37 +126,18 @@ public final class InferencePlan {
    * @param widths channels (or features) by place in the graph
    */
   public InferenceStep at(int step, int[] widths) {
-    Place p = places.get(step);
+    Entry e = steps.get(step);
+    InferenceStep own = e.step().orElseThrow();
+    int[] nodes = nodes(step);
     List<Shape> inputs = new ArrayList<>();
-    for (int i = 0; i < p.step.inputs().size(); i++) {
-      inputs.add(p.step.inputs().get(i).with(1, widths[p.reads[i]]));
+    for (int i = 0; i < own.inputs().size(); i++) {
+      inputs.add(own.inputs().get(i).with(1, widths[nodes[i]]));
     }
-    int out = widths[p.end];
-    return new InferenceStep(
-        inputs.isEmpty() ? p.step.op() : op(p.step, inputs.get(0).size(1), out),
-        inputs,
-        p.step.output().with(1, out),
-        p.step.bias(),
-        p.step.residual(),
-        p.step.activation(),
-        p.step.logits());
-  }
-
-  private static Op op(InferenceStep step, int in, int out) {
-    if (step.op() instanceof Op.Shortcut s) {
-      int before = (out - in) / 2;
-      return new Op.Shortcut(s.stride(), before, out - in - before);
-    }
-    if (step.op() instanceof Op.SelectChannels s) {
-      return new Op.SelectChannels(
-          IntStream.range(0, out).mapToObj(j -> inOrder(s) ? j : in - 1 - j % in).toList());
-    }
-    return step.op().resized(step.inputs().get(0).size(1), in, out);
-  }
-
-  /** Whether the channels are neighbours, which a device may copy faster. */
-  private static boolean inOrder(Op.SelectChannels s) {
-    return IntStream.range(1, s.channels().size())
-        .allMatch(j -> s.channels().get(j) == s.channels().get(j - 1) + 1);
+    int out = widths[nodes[nodes.length - 1]];
+    Op op =
+        inputs.isEmpty()
+            ? own.op()
+            : own.op().typical(own.inputs().get(0).size(1), inputs.get(0).size(1), out);
+    return own.at(op, inputs, own.output().with(1, out));
   }
 }

@@ -1,11 +1,12 @@
 package dev.secateur.nn;
 
 import dev.secateur.device.Arena;
-import dev.secateur.device.ConvolutionSpec;
 import dev.secateur.device.Device;
-import dev.secateur.device.Epilogue;
 import dev.secateur.device.Kernel;
-import dev.secateur.device.Norms;
+import dev.secateur.nn.op.BatchNorm;
+import dev.secateur.nn.op.Convolution;
+import dev.secateur.nn.op.Input;
+import dev.secateur.nn.op.Operands;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Shape;
@@ -35,7 +36,6 @@ public final class InferenceProgram implements AutoCloseable {
   private final List<Step> steps = new ArrayList<>();
   private final BatchInput input;
   private final Optional<Tensor> features;
-  private final Fusion fusion;
   private final Widths widths;
   private final Optional<ForwardHook> hook;
 
@@ -49,7 +49,6 @@ public final class InferenceProgram implements AutoCloseable {
   private final Map<String, SlabPool.Slab> slabs = new HashMap<>();
   private final SlabPool pool;
   private final Snapshots parameters;
-  private final ForwardKernels forward;
   private final Map<String, Integer> readsLeft = new HashMap<>();
   private final Tensor output;
   private final Kernel all;
@@ -74,7 +73,6 @@ public final class InferenceProgram implements AutoCloseable {
     this.pool = new SlabPool(arena);
     this.widths = widths;
     this.parameters = new Snapshots(net, widths, arena);
-    this.forward = new ForwardKernels(device, arena, parameters);
     Shape in = graph.shape(graph.input().name()).with(0, batch);
     this.shared = shared;
     this.input =
@@ -86,14 +84,13 @@ public final class InferenceProgram implements AutoCloseable {
       p += graph.shape(c).dim(1);
     }
     this.features = p == 0 ? Optional.empty() : Optional.of(arena.floats(batch, p));
-    this.fusion = new Fusion(graph, columns.keySet());
+    InferencePlan plan = InferencePlan.of(graph, columns.keySet());
     columns.keySet().stream().filter(this::normReads).forEach(pooledByReader::add);
-    countReads();
-    for (Node n : graph.nodes()) {
-      if (!fusion.visible(n)) {
-        continue;
-      }
-      emit(n);
+    plan.entries().forEach(e -> e.reads().forEach(r -> readsLeft.merge(r, 1, Integer::sum)));
+    readsLeft.merge(graph.output().name(), 1, Integer::sum);
+    for (InferencePlan.Entry e : plan.entries()) {
+      emit(e);
+      Node n = e.end();
       if (columns.containsKey(n.name()) && !pooledByReader.contains(n.name())) {
         Tensor x = values.get(n.name());
         Tensor f = features.orElseThrow();
@@ -185,18 +182,7 @@ public final class InferenceProgram implements AutoCloseable {
 
   private boolean normReads(String hooked) {
     List<Node> readers = graph.consumers(hooked);
-    return readers.size() == 1 && readers.get(0).op() instanceof Op.BatchNorm;
-  }
-
-  private void countReads() {
-    for (Node n : graph.nodes()) {
-      if (fusion.visible(n)) {
-        for (String r : fusion.reads(n)) {
-          readsLeft.merge(r, 1, Integer::sum);
-        }
-      }
-    }
-    readsLeft.merge(graph.output().name(), 1, Integer::sum);
+    return readers.size() == 1 && readers.get(0).op() instanceof BatchNorm;
   }
 
   private Tensor take(Node n) {
@@ -229,7 +215,10 @@ public final class InferenceProgram implements AutoCloseable {
     }
     Tensor out = arena.allocate(own, result.dtype(), result.layout());
     Kernel slice =
-        device.moves().sliceChannels(forward.image(result), 0, own.dim(1), forward.image(out));
+        device
+            .moves()
+            .sliceChannels(
+                Operands.image(device, result), 0, own.dim(1), Operands.image(device, out));
     step(slice, List.of(), List.of(result), out.bytes(), out);
     return out;
   }
@@ -252,45 +241,41 @@ public final class InferenceProgram implements AutoCloseable {
 
   // ---- code ------------------------------------------------------------------------------------
 
-  private void emit(Node n) {
-    List<String> reads = fusion.reads(n);
-    Fusion.Fused f = fusion.endingAt(n).orElse(null);
-    if (f == null && graph.isView(n)) {
-      Tensor x = values.get(n.inputs().get(0));
-      Tensor y =
-          n.op() instanceof Op.Flatten
-              ? new Tensor(
-                  x.buffer(),
-                  x.byteOffset(),
-                  widths.shape(n.name()).with(0, batch),
-                  x.dtype(),
-                  Layout.PLAIN)
-              : x;
-      values.put(n.name(), y);
-      String source = n.inputs().get(0);
-      int step = stepOf.get(source);
-      stepOf.put(n.name(), step);
-      steps.set(step, steps.get(step).with(n));
-      // The view takes over the slab; with other readers of the source it is never handed out
-      // again.
-      SlabPool.Slab slab = slabs.remove(source);
-      if (slab != null && readsLeft.get(source) == 1) {
-        slabs.put(n.name(), slab);
-      }
-      readsLeft.merge(source, -1, Integer::sum);
+  private void emit(InferencePlan.Entry e) {
+    Node n = e.end();
+    if (e.step().isEmpty()) {
+      view(n);
       return;
     }
-    Tensor y = f == null && ForwardKernels.worksInPlace(n.op()) ? takeOver(n) : take(n);
+    Tensor y = e.alone() && n.op().worksInPlace() ? takeOver(n) : take(n);
     values.put(n.name(), y);
-    List<Tensor> x = new ArrayList<>(reads.stream().map(values::get).toList());
-    if (n.op() instanceof Op.Input) {
+    List<Tensor> x = new ArrayList<>(e.first().inputs().stream().map(values::get).toList());
+    if (n.op() instanceof Input) {
       x.add(pixels());
     }
+    Optional<Tensor> residual = e.residual().map(values::get);
     long before = parameters.bytes();
-    Kernel kernel = f == null ? kernel(n, x, y) : fused(f, x, y);
-    List<Node> nodes = f == null ? List.of(n) : f.nodes();
-    step(kernel, nodes, x, parameters.bytes() - before + y.bytes(), y);
-    reads.forEach(this::release);
+    Kernel kernel = kernel(e, x, residual, y);
+    residual.ifPresent(x::add);
+    step(kernel, e.nodes(), x, parameters.bytes() - before + y.bytes(), y);
+    e.reads().forEach(this::release);
+  }
+
+  private void view(Node n) {
+    String source = n.inputs().get(0);
+    Tensor x = values.get(source);
+    Shape shape = widths.shape(n.name()).with(0, batch);
+    values.put(n.name(), shape.equals(x.shape()) ? x : Operands.plain(x, shape));
+    int step = stepOf.get(source);
+    stepOf.put(n.name(), step);
+    steps.set(step, steps.get(step).with(n));
+    // The view takes over the slab; with other readers of the source it is never handed out
+    // again.
+    SlabPool.Slab slab = slabs.remove(source);
+    if (slab != null && readsLeft.get(source) == 1) {
+      slabs.put(n.name(), slab);
+    }
+    readsLeft.merge(source, -1, Integer::sum);
   }
 
   /**
@@ -303,56 +288,52 @@ public final class InferenceProgram implements AutoCloseable {
     steps.add(new Step(kernel, nodes, y, read + bytes));
   }
 
-  private Kernel fused(Fusion.Fused f, List<Tensor> x, Tensor y) {
-    if (f.first().op() instanceof Op.Convolution c) {
-      return convolution(f, c, x.get(0), y);
+  private Kernel kernel(
+      InferencePlan.Entry e, List<Tensor> x, Optional<Tensor> residual, Tensor y) {
+    Node first = e.first();
+    if (first.op() instanceof Input && shared.isPresent()) {
+      return shared.get().into(device, parameters.inputScale(), y, arena);
     }
-    Norms.Affine a = affine(f, x.get(0), y);
-    String from = f.first().inputs().get(0);
-    return pooledByReader.contains(from)
-        ? device
-            .norms()
-            .affineWithFeatures(
-                a,
-                hook.orElseThrow().kind(),
-                widths.own(from),
-                features.orElseThrow(),
-                columns.get(from))
-        : device.norms().affine(a);
-  }
-
-  private Norms.Affine affine(Fusion.Fused f, Tensor x, Tensor y) {
-    Snapshots.Folded own = parameters.folded(f.first(), y.shape().dim(1));
-    return new Norms.Affine(
-        forward.image(x),
-        own.weights(),
-        own.shift().orElseThrow(),
-        f.residual().map(r -> forward.image(values.get(r))),
-        f.activation(),
-        forward.image(y));
-  }
-
-  private Kernel kernel(Node n, List<Tensor> x, Tensor y) {
-    if (n.op() instanceof Op.Input) {
-      InputScale s = parameters.inputScale();
-      return shared
-          .map(t -> t.into(device, s, y, arena))
-          .orElseGet(
-              () ->
-                  device
-                      .moves()
-                      .imageInput(pixels(), Optional.empty(), 0, s.scale(), s.shift(), y));
+    InferenceStep step =
+        e.step()
+            .orElseThrow()
+            .at(
+                widths.node(first).op(),
+                first.inputs().stream().map(widths::shape).toList(),
+                widths.shape(e.end().name()));
+    Operands o = new Operands(device, arena, parameters, first.name(), x, widths.reads(first), y);
+    InferenceStep.Weights weights = weights(e, y);
+    if (first.inputs().stream().noneMatch(pooledByReader::contains)) {
+      return step.bind(o, residual, weights);
     }
-    return forward.of(widths.node(n), x, widths.reads(n), y);
-  }
-
-  private Kernel convolution(Fusion.Fused f, Op.Convolution c, Tensor x, Tensor y) {
-    Snapshots.Folded own = parameters.folded(f.first().name(), c.bias(), f.norm());
-    Optional<Tensor> residual = f.residual().map(values::get);
-    ConvolutionSpec spec = ((Op.Convolution) widths.node(f.first()).op()).spec();
+    String from = first.inputs().get(0);
     return device
-        .convolutions()
-        .forward(
-            spec, x, own.weights(), new Epilogue(own.shift(), residual, f.activation()), y, true);
+        .norms()
+        .affineWithFeatures(
+            step.affine(o, residual, weights),
+            hook.orElseThrow().kind(),
+            widths.own(from),
+            features.orElseThrow(),
+            columns.get(from));
+  }
+
+  private InferenceStep.Weights weights(InferencePlan.Entry e, Tensor y) {
+    Node first = e.first();
+    return new InferenceStep.Weights() {
+      @Override
+      public Snapshots.Folded convolution() {
+        return parameters.folded(first.name(), ((Convolution) first.op()).bias(), e.norm());
+      }
+
+      @Override
+      public Snapshots.Folded norm() {
+        return parameters.folded(first, y.shape().dim(1));
+      }
+
+      @Override
+      public InputScale pixels() {
+        return parameters.inputScale();
+      }
+    };
   }
 }

@@ -6,10 +6,17 @@ import dev.secateur.device.Device;
 import dev.secateur.device.Epilogue;
 import dev.secateur.device.Kernel;
 import dev.secateur.device.Norms;
+import dev.secateur.nn.op.BatchNorm;
+import dev.secateur.nn.op.Convolution;
+import dev.secateur.nn.op.Input;
+import dev.secateur.nn.op.Op;
+import dev.secateur.nn.op.Operands;
+import dev.secateur.nn.op.Parameters;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Shape;
 import dev.secateur.tensor.Tensor;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -38,58 +45,120 @@ public record InferenceStep(
     inputs = List.copyOf(inputs);
   }
 
+  /** The same with other widths. */
+  InferenceStep at(Op wide, List<Shape> in, Shape out) {
+    return new InferenceStep(wide, in, out, bias, residual, activation, logits);
+  }
+
+  /** Where a step takes weights that a batch norm may be folded into. */
+  interface Weights {
+    /** Those of a convolution, with its bias and the norm behind it. */
+    Snapshots.Folded convolution();
+
+    /** Scale and shift of a norm by itself, F32, as wide as what it reads. */
+    Snapshots.Folded norm();
+
+    /** The normalisation of pixels. */
+    InputScale pixels();
+  }
+
+  /**
+   * The step's kernel.
+   *
+   * @param o with operands of the step's widths; the first input of the image's step are its pixels
+   * @param sum the residual
+   */
+  Kernel bind(Operands o, Optional<Tensor> sum, Weights weights) {
+    Device device = o.device();
+    if (op instanceof Input) {
+      InputScale s = weights.pixels();
+      return device.moves().imageInput(o.first(), Optional.empty(), 0, s.scale(), s.shift(), o.y());
+    }
+    if (op instanceof Convolution c) {
+      Snapshots.Folded own = weights.convolution();
+      Epilogue epilogue = new Epilogue(own.shift(), sum, activation);
+      return device
+          .convolutions()
+          .forward(c.spec(), o.first(), own.weights(), epilogue, o.y(), true);
+    }
+    return op instanceof BatchNorm ? device.norms().affine(affine(o, sum, weights)) : op.forward(o);
+  }
+
+  /** What a norm by itself does, with what is computed with it. */
+  Norms.Affine affine(Operands o, Optional<Tensor> sum, Weights weights) {
+    Snapshots.Folded own = weights.norm();
+    Device device = o.device();
+    return new Norms.Affine(
+        Operands.image(device, o.first()),
+        own.weights(),
+        own.shift().orElseThrow(),
+        sum.map(r -> Operands.image(device, r)),
+        activation,
+        Operands.image(device, o.y()));
+  }
+
   /** The step by itself on noise, its tensors in {@code arena}, as a program has it. */
   public Kernel kernel(Device device, int batch, Arena arena) {
     List<Long> channels = inputs.stream().map(s -> s.dim(1)).toList();
-    return Widths.of(this, device).kernel(new Maker(device, batch, arena), channels);
+    return Widths.of(this, device).onNoise(new Noise(device, batch, arena), channels);
   }
 
   /**
    * @param channels of its own that each input has
    */
-  private Kernel kernel(Maker make, List<Long> channels) {
+  private Kernel onNoise(Noise make, List<Long> channels) {
     Device device = make.device();
-    if (op instanceof Op.Input) {
-      Shape image = output.with(0, make.batch()).with(1, ((Op.Input) op).channels());
-      Tensor pixels = make.arena().allocate(image, DType.U8, Layout.PLAIN);
-      Tensor scale = make.vector(Shape.of(image.dim(1)), DType.F32);
-      return device
-          .moves()
-          .imageInput(pixels, Optional.empty(), 0, scale, scale, make.activations(output, false));
+    List<Tensor> x = new ArrayList<>();
+    if (op instanceof Input i) {
+      Shape image = output.with(0, make.batch()).with(1, i.channels());
+      x.add(make.arena().allocate(image, DType.U8, Layout.PLAIN));
     }
-    List<Tensor> x = inputs.stream().map(s -> make.activations(s, false)).toList();
+    inputs.forEach(s -> x.add(make.activations(s, false)));
+    Optional<Tensor> sum =
+        residual ? Optional.of(make.activations(output, false)) : Optional.empty();
     Tensor y = make.activations(output, logits);
-    if (op instanceof Op.Convolution c) {
-      Node alone = new Node("step", c, List.of("x"));
-      Shape w = ParameterShapes.of(alone, inputs.get(0).dim(1), output.dim(1)).get("step.weight");
-      Optional<Tensor> vector =
-          bias
-              ? Optional.of(make.vector(Shape.of(c.outChannels()), device.activationType()))
-              : Optional.empty();
-      Optional<Tensor> sum =
-          residual ? Optional.of(make.activations(output, false)) : Optional.empty();
-      return device
-          .convolutions()
-          .forward(
-              c.spec(), x.get(0), make.filters(w), new Epilogue(vector, sum, activation), y, true);
-    }
-    if (op instanceof Op.BatchNorm) {
-      Tensor v = make.vector(Shape.of(output.dim(1)), DType.F32);
-      ForwardKernels forward = make.forward(Map.of());
-      Optional<Tensor> sum =
-          residual ? Optional.of(make.activations(output, false)) : Optional.empty();
-      return device
-          .norms()
-          .affine(
-              new Norms.Affine(forward.image(x.get(0)), v, v, sum, activation, forward.image(y)));
-    }
-    Node alone = new Node("step", op, inputs.stream().map(Shape::toString).toList());
-    return make.forward(ParameterShapes.of(alone, inputs.get(0).dim(1), output.dim(1)))
-        .of(alone, x, channels, y);
+    long in = inputs.isEmpty() ? 0 : inputs.get(0).dim(1);
+    Map<String, Shape> shapes = op.parameters(in, output.dim(1));
+    Parameters parameters =
+        new Parameters() {
+          @Override
+          public Tensor weights(String parameter) {
+            return make.filters(shapes.get(parameter.substring(1)));
+          }
+
+          @Override
+          public Tensor vector(String parameter, DType type) {
+            return make.vector(shapes.get(parameter.substring(1)), type);
+          }
+        };
+    Weights weights =
+        new Weights() {
+          @Override
+          public Snapshots.Folded convolution() {
+            Shape filters = shapes.get("weight");
+            Shape each = Shape.of(filters.dim(0));
+            return new Snapshots.Folded(
+                make.filters(filters),
+                bias ? Optional.of(make.vector(each, device.activationType())) : Optional.empty());
+          }
+
+          @Override
+          public Snapshots.Folded norm() {
+            Tensor v = make.vector(Shape.of(output.dim(1)), DType.F32);
+            return new Snapshots.Folded(v, Optional.of(v));
+          }
+
+          @Override
+          public InputScale pixels() {
+            Tensor v = make.vector(Shape.of(((Input) op).channels()), DType.F32);
+            return new InputScale(v, v);
+          }
+        };
+    return bind(new Operands(device, make.arena(), parameters, "", x, channels, y), sum, weights);
   }
 
   /** Makes tensors of noise. */
-  private record Maker(Device device, int batch, Arena arena) {
+  private record Noise(Device device, int batch, Arena arena) {
     Tensor activations(Shape ofOne, boolean single) {
       Shape shape = ofOne.with(0, batch);
       Layout layout = shape.rank() == 4 ? device.activationLayout() : Layout.PLAIN;
@@ -105,22 +174,6 @@ public record InferenceStep(
       return noise(shape, type, Layout.PLAIN);
     }
 
-    ForwardKernels forward(Map<String, Shape> shapes) {
-      Parameters noise =
-          new Parameters() {
-            @Override
-            public Tensor weights(String parameter) {
-              return filters(shapes.get(parameter));
-            }
-
-            @Override
-            public Tensor vector(String parameter, DType type) {
-              return Maker.this.vector(shapes.get(parameter), type);
-            }
-          };
-      return new ForwardKernels(device, arena, noise);
-    }
-
     /** Numbers between 0.5 and 1, so that nothing becomes zero, infinite or subnormal. */
     private Tensor noise(Shape shape, DType type, Layout layout) {
       Tensor t = arena.allocate(shape, type, layout);
@@ -128,7 +181,7 @@ public record InferenceStep(
       for (int i = 0; i < values.length; i++) {
         values[i] = 0.5f + 0.5f * (i * 2654435761L % NOISE) / NOISE;
       }
-      device.upload(values, ForwardKernels.plain(t, shape));
+      device.upload(values, Operands.plain(t, shape));
       return t;
     }
   }

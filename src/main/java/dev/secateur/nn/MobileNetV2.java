@@ -1,6 +1,7 @@
 package dev.secateur.nn;
 
 import dev.secateur.device.Activation;
+import dev.secateur.nn.op.Activate;
 
 /** Sandler et al., arXiv 1801.04381, width 1, with torchvision's parameter names. */
 final class MobileNetV2 {
@@ -48,6 +49,6 @@ final class MobileNetV2 {
       GraphBuilder b, String name, int out, int kernel, int stride, int groups) {
     b.conv(name + ".0", out, kernel, stride, groups);
     b.norm(name + ".1");
-    b.add(name + ".2", new Op.Activate(Activation.RELU6));
+    b.add(name + ".2", new Activate(Activation.RELU6));
   }
 }

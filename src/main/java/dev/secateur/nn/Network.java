@@ -3,6 +3,7 @@ package dev.secateur.nn;
 import dev.secateur.device.Arena;
 import dev.secateur.device.Device;
 import dev.secateur.device.MixedPrecision;
+import dev.secateur.nn.op.ParameterCut;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Layout;

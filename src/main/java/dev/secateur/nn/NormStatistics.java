@@ -2,6 +2,7 @@ package dev.secateur.nn;
 
 import dev.secateur.device.Arena;
 import dev.secateur.device.Kernel;
+import dev.secateur.nn.op.BatchNorm;
 import dev.secateur.tensor.Tensor;
 import dev.secateur.util.Cleanup;
 
@@ -39,7 +40,7 @@ public final class NormStatistics implements AutoCloseable {
 
   /** Whether a network has any. */
   public static boolean has(Network net) {
-    return net.graph().nodes().stream().anyMatch(n -> n.op() instanceof Op.BatchNorm);
+    return net.graph().nodes().stream().anyMatch(n -> n.op() instanceof BatchNorm);
   }
 
   /** What is read of a batch; nobody looks at its labels. */

@@ -2,7 +2,6 @@ package dev.secateur.nn;
 
 import dev.secateur.tensor.Shape;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 
 /** The parameters that a graph needs, by name, with their shapes. */
@@ -12,11 +11,14 @@ public final class ParameterShapes {
   /** All parameters in the graph's order. {@code input.mean} and {@code input.std} are (C) here. */
   public static Map<String, Shape> of(Graph graph) {
     Map<String, Shape> out = new LinkedHashMap<>();
-    for (Node n : graph.nodes()) {
-      long in = n.inputs().isEmpty() ? 0 : graph.shape(n.inputs().get(0)).dim(1);
-      out.putAll(of(n, in, graph.shape(n.name()).dim(1)));
-    }
+    graph.nodes().forEach(n -> out.putAll(of(graph, n)));
     return out;
+  }
+
+  /** Those of one node. */
+  public static Map<String, Shape> of(Graph graph, Node n) {
+    long in = n.inputs().isEmpty() ? 0 : graph.shape(n.inputs().get(0)).dim(1);
+    return of(n, in, graph.shape(n.name()).dim(1));
   }
 
   /**
@@ -27,36 +29,7 @@ public final class ParameterShapes {
    */
   static Map<String, Shape> of(Node n, long in, long width) {
     Map<String, Shape> out = new LinkedHashMap<>();
-    String name = n.name();
-    if (n.op() instanceof Op.Input i) {
-      out.put(name + ".mean", Shape.of(i.channels()));
-      out.put(name + ".std", Shape.of(i.channels()));
-    } else if (n.op() instanceof Op.Convolution c) {
-      out.put(
-          name + ".weight",
-          Shape.of(c.outChannels(), in / c.spec().groups(), c.kernelH(), c.kernelW()));
-      if (c.bias()) {
-        out.put(name + ".bias", Shape.of(c.outChannels()));
-      }
-    } else if (n.op() instanceof Op.BatchNorm) {
-      for (String part : List.of(".weight", ".bias", ".running_mean", ".running_var")) {
-        out.put(name + part, Shape.of(width));
-      }
-    } else if (n.op() instanceof Op.LayerNorm) {
-      out.put(name + ".weight", Shape.of(width));
-      out.put(name + ".bias", Shape.of(width));
-    } else if (n.op() instanceof Op.TransposedConvolution t) {
-      long perGroup = t.outChannels() / t.spec().groups();
-      out.put(name + ".weight", Shape.of(in, perGroup, t.kernelH(), t.kernelW()));
-      if (t.bias()) {
-        out.put(name + ".bias", Shape.of(t.outChannels()));
-      }
-    } else if (n.op() instanceof Op.Linear l) {
-      out.put(name + ".weight", Shape.of(l.outFeatures(), in));
-      if (l.bias()) {
-        out.put(name + ".bias", Shape.of(l.outFeatures()));
-      }
-    }
+    n.op().parameters(in, width).forEach((part, s) -> out.put(n.name() + "." + part, s));
     return out;
   }
 

@@ -1,6 +1,8 @@
 package dev.secateur.nn;
 
 import dev.secateur.device.PoolSpec;
+import dev.secateur.nn.op.Activate;
+import dev.secateur.nn.op.BatchNorm;
 import java.util.List;
 import java.util.Locale;
 
@@ -42,10 +44,10 @@ public record Pooling(PoolSpec.Kind kind, Place place) {
       boolean normed = false;
       while (graph.consumers(at).size() == 1 && !at.equals(graph.output().name())) {
         Node next = graph.consumers(at).get(0);
-        if (next.op() instanceof Op.Activate) {
+        if (next.op() instanceof Activate) {
           return next.name();
         }
-        if (normed || !(next.op() instanceof Op.BatchNorm)) {
+        if (normed || !(next.op() instanceof BatchNorm)) {
           break;
         }
         normed = true;

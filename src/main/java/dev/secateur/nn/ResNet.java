@@ -1,6 +1,7 @@
 package dev.secateur.nn;
 
 import dev.secateur.device.PoolSpec;
+import dev.secateur.nn.op.Pool;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
@@ -41,7 +42,7 @@ final class ResNet {
     b.conv("conv1", 64, 7, 2);
     b.norm("bn1");
     b.relu("relu");
-    b.add("maxpool", new Op.Pool(PoolSpec.square(PoolSpec.Kind.MAX, 3, 2, 1)));
+    b.add("maxpool", new Pool(PoolSpec.square(PoolSpec.Kind.MAX, 3, 2, 1)));
     int in = 64;
     for (int s = 0; s < 4; s++) {
       int width = (64 << s) * v.widthPerGroup() / 64 * v.groups();

@@ -3,6 +3,8 @@ package dev.secateur.nn;
 import dev.secateur.device.Arena;
 import dev.secateur.device.Device;
 import dev.secateur.device.Folding;
+import dev.secateur.nn.op.BatchNorm;
+import dev.secateur.nn.op.Parameters;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Shape;
@@ -99,7 +101,7 @@ final class Snapshots implements Parameters {
         net.parameter(name + ".bias"),
         net.parameter(name + ".running_mean"),
         net.parameter(name + ".running_var"),
-        ((Op.BatchNorm) norm.op()).eps());
+        ((BatchNorm) norm.op()).eps());
   }
 
   /** The normalisation of pixels. */

@@ -7,6 +7,8 @@ import dev.secateur.device.Kernel;
 import dev.secateur.device.MixedPrecision;
 import dev.secateur.device.ParameterCopy;
 import dev.secateur.device.SgdSpec;
+import dev.secateur.nn.op.Gradients;
+import dev.secateur.nn.op.Parameters;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Layout;

@@ -2,16 +2,17 @@ package dev.secateur.nn;
 
 import dev.secateur.device.Activation;
 import dev.secateur.device.Arena;
-import dev.secateur.device.BatchNormTraining;
-import dev.secateur.device.ConvolutionKernels;
 import dev.secateur.device.Device;
 import dev.secateur.device.HostBuffer;
 import dev.secateur.device.Kernel;
-import dev.secateur.device.LayerNormTraining;
-import dev.secateur.device.PoolSpec;
 import dev.secateur.device.Targets;
-import dev.secateur.device.TrainingKernels;
 import dev.secateur.nn.SlabPool.Slab;
+import dev.secateur.nn.op.Activate;
+import dev.secateur.nn.op.Add;
+import dev.secateur.nn.op.BatchNorm;
+import dev.secateur.nn.op.Gradients;
+import dev.secateur.nn.op.Operands;
+import dev.secateur.nn.op.TrainingOperands;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Layout;
@@ -45,8 +46,6 @@ public final class TrainingProgram implements AutoCloseable {
   private final Device device;
   private final Arena arena;
   private final SlabPool pool;
-  private final ForwardKernels forwards;
-  private final BackwardKernels backwards;
   private final int batch;
   private final BatchInput input;
   private final Tensor metrics;
@@ -99,8 +98,6 @@ public final class TrainingProgram implements AutoCloseable {
     this.clearMetrics = device.moves().fill(metrics, 0);
     this.widths = widths;
     this.parameters = new TrainingParameters(net, widths, arena);
-    this.forwards = new ForwardKernels(device, arena, parameters);
-    this.backwards = new BackwardKernels(device, arena, forwards, parameters, parameters);
     planFusion();
     graph.nodes().forEach(this::place);
     TrainingInput images = new TrainingInput(this.input, cropPadding);
@@ -146,7 +143,8 @@ public final class TrainingProgram implements AutoCloseable {
     out.add(
         device
             .moves()
-            .sliceChannels(forwards.image(result), 0, own.dim(1), forwards.image(narrow)));
+            .sliceChannels(
+                Operands.image(device, result), 0, own.dim(1), Operands.image(device, narrow)));
     return narrow;
   }
 
@@ -158,8 +156,8 @@ public final class TrainingProgram implements AutoCloseable {
       return g;
     }
     Gradient whole = fresh(wide, g.tensor().layout());
-    Tensor to = forwards.image(whole.tensor());
-    out.add(device.moves().sliceChannels(forwards.image(g.tensor()), 0, own, to));
+    Tensor to = Operands.image(device, whole.tensor());
+    out.add(device.moves().sliceChannels(Operands.image(device, g.tensor()), 0, own, to));
     pool.release(g.slab());
     return whole;
   }
@@ -380,18 +378,14 @@ public final class TrainingProgram implements AutoCloseable {
   private void planFusion() {
     for (Node n : graph.nodes()) {
       boolean trainable =
-          n.op() instanceof Op.Convolution
-              || n.op() instanceof Op.TransposedConvolution
-              || n.op() instanceof Op.BatchNorm
-              || n.op() instanceof Op.LayerNorm
-              || n.op() instanceof Op.Linear;
+          ParameterShapes.of(graph, n).keySet().stream().anyMatch(ParameterShapes::trainable);
       if (trainable || n.inputs().stream().anyMatch(learns::contains)) {
         learns.add(n.name());
       }
       List<Node> readers = graph.consumers(n.name());
-      if (readers.size() == 1 && readers.get(0).op() instanceof Op.Activate a) {
-        boolean norm = n.op() instanceof Op.BatchNorm && a.activation() == Activation.RELU;
-        if (norm || n.op() instanceof Op.Add) {
+      if (readers.size() == 1 && readers.get(0).op() instanceof Activate a) {
+        boolean norm = n.op() instanceof BatchNorm && a.activation() == Activation.RELU;
+        if (norm || n.op() instanceof Add) {
           fused.put(n.name(), readers.get(0));
           absorbed.add(readers.get(0).name());
         }
@@ -469,142 +463,15 @@ public final class TrainingProgram implements AutoCloseable {
     if (g == null) {
       g = freshFor(result(n)); // computed forward only; what goes back is dropped
     }
-    Op op = n.op();
-    if (op instanceof Op.BatchNorm bn) {
-      withState(n, (y, dy, dx) -> batchNorm(n, bn, y, dy, dx), g);
-    } else if (op instanceof Op.LayerNorm l) {
-      withState(n, (y, dy, dx) -> layerNorm(n, l, y, dy, dx), g);
-    } else if (op instanceof Op.Pool p) {
-      withState(n, (y, dy, dx) -> pool(n, p.spec(), y, dy, dx), g);
-    } else if (op instanceof Op.GlobalPool p) {
-      PoolSpec window = p.window(input(n, 0).shape());
-      withState(n, (y, dy, dx) -> pool(n, window, y, dy, dx), g);
-    } else if (op instanceof Op.Activate a) {
-      Tensor y = values.get(n.name());
-      forward.put(n.name(), forwards.of(n, inputs(n), widths.reads(n), y));
-      contribute(n.inputs().get(0), unactivated(a.activation(), y, g));
-    } else if (op instanceof Op.Add) {
-      add(n, g);
-    } else if (graph.isView(n)) {
-      Tensor x = input(n, 0);
+    if (graph.isView(n)) {
+      Tensor x = values.get(n.inputs().get(0));
       Tensor view = g.slab().as(x.shape(), x.dtype(), x.layout());
       contribute(n.inputs().get(0), new Gradient(view, g.slab().share()));
-    } else if (op instanceof Op.Convolution c) {
-      convolution(n, c, g);
     } else {
-      withoutState(n, g);
+      Node wide = widths.node(n);
+      wide.op().train(new Around(wide, g));
     }
     pool.release(g.slab());
-  }
-
-  private List<Tensor> inputs(Node n) {
-    return n.inputs().stream().map(values::get).toList();
-  }
-
-  private Tensor input(Node n, int i) {
-    return values.get(n.inputs().get(i));
-  }
-
-  private void convolution(Node n, Op.Convolution c, Gradient g) {
-    String from = n.inputs().get(0);
-    Optional<Gradient> dx = learns.contains(from) ? Optional.of(freshFor(from)) : Optional.empty();
-    ConvolutionKernels k =
-        backwards.convolution(
-            n,
-            ((Op.Convolution) widths.node(n).op()).spec(),
-            input(n, 0),
-            values.get(result(n)),
-            g.tensor(),
-            dx.map(Gradient::tensor));
-    forward.put(n.name(), k.forward());
-    backward.add(k.weights());
-    if (c.bias()) {
-      backward.add(backwards.bias(n, g.tensor()));
-    }
-    k.data().ifPresent(backward::add);
-    dx.ifPresent(d -> contribute(from, d));
-  }
-
-  /** An op whose gradients follow from its inputs, its result and dy. */
-  private void withoutState(Node n, Gradient g) {
-    List<Tensor> x = inputs(n);
-    Tensor y = values.get(result(n));
-    Node wide = widths.node(n);
-    List<Long> channels = widths.reads(n);
-    forward.put(n.name(), forwards.of(wide, x, channels, y));
-    backward.addAll(backwards.weights(wide, x.get(0), g.tensor()));
-    for (int i = 0; i < x.size(); i++) {
-      String from = n.inputs().get(i);
-      if (learns.contains(from)) {
-        Gradient dx = freshFor(from);
-        backward.add(backwards.input(wide, i, x, channels, y, g.tensor(), dx.tensor()));
-        contribute(from, dx);
-      }
-    }
-  }
-
-  /** Compiles an op of one input whose two directions share state. */
-  @FunctionalInterface
-  private interface Stateful {
-    TrainingKernels compile(Tensor y, Tensor dy, Tensor dx);
-  }
-
-  private void withState(Node n, Stateful op, Gradient g) {
-    String from = n.inputs().get(0);
-    Gradient dx = freshFor(from);
-    TrainingKernels k = op.compile(values.get(result(n)), g.tensor(), dx.tensor());
-    forward.put(n.name(), k.forward());
-    backward.add(k.backward());
-    contribute(from, dx);
-  }
-
-  private TrainingKernels batchNorm(Node n, Op.BatchNorm bn, Tensor y, Tensor dy, Tensor dx) {
-    String name = n.name();
-    return device
-        .norms()
-        .batchNormTraining(
-            new BatchNormTraining(
-                forwards.image(input(n, 0)),
-                parameters.wide(name + ".weight"),
-                parameters.wide(name + ".bias"),
-                parameters.wide(name + ".running_mean"),
-                parameters.wide(name + ".running_var"),
-                normMomentum.orElse(bn.momentum()),
-                bn.eps(),
-                fused.containsKey(name),
-                forwards.image(y),
-                forwards.image(dy),
-                forwards.image(dx),
-                parameters.ofVector(name + ".weight"),
-                parameters.ofVector(name + ".bias")),
-            arena);
-  }
-
-  private TrainingKernels layerNorm(Node n, Op.LayerNorm l, Tensor y, Tensor dy, Tensor dx) {
-    Tensor gamma = net.parameter(n.name() + ".weight");
-    Tensor beta = net.parameter(n.name() + ".bias");
-    Tensor dgamma = gradient(n.name() + ".weight");
-    Tensor dbeta = gradient(n.name() + ".bias");
-    LayerNormTraining operands =
-        new LayerNormTraining(input(n, 0), gamma, beta, l.eps(), y, dy, dx, dgamma, dbeta);
-    return device.norms().layerNormTraining(operands, arena);
-  }
-
-  private TrainingKernels pool(Node n, PoolSpec spec, Tensor y, Tensor dy, Tensor dx) {
-    return device.pools().training(spec, input(n, 0), y, dy, dx, arena);
-  }
-
-  private void add(Node n, Gradient g) {
-    Tensor y = values.get(result(n));
-    Activation a =
-        fused.containsKey(n.name())
-            ? ((Op.Activate) fused.get(n.name()).op()).activation()
-            : Activation.NONE;
-    forward.put(n.name(), device.pointwise().add(input(n, 0), input(n, 1), a, y));
-    Gradient sum = a == Activation.NONE ? shared(g) : unactivated(a, y, g);
-    Gradient other = shared(sum);
-    contribute(n.inputs().get(0), sum);
-    contribute(n.inputs().get(1), other);
   }
 
   private static Gradient shared(Gradient g) {
@@ -616,5 +483,97 @@ public final class TrainingProgram implements AutoCloseable {
     Gradient dx = g.slab().shared() ? fresh(y.shape(), y.layout()) : shared(g);
     backward.add(device.pointwise().activationBackward(a, y, g.tensor(), dx.tensor()));
     return dx;
+  }
+
+  /** A node in this program, as its operation sees it. */
+  private final class Around implements TrainingOperands {
+    private final Node n;
+    private final Gradient g;
+    private final Operands operands;
+    private final Map<Integer, Gradient> taken = new HashMap<>();
+
+    Around(Node n, Gradient g) {
+      this.n = n;
+      this.g = g;
+      List<Tensor> x = n.inputs().stream().map(values::get).toList();
+      this.operands =
+          new Operands(
+              device, arena, parameters, n.name(), x, widths.reads(n), values.get(result(n)));
+    }
+
+    @Override
+    public Operands operands() {
+      return operands;
+    }
+
+    @Override
+    public Gradients gradients() {
+      return parameters;
+    }
+
+    @Override
+    public Tensor dy() {
+      return g.tensor();
+    }
+
+    @Override
+    public Activation fused() {
+      return fused.containsKey(n.name())
+          ? ((Activate) fused.get(n.name()).op()).activation()
+          : Activation.NONE;
+    }
+
+    @Override
+    public Optional<Float> normMomentum() {
+      return normMomentum;
+    }
+
+    @Override
+    public Tensor own(String part) {
+      return net.parameter(n.name() + "." + part);
+    }
+
+    @Override
+    public Tensor wide(String part) {
+      return parameters.wide(n.name() + "." + part);
+    }
+
+    @Override
+    public boolean learns(int input) {
+      return learns.contains(n.inputs().get(input));
+    }
+
+    @Override
+    public Tensor gradient(int input) {
+      return taken.computeIfAbsent(input, i -> freshFor(n.inputs().get(i))).tensor();
+    }
+
+    @Override
+    public void contribute(int input) {
+      TrainingProgram.this.contribute(n.inputs().get(input), taken.remove(input));
+    }
+
+    @Override
+    public void passOn(Activation activation) {
+      List<Gradient> each = new ArrayList<>();
+      each.add(
+          activation == Activation.NONE ? shared(g) : unactivated(activation, operands.y(), g));
+      while (each.size() < n.inputs().size()) {
+        each.add(shared(each.get(0)));
+      }
+      for (int i = 0; i < each.size(); i++) {
+        TrainingProgram.this.contribute(n.inputs().get(i), each.get(i));
+      }
+    }
+
+    @Override
+    public void forward(Kernel kernel) {
+      forward.put(n.name(), kernel);
+    }
+
+    @Override
+    public void backward(Kernel kernel) {
+      backward.add(kernel);
+    }
   }
 }

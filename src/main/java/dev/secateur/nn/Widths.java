@@ -1,16 +1,14 @@
 package dev.secateur.nn;
 
 import dev.secateur.device.Device;
-import dev.secateur.device.MixedPrecision;
+import dev.secateur.nn.op.Op;
 import dev.secateur.tensor.Shape;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
 import java.util.stream.IntStream;
-import java.util.stream.LongStream;
 
 /**
  * How many channels (or features) the nodes of a network have in a program compiled for a device:
@@ -44,7 +42,7 @@ final class Widths {
       List<Shape> in = n.inputs().stream().map(graph::shape).toList();
       List<Long> wide = n.inputs().stream().map(out::get).toList();
       OptionalLong width =
-          of(n.op(), in, wide, graph.shape(n.name()).dim(1), device.channelMultiple());
+          n.op().padded(in, wide, graph.shape(n.name()).dim(1), device.channelMultiple());
       if (width.isEmpty()) {
         device.fellBack(
             "channels are not padded to multiples of "
@@ -64,7 +62,7 @@ final class Widths {
     int multiple = device.channelMultiple();
     List<Shape> in = step.inputs();
     List<Long> wide = in.stream().map(s -> up(s.dim(1), multiple)).toList();
-    OptionalLong out = of(step.op(), in, wide, step.output().dim(1), multiple);
+    OptionalLong out = step.op().padded(in, wide, step.output().dim(1), multiple);
     if (out.isEmpty()) {
       return step;
     }
@@ -91,59 +89,6 @@ final class Widths {
   /** Rounded up to a multiple. */
   static long up(long channels, long multiple) {
     return (channels + multiple - 1) / multiple * multiple;
-  }
-
-  /**
-   * The channels of an operation's result.
-   *
-   * @param in shapes that it reads, without additional channels
-   * @param wide channels of these with them
-   * @param out channels of the result without
-   * @return none where zeros would change what it computes
-   */
-  private static OptionalLong of(Op op, List<Shape> in, List<Long> wide, long out, long multiple) {
-    boolean plain = IntStream.range(0, in.size()).allMatch(i -> in.get(i).dim(1) == wide.get(i));
-    if (op instanceof Op.Convolution c) {
-      return filters(c.spec().groups(), in.get(0).dim(1), wide.get(0), out, multiple);
-    }
-    if (op instanceof Op.TransposedConvolution t) {
-      return filters(t.spec().groups(), in.get(0).dim(1), wide.get(0), out, multiple);
-    }
-    if (op instanceof Op.BatchNorm) {
-      // vectors of parameters have room for as many as a multiple of 16
-      return up(out, MixedPrecision.UNIT) < wide.get(0)
-          ? OptionalLong.empty()
-          : OptionalLong.of(wide.get(0));
-    }
-    if (op instanceof Op.Softmax || op instanceof Op.LayerNorm) {
-      return plain ? OptionalLong.of(out) : OptionalLong.empty();
-    }
-    if (op instanceof Op.Add || op instanceof Op.Multiply) {
-      return wide.get(0).equals(wide.get(1)) ? OptionalLong.of(wide.get(0)) : OptionalLong.empty();
-    }
-    if (op instanceof Op.Flatten) {
-      return OptionalLong.of(wide.get(0) * out / in.get(0).dim(1));
-    }
-    boolean anew =
-        op instanceof Op.Input
-            || op instanceof Op.Concat
-            || op instanceof Op.SelectChannels
-            || op instanceof Op.Shortcut;
-    if (anew) {
-      return OptionalLong.of(up(out, multiple));
-    }
-    return OptionalLong.of(op instanceof Op.Linear ? out : wide.get(0));
-  }
-
-  private static OptionalLong filters(int groups, long in, long wide, long out, long multiple) {
-    if (groups == 1) {
-      return OptionalLong.of(up(out, multiple));
-    }
-    if (groups == in) { // depthwise: additional channels are additional groups
-      long all = out / in * wide;
-      return up(out, MixedPrecision.UNIT) < all ? OptionalLong.empty() : OptionalLong.of(all);
-    }
-    return in == wide && out % multiple == 0 ? OptionalLong.of(out) : OptionalLong.empty();
   }
 
   /** The shape of a node's result for one image. */
@@ -175,12 +120,7 @@ final class Widths {
    * @param before channels that it reads without additional ones
    */
   private static Op widened(Op op, long before, long in, long out) {
-    if (op instanceof Op.SelectChannels s && s.channels().size() < out) {
-      List<Integer> list = new ArrayList<>(s.channels());
-      LongStream.range(list.size(), out).forEach(j -> list.add(-1));
-      return new Op.SelectChannels(list);
-    }
-    return op.resized((int) before, (int) in, (int) out);
+    return op.widened((int) before, (int) in, (int) out);
   }
 
   /** The shape of a parameter; no axis is shorter than the network's. */

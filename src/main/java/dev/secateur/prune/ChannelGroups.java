@@ -265,7 +265,7 @@ public final class ChannelGroups {
       Node n = graph.nodes().get(nodeOf[t]);
       out.merge(n.op().resized(1, 1, 1).toString(), 1L, Long::sum);
       for (Node reader : graph.consumers(n.name())) {
-        if (DependencyGraph.producer(reader)) {
+        if (reader.op().mixesChannels()) {
           out.merge("into " + reader.op().resized(1, 1, 1), 1L, Long::sum);
         }
       }
@@ -331,7 +331,7 @@ public final class ChannelGroups {
     Map<List<Integer>, Set<Integer>> by = new HashMap<>();
     Map<String, List<Integer>> groupedReaders = new HashMap<>();
     for (int n = 0; n < nodes.size(); n++) {
-      if (DependencyGraph.groups(nodes.get(n).op()) > 1) {
+      if (nodes.get(n).op().groups() > 1) {
         String read = nodes.get(n).inputs().get(0);
         groupedReaders.computeIfAbsent(read, r -> new ArrayList<>()).add(n);
       }
@@ -341,13 +341,13 @@ public final class ChannelGroups {
       Set<Integer> couples = new LinkedHashSet<>();
       int channels = 0;
       for (int t = touches[u]; t < touches[u + 1]; t++) {
-        if (DependencyGraph.producer(nodes.get(nodeOf[t]))) {
+        if (nodes.get(nodeOf[t]).op().mixesChannels()) {
           members.add(nodeOf[t]);
           channels += countOf[t];
         }
       }
       for (int t = touches[u]; t < touches[u + 1]; t++) {
-        if (DependencyGraph.couples(nodes.get(nodeOf[t]).op())) {
+        if (nodes.get(nodeOf[t]).op().couples()) {
           couples.add(nodeOf[t]);
         }
         couples.addAll(groupedReaders.getOrDefault(nodes.get(nodeOf[t]).name(), List.of()));

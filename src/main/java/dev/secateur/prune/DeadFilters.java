@@ -1,12 +1,15 @@
 package dev.secateur.prune;
 
-import dev.secateur.device.Activation;
 import dev.secateur.device.Device;
-import dev.secateur.device.PoolSpec;
+import dev.secateur.nn.ChannelRoutes;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Network;
 import dev.secateur.nn.Node;
-import dev.secateur.nn.Op;
+import dev.secateur.nn.op.Activate;
+import dev.secateur.nn.op.BatchNorm;
+import dev.secateur.nn.op.Convolution;
+import dev.secateur.nn.op.Linear;
+import dev.secateur.nn.op.Op;
 import dev.secateur.prune.criterion.Firing;
 import dev.secateur.prune.criterion.ScoringData;
 import dev.secateur.tensor.Tensor;
@@ -106,8 +109,8 @@ public final class DeadFilters {
   }
 
   private static boolean ownBias(Node reader) {
-    return reader.op() instanceof Op.Convolution c && c.bias()
-        || reader.op() instanceof Op.Linear l && l.bias();
+    return reader.op() instanceof Convolution c && c.bias()
+        || reader.op() instanceof Linear l && l.bias();
   }
 
   /** The parameter that takes a constant. */
@@ -116,7 +119,7 @@ public final class DeadFilters {
       return Optional.of(reader.name() + ".bias");
     }
     List<Node> next = graph.consumers(reader.name());
-    return next.size() == 1 && next.get(0).op() instanceof Op.BatchNorm
+    return next.size() == 1 && next.get(0).op() instanceof BatchNorm
         ? Optional.of(next.get(0).name() + ".running_mean")
         : Optional.empty();
   }
@@ -129,6 +132,8 @@ public final class DeadFilters {
     private final ScoringData data;
     private final Map<String, float[]> downloaded = new HashMap<>();
     private final Map<String, double[]> folded = new LinkedHashMap<>();
+
+    private final Map<String, ChannelRoutes> routes = new HashMap<>();
 
     Search(Network net, ChannelGroups groups, ScoringData data) {
       this.net = net;
@@ -203,7 +208,7 @@ public final class DeadFilters {
         boolean silent,
         Map<String, double[]> into) {
       Op op = n.op();
-      if (op instanceof Op.BatchNorm b) {
+      if (op instanceof BatchNorm b) {
         float scale = parameter(n, ".weight")[channel];
         double shift = parameter(n, ".bias")[channel];
         if (Math.abs(scale) < NO_SCALE) {
@@ -214,45 +219,42 @@ public final class DeadFilters {
         return follow(
             n, channel, map(value, v -> scale * (v - mean) / deviation + shift), silent, into);
       }
-      if (op instanceof Op.Activate a) {
+      if (op instanceof Activate a) {
         OptionalDouble out =
-            silent ? OptionalDouble.of(0) : map(value, v -> activated(a.activation(), v));
+            silent
+                ? OptionalDouble.of(0)
+                : value.isEmpty() ? value : a.constant(value.getAsDouble());
         return out.isPresent() && follow(n, channel, out, false, into);
       }
       if (value.isEmpty()) {
         return false;
       }
       double v = value.getAsDouble();
-      if (DependencyGraph.producer(n)) {
+      if (n.op().mixesChannels()) {
         return read(n, channel, v, into);
       }
-      if (op instanceof Op.Flatten) {
-        int each = graph.shape(n.name()).size(1) / graph.shape(from.name()).size(1);
-        boolean all = true;
-        for (int i = 0; i < each; i++) {
-          all &= follow(n, channel * each + i, value, false, into);
-        }
-        return all;
+      OptionalDouble out = op.constant(v);
+      if (out.isEmpty()) {
+        return false;
       }
-      boolean same =
-          op instanceof Op.Identity
-              || op instanceof Op.GlobalPool
-              || op instanceof Op.Resize
-              || op instanceof Op.Pool p && (v == 0 || p.spec().kind() == PoolSpec.Kind.MAX)
-              || op instanceof Op.Pad pad && pad.value() == v;
-      return same && follow(n, channel, value, false, into);
+      boolean all = true;
+      ChannelRoutes to = routes.computeIfAbsent(n.name(), k -> ChannelRoutes.of(graph, n));
+      for (int c : to.from(from.name(), channel)) {
+        all &= follow(n, c, out, false, into);
+      }
+      return all;
     }
 
     private boolean read(Node reader, int channel, double value, Map<String, double[]> into) {
-      if (DependencyGraph.groups(reader.op()) > 1) {
+      if (reader.op().groups() > 1) {
         return false;
       }
       if (value == 0) {
         return true;
       }
       boolean inside =
-          reader.op() instanceof Op.Linear
-              || reader.op() instanceof Op.Convolution c && !c.spec().padded();
+          reader.op() instanceof Linear
+              || reader.op() instanceof Convolution c && !c.spec().padded();
       if (!inside || sink(graph, reader).isEmpty()) {
         return false;
       }
@@ -278,14 +280,6 @@ public final class DeadFilters {
 
     private static OptionalDouble map(OptionalDouble value, DoubleUnaryOperator f) {
       return value.isPresent() ? OptionalDouble.of(f.applyAsDouble(value.getAsDouble())) : value;
-    }
-
-    private static double activated(Activation activation, double v) {
-      return switch (activation) {
-        case NONE -> v;
-        case RELU -> Math.max(0, v);
-        case RELU6 -> Math.min(6, Math.max(0, v));
-      };
     }
   }
 }

@@ -2,7 +2,7 @@ package dev.secateur.prune;
 
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Node;
-import dev.secateur.nn.Op;
+import dev.secateur.nn.op.ChannelFlow;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -98,101 +98,47 @@ final class DependencyGraph {
     return fixed[parent[channel]];
   }
 
-  /** Whether a node computes new channels from its inputs' (it has a weight with both axes). */
-  static boolean producer(Node n) {
-    return n.op() instanceof Op.Convolution
-        || n.op() instanceof Op.TransposedConvolution
-        || n.op() instanceof Op.Linear;
-  }
-
-  /** Groups of a convolution, plain or transposed; 1 for all else. */
-  static int groups(Op op) {
-    if (op instanceof Op.Convolution c) {
-      return c.spec().groups();
-    }
-    return op instanceof Op.TransposedConvolution t ? t.spec().groups() : 1;
-  }
-
-  /** Whether each of several groups reads a single channel. */
-  static boolean depthwise(Graph graph, Node n) {
-    int groups = groups(n.op());
-    return groups > 1 && groups == graph.shape(n.inputs().get(0)).dim(1);
-  }
-
-  /**
-   * Whether the node makes channels are coupled that would not: of several layers, or of one
-   * layer's groups.
-   */
-  static boolean couples(Op op) {
-    return op instanceof Op.Add || op instanceof Op.Multiply || groups(op) > 1;
-  }
-
   private void couple(int n, Node node) {
-    Op op = node.op();
-    int y = first[n];
-    int[] x = new int[node.inputs().size()];
-    int[] in = new int[x.length];
-    for (int i = 0; i < x.length; i++) {
-      int source = index.get(node.inputs().get(i));
-      x[i] = first[source];
-      in[i] = width(source);
-    }
-    if (op instanceof Op.Add
-        || op instanceof Op.Multiply
-        || op instanceof Op.BatchNorm
-        || op instanceof Op.Activate
-        || op instanceof Op.Elementwise
-        || op instanceof Op.Pool
-        || op instanceof Op.GlobalPool
-        || op instanceof Op.Pad
-        || op instanceof Op.Resize
-        || op instanceof Op.Identity) {
-      for (int part : x) {
-        join(part, y, width(n));
-      }
-    } else if (op instanceof Op.Concat) {
-      for (int i = 0; i < x.length; i++) {
-        join(x[i], y, in[i]);
-        y += in[i];
-      }
-    } else if (op instanceof Op.SelectChannels s) {
-      for (int j = 0; j < s.channels().size(); j++) {
-        union(x[0] + s.channels().get(j), y + j);
-      }
-    } else if (op instanceof Op.Shortcut s) {
-      join(x[0], y + s.before(), in[0]);
-    } else if (op instanceof Op.Flatten) {
-      int each = width(n) / in[0];
-      for (int j = 0; j < width(n); j++) {
-        union(x[0] + j / each, y + j);
-      }
-    } else if (producer(node)) {
-      int g = groups(op);
-      if (depthwise(graph, node)) {
-        int each = width(n) / g;
-        for (int j = 0; j < width(n); j++) {
-          union(x[0] + j / each, y + j);
-        }
-      } else if (g > 1) {
-        couplePeriod(x[0], in[0], in[0] / g);
-        couplePeriod(y, width(n), width(n) / g);
-      }
-    } else {
-      fix(n);
-      node.inputs().forEach(i -> fix(index.get(i)));
-    }
-  }
+    List<Integer> inputs = node.inputs().stream().map(index::get).toList();
+    node.op()
+        .flow(
+            new ChannelFlow() {
+              @Override
+              public int inputs() {
+                return inputs.size();
+              }
 
-  private void couplePeriod(int at, int width, int period) {
-    for (int i = period; i < width; i++) {
-      union(at + i - period, at + i);
-    }
-  }
+              @Override
+              public int input(int i) {
+                return first[inputs.get(i)];
+              }
 
-  private void join(int a, int b, int width) {
-    for (int i = 0; i < width; i++) {
-      union(a + i, b + i);
-    }
+              @Override
+              public int width(int i) {
+                return DependencyGraph.this.width(inputs.get(i));
+              }
+
+              @Override
+              public int output() {
+                return first[n];
+              }
+
+              @Override
+              public int width() {
+                return DependencyGraph.this.width(n);
+              }
+
+              @Override
+              public void tie(int a, int b) {
+                union(a, b);
+              }
+
+              @Override
+              public void fix() {
+                DependencyGraph.this.fix(n);
+                inputs.forEach(DependencyGraph.this::fix);
+              }
+            });
   }
 
   private void fix(int node) {

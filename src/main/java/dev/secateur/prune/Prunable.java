@@ -2,7 +2,9 @@ package dev.secateur.prune;
 
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Node;
-import dev.secateur.nn.Op;
+import dev.secateur.nn.op.Add;
+import dev.secateur.nn.op.Convolution;
+import dev.secateur.nn.op.Op;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -16,10 +18,10 @@ final class Prunable {
   /** Names in the graph's order. */
   static List<String> convolutions(Graph graph) {
     List<String> out = new ArrayList<>();
-    boolean residual = graph.nodes().stream().anyMatch(n -> n.op() instanceof Op.Add);
+    boolean residual = graph.nodes().stream().anyMatch(n -> n.op() instanceof Add);
     String last = "";
     for (Node n : graph.nodes()) {
-      if (n.op() instanceof Op.Convolution c) {
+      if (n.op() instanceof Convolution c) {
         last = n.name();
         List<Node> readers = new ArrayList<>();
         boolean free = collect(graph, n, readers) && !readers.isEmpty();
@@ -40,17 +42,9 @@ final class Prunable {
   private static boolean collect(Graph graph, Node from, List<Node> readers) {
     for (Node n : graph.consumers(from.name())) {
       Op op = n.op();
-      if (DependencyGraph.producer(n) && DependencyGraph.groups(op) == 1) {
+      if (op.mixesChannels() && op.groups() == 1) {
         readers.add(n);
-      } else if (op instanceof Op.BatchNorm
-          || op instanceof Op.Activate
-          || op instanceof Op.Elementwise
-          || op instanceof Op.Pool
-          || op instanceof Op.GlobalPool
-          || op instanceof Op.Pad
-          || op instanceof Op.Resize
-          || op instanceof Op.Flatten
-          || op instanceof Op.Identity) {
+      } else if (op.passesChannels()) {
         if (!collect(graph, n, readers)) {
           return false;
         }

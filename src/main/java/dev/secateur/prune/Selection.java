@@ -59,8 +59,8 @@ public final class Selection {
     for (int l = 0; l < layers; l++) {
       Node n = groups.graph().node(groups.layers().get(l));
       width[l] = groups.graph().shape(n.name()).size(1);
-      boolean depthwise = DependencyGraph.depthwise(groups.graph(), n);
-      multiple[l] = roundTo * (depthwise ? 1 : DependencyGraph.groups(n.op()));
+      boolean depthwise = n.op().depthwise(groups.graph().shape(n.inputs().get(0)));
+      multiple[l] = roundTo * (depthwise ? 1 : n.op().groups());
       int before = original.shape(n.name()).size(1);
       maximum[l] = constraints.maximum(n.name(), before) - (before - width[l]);
       minimum[l] = constraints.minimum(n.name(), before) - (before - width[l]);

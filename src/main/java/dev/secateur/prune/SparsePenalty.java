@@ -5,8 +5,9 @@ import dev.secateur.data.Dataset;
 import dev.secateur.device.GroupPenalty;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Node;
-import dev.secateur.nn.Op;
 import dev.secateur.nn.Penalty;
+import dev.secateur.nn.op.BatchNorm;
+import dev.secateur.nn.op.Convolution;
 import dev.secateur.prune.Recipe.SparseTraining;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -55,7 +56,7 @@ public final class SparsePenalty {
         .forEach(
             (layer, own) -> {
               if (training.kind() != SparseTraining.Kind.BN_SCALE
-                  && graph.node(layer).op() instanceof Op.Convolution) {
+                  && graph.node(layer).op() instanceof Convolution) {
                 slices.put(layer + ".weight", own);
               }
               if (training.kind() != SparseTraining.Kind.GROUP_LASSO) {
@@ -77,7 +78,7 @@ public final class SparsePenalty {
   /** The batch norm right behind a convolution, where that is all that reads it. */
   private static Optional<Node> norm(Graph graph, String layer) {
     List<Node> next = graph.consumers(layer);
-    return next.size() == 1 && next.get(0).op() instanceof Op.BatchNorm
+    return next.size() == 1 && next.get(0).op() instanceof BatchNorm
         ? Optional.of(next.get(0))
         : Optional.empty();
   }

@@ -4,16 +4,13 @@ import dev.secateur.nn.Graph;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Network;
 import dev.secateur.nn.Node;
-import dev.secateur.nn.Op;
-import dev.secateur.nn.ParameterCut;
+import dev.secateur.nn.op.KeptChannels;
+import dev.secateur.nn.op.ParameterCut;
 import dev.secateur.tensor.HostTensor;
-import java.util.Arrays;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
-import java.util.stream.IntStream;
 
 /**
  * Removes filters for real, and with them every channel that is coupled with theirs ({@link
@@ -97,73 +94,44 @@ public final class Surgery {
       }
     }
 
-    private int[] input(Node n) {
-      return kept.get(n.inputs().get(0));
-    }
+    private KeptChannels around(Node n) {
+      return new KeptChannels() {
+        @Override
+        public int inputs() {
+          return n.inputs().size();
+        }
 
-    /** Channels of the first group, which stand for those of each. */
-    private static int[] ofOneGroup(int[] channels, int width, int groups) {
-      return groups == 1
-          ? channels
-          : Arrays.stream(channels).filter(c -> c < width / groups).toArray();
+        @Override
+        public int before(int i) {
+          return graph.shape(n.inputs().get(i)).size(1);
+        }
+
+        @Override
+        public int[] in(int i) {
+          return kept.get(n.inputs().get(i));
+        }
+
+        @Override
+        public int[] out() {
+          return kept.get(n.name());
+        }
+      };
     }
 
     /** What is kept of every parameter of a layer; names that a layer may not have among them. */
     Map<String, ParameterCut> parameters() {
       Map<String, ParameterCut> out = new HashMap<>();
-      graph.nodes().forEach(n -> parameters(n, out));
-      return out;
-    }
-
-    private void parameters(Node n, Map<String, ParameterCut> out) {
-      String name = n.name();
-      int[] own = kept.get(name);
-      int groups = DependencyGraph.groups(n.op());
-      Optional<int[]> second = Optional.empty();
-      if (n.op() instanceof Op.Convolution || n.op() instanceof Op.Linear) {
-        if (!DependencyGraph.depthwise(graph, n)) {
-          int in = graph.shape(n.inputs().get(0)).size(1);
-          second = Optional.of(ofOneGroup(input(n), in, groups));
-        }
-        out.put(name + ".weight", new ParameterCut(own, second));
-      } else if (n.op() instanceof Op.TransposedConvolution t) {
-        if (!DependencyGraph.depthwise(graph, n)) {
-          second = Optional.of(ofOneGroup(own, t.outChannels(), groups));
-        }
-        out.put(name + ".weight", new ParameterCut(input(n), second));
-      } else if (n.op() instanceof Op.BatchNorm || n.op() instanceof Op.LayerNorm) {
-        for (String part : List.of(".weight", ".running_mean", ".running_var")) {
-          out.put(name + part, ParameterCut.first(own));
-        }
-      } else {
-        return;
+      for (Node n : graph.nodes()) {
+        n.op().cuts(around(n)).forEach((part, cut) -> out.put(n.name() + "." + part, cut));
       }
-      out.put(name + ".bias", ParameterCut.first(own));
+      return out;
     }
 
     Graph smaller() {
       return new Graph(
-          graph.nodes().stream().map(n -> new Node(n.name(), smaller(n), n.inputs())).toList());
-    }
-
-    private Op smaller(Node n) {
-      int width = kept.get(n.name()).length;
-      if (n.op() instanceof Op.SelectChannels s) {
-        int[] x = input(n);
-        return new Op.SelectChannels(
-            IntStream.of(kept.get(n.name()))
-                .mapToObj(j -> Arrays.binarySearch(x, s.channels().get(j)))
-                .toList());
-      }
-      if (n.op() instanceof Op.Shortcut s) {
-        int end = s.before() + graph.shape(n.inputs().get(0)).size(1);
-        int before = (int) IntStream.of(kept.get(n.name())).filter(c -> c < s.before()).count();
-        int after = (int) IntStream.of(kept.get(n.name())).filter(c -> c >= end).count();
-        return new Op.Shortcut(s.stride(), before, after);
-      }
-      return n.inputs().isEmpty()
-          ? n.op()
-          : n.op().resized(graph.shape(n.inputs().get(0)).size(1), input(n).length, width);
+          graph.nodes().stream()
+              .map(n -> new Node(n.name(), n.op().kept(around(n)), n.inputs()))
+              .toList());
     }
   }
 }

@@ -8,8 +8,28 @@ import dev.secateur.device.ResizeSpec;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Node;
-import dev.secateur.nn.Op;
 import dev.secateur.nn.ParameterShapes;
+import dev.secateur.nn.op.Activate;
+import dev.secateur.nn.op.Add;
+import dev.secateur.nn.op.BatchNorm;
+import dev.secateur.nn.op.Concat;
+import dev.secateur.nn.op.Convolution;
+import dev.secateur.nn.op.Elementwise;
+import dev.secateur.nn.op.Flatten;
+import dev.secateur.nn.op.GlobalPool;
+import dev.secateur.nn.op.Identity;
+import dev.secateur.nn.op.Input;
+import dev.secateur.nn.op.LayerNorm;
+import dev.secateur.nn.op.Linear;
+import dev.secateur.nn.op.Multiply;
+import dev.secateur.nn.op.Op;
+import dev.secateur.nn.op.Pad;
+import dev.secateur.nn.op.Pool;
+import dev.secateur.nn.op.Resize;
+import dev.secateur.nn.op.SelectChannels;
+import dev.secateur.nn.op.Shortcut;
+import dev.secateur.nn.op.Softmax;
+import dev.secateur.nn.op.TransposedConvolution;
 import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Shape;
 import java.nio.file.Path;
@@ -45,47 +65,47 @@ final class FormatModels {
   /** Every operation and every constant of every enum, on images. */
   private static Model everyOp() {
     FormatModels m = new FormatModels();
-    m.add("input", new Op.Input(3, 11, 12));
+    m.add("input", new Input(3, 11, 12));
     ConvolutionSpec uneven = new ConvolutionSpec(1, 2, 3, 2, 1, 0, 1, 2, 1);
-    m.add("features.0", new Op.Convolution(6, 3, 2, uneven, true), "input");
-    m.add("features.1", new Op.BatchNorm(1e-5f, 0.1f), "features.0");
+    m.add("features.0", new Convolution(6, 3, 2, uneven, true), "input");
+    m.add("features.1", new BatchNorm(1e-5f, 0.1f), "features.0");
     String x = "features.1";
     for (Activation a : Activation.values()) {
-      x = m.add("activate." + a, new Op.Activate(a), x);
+      x = m.add("activate." + a, new Activate(a), x);
     }
     for (ElementwiseSpec.Kind k : ElementwiseSpec.Kind.values()) {
-      x = m.add("function." + k, new Op.Elementwise(new ElementwiseSpec(k, 0.1f, 1 / 3f)), x);
+      x = m.add("function." + k, new Elementwise(new ElementwiseSpec(k, 0.1f, 1 / 3f)), x);
     }
     ElementwiseSpec open =
         new ElementwiseSpec(ElementwiseSpec.Kind.CLIP, -Float.MAX_VALUE, Float.POSITIVE_INFINITY);
-    x = m.add("open", new Op.Elementwise(open), x);
+    x = m.add("open", new Elementwise(open), x);
     for (PoolSpec.Kind k : PoolSpec.Kind.values()) {
-      x = m.add("pool." + k, new Op.Pool(new PoolSpec(k, 3, 2, 1, 1, 1, 0, 1, 1)), x);
+      x = m.add("pool." + k, new Pool(new PoolSpec(k, 3, 2, 1, 1, 1, 0, 1, 1)), x);
     }
     for (ResizeSpec.Mode mode : ResizeSpec.Mode.values()) {
       for (ResizeSpec.Coordinates c : ResizeSpec.Coordinates.values()) {
-        x = m.add("resize." + mode + "." + c, new Op.Resize(new ResizeSpec(9, 7, mode, c)), x);
+        x = m.add("resize." + mode + "." + c, new Resize(new ResizeSpec(9, 7, mode, c)), x);
       }
     }
-    x = m.add("pad", new Op.Pad(1, -1, 0, 2, Float.NEGATIVE_INFINITY), x);
+    x = m.add("pad", new Pad(1, -1, 0, 2, Float.NEGATIVE_INFINITY), x);
     ConvolutionSpec up = new ConvolutionSpec(2, 2, 1, 0, 1, 1, 1, 1, 2);
-    x = m.add("up", new Op.TransposedConvolution(4, 3, 3, up, 1, 0, false), x);
-    x = m.add("norm", new Op.LayerNorm(1e-6f), x);
-    String wide = m.add("shortcut", new Op.Shortcut(2, 1, 3), x);
+    x = m.add("up", new TransposedConvolution(4, 3, 3, up, 1, 0, false), x);
+    x = m.add("norm", new LayerNorm(1e-6f), x);
+    String wide = m.add("shortcut", new Shortcut(2, 1, 3), x);
     ConvolutionSpec depthwise = new ConvolutionSpec(1, 1, 1, 1, 1, 1, 1, 1, 8);
-    String dw = m.add("dw", new Op.Convolution(8, 3, 3, depthwise, false), wide);
-    String sum = m.add("sum", new Op.Add(), dw, wide);
-    String picked = m.add("picked", new Op.SelectChannels(List.of(7, 0, 3, 3)), sum);
-    String none = m.add("none", new Op.Identity(), picked);
-    String cat = m.add("cat", new Op.Concat(), none, sum, picked);
+    String dw = m.add("dw", new Convolution(8, 3, 3, depthwise, false), wide);
+    String sum = m.add("sum", new Add(), dw, wide);
+    String picked = m.add("picked", new SelectChannels(List.of(7, 0, 3, 3)), sum);
+    String none = m.add("none", new Identity(), picked);
+    String cat = m.add("cat", new Concat(), none, sum, picked);
     List<String> pooled = new ArrayList<>();
     for (PoolSpec.Kind k : PoolSpec.Kind.values()) {
-      pooled.add(m.add("global." + k, new Op.GlobalPool(k), cat));
+      pooled.add(m.add("global." + k, new GlobalPool(k), cat));
     }
-    String gate = m.add("gate", new Op.Softmax(), pooled.get(0));
-    String gated = m.add("gated", new Op.Multiply(), cat, gate);
-    String flat = m.add("flat", new Op.Flatten(), m.add("g", new Op.GlobalPool(POOL), gated));
-    m.add("fc", new Op.Linear(5, true), flat);
+    String gate = m.add("gate", new Softmax(), pooled.get(0));
+    String gated = m.add("gated", new Multiply(), cat, gate);
+    String flat = m.add("flat", new Flatten(), m.add("g", new GlobalPool(POOL), gated));
+    m.add("fc", new Linear(5, true), flat);
     Map<String, String> metadata = new LinkedHashMap<>();
     metadata.put("architecture", "every-op");
     metadata.put("classes", "Rosé\n\"quoted\"\\ \t雪");
@@ -98,10 +118,10 @@ final class FormatModels {
   /** A normalisation of each pixel, as Keras networks come with. */
   private static Model meanImage() {
     FormatModels m = new FormatModels();
-    m.add("image", new Op.Input(2, 4, 3));
-    m.add("conv", new Op.Convolution(3, 1, 1, ConvolutionSpec.of(1, 0), false), "image");
-    m.add("flat", new Op.Flatten(), "conv");
-    m.add("head", new Op.Linear(2, false), "flat");
+    m.add("image", new Input(2, 4, 3));
+    m.add("conv", new Convolution(3, 1, 1, ConvolutionSpec.of(1, 0), false), "image");
+    m.add("flat", new Flatten(), "conv");
+    m.add("head", new Linear(2, false), "flat");
     Model model = m.model(Map.of());
     Map<String, HostTensor> parameters = new LinkedHashMap<>(model.parameters());
     Shape image = Shape.of(2, 4, 3);
@@ -113,9 +133,9 @@ final class FormatModels {
   /** Parameters that are hard to keep: bits, not values, have to come back. */
   private static Model vectors() {
     FormatModels m = new FormatModels();
-    m.add("input", new Op.Input(1, 2, 4));
-    m.add("flat", new Op.Flatten(), "input");
-    m.add("fc", new Op.Linear(1, true), "flat");
+    m.add("input", new Input(1, 2, 4));
+    m.add("flat", new Flatten(), "input");
+    m.add("fc", new Linear(1, true), "flat");
     Model model = m.model(Map.of());
     float[] hard = {
       Float.NaN,

@@ -5,7 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import dev.secateur.nn.Architectures;
 import dev.secateur.nn.Model;
-import dev.secateur.nn.Op;
+import dev.secateur.nn.op.Input;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -31,7 +31,7 @@ class ModelsTest {
     Path file = dir.resolve("m.safetensors");
     Models.exportSafetensors(made, file);
     Model read = Models.importPyTorch(file, architecture, Optional.empty());
-    assertEquals(new Op.Input(1, size, size), read.graph().input().op());
+    assertEquals(new Input(1, size, size), read.graph().input().op());
     assertEquals(made.graph().nodes(), read.graph().nodes());
     made.parameters()
         .forEach((p, t) -> assertArrayEquals(t.data(), read.parameters().get(p).data(), p));

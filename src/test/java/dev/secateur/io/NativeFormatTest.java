@@ -10,7 +10,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.secateur.SecateurException;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Node;
-import dev.secateur.nn.Op;
+import dev.secateur.nn.op.Op;
 import dev.secateur.util.Json;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;

@@ -8,6 +8,7 @@ import dev.secateur.device.PoolSpec;
 import dev.secateur.device.Precision;
 import dev.secateur.device.cuda.EmulatedCuda;
 import dev.secateur.device.cuda.TestCuda;
+import dev.secateur.nn.op.Convolution;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -69,7 +70,7 @@ class CudaLaunchesTest {
     List<String> layers = new ArrayList<>();
     for (Node n : graph.nodes()) {
       boolean inside = n.name().matches(".*\\.conv1|features.*") || all;
-      if (n.op() instanceof Op.Convolution && inside) {
+      if (n.op() instanceof Convolution && inside) {
         layers.add(n.name());
       }
     }

@@ -3,6 +3,7 @@ package dev.secateur.nn;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import dev.secateur.device.PoolSpec;
+import dev.secateur.nn.op.Convolution;
 import dev.secateur.tensor.HostTensor;
 import java.io.IOException;
 import java.io.InputStream;
@@ -70,7 +71,7 @@ class GoldenPlansTest {
     try (Network net = new Network(recording.device(), new Model(graph, parameters, Map.of()))) {
       List<String> hooked =
           graph.nodes().stream()
-              .filter(n -> n.op() instanceof Op.Convolution)
+              .filter(n -> n.op() instanceof Convolution)
               .map(Node::name)
               .toList();
       Map<String, Optional<ForwardHook>> hooks = new LinkedHashMap<>();

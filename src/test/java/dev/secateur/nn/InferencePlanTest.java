@@ -8,6 +8,7 @@ import dev.secateur.device.Device;
 import dev.secateur.device.Kernel;
 import dev.secateur.device.cpu.CpuDevice;
 import dev.secateur.device.cuda.TestCuda;
+import dev.secateur.nn.op.Convolution;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -64,7 +65,7 @@ class InferencePlanTest {
     List<InferenceStep> convolutions = new ArrayList<>();
     for (int s = 0; s < plan.size(); s++) {
       InferenceStep step = plan.at(s, widths(graph));
-      if (step.op() instanceof Op.Convolution) {
+      if (step.op() instanceof Convolution) {
         convolutions.add(step);
       }
     }

@@ -12,6 +12,15 @@ import dev.secateur.device.PoolSpec;
 import dev.secateur.device.Precision;
 import dev.secateur.device.cpu.CpuDevice;
 import dev.secateur.device.cuda.TestCuda;
+import dev.secateur.nn.op.Activate;
+import dev.secateur.nn.op.Add;
+import dev.secateur.nn.op.BatchNorm;
+import dev.secateur.nn.op.Convolution;
+import dev.secateur.nn.op.Flatten;
+import dev.secateur.nn.op.GlobalPool;
+import dev.secateur.nn.op.Identity;
+import dev.secateur.nn.op.Input;
+import dev.secateur.nn.op.Linear;
 import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Shape;
 import java.util.ArrayList;
@@ -115,19 +124,19 @@ class InferenceProgramTest {
   @CsvSource({"FP32, 4, 2, 4", "FP16, 2, 8, 8"})
   void stepsSayWhatTheyFuseAndHowMuchTheyMove(Precision precision, int size, int two, int four) {
     List<Node> n = new ArrayList<>();
-    n.add(new Node("input", new Op.Input(2, 6, 6), List.of()));
+    n.add(new Node("input", new Input(2, 6, 6), List.of()));
     ConvolutionSpec same = ConvolutionSpec.of(1, 1);
-    n.add(new Node("conv1", new Op.Convolution(4, 3, 3, same, false), List.of("input")));
-    n.add(new Node("bn1", new Op.BatchNorm(1e-5f, 0.1f), List.of("conv1")));
-    n.add(new Node("relu1", new Op.Activate(Activation.RELU), List.of("bn1")));
-    n.add(new Node("conv2", new Op.Convolution(4, 3, 3, same, true), List.of("relu1")));
-    n.add(new Node("add", new Op.Add(), List.of("conv2", "relu1")));
-    n.add(new Node("relu2", new Op.Activate(Activation.RELU), List.of("add")));
-    n.add(new Node("bn2", new Op.BatchNorm(1e-5f, 0.1f), List.of("relu2")));
-    n.add(new Node("pool", new Op.GlobalPool(PoolSpec.Kind.AVERAGE), List.of("bn2")));
-    n.add(new Node("flat", new Op.Flatten(), List.of("pool")));
-    n.add(new Node("same", new Op.Identity(), List.of("flat")));
-    n.add(new Node("fc", new Op.Linear(3, true), List.of("same")));
+    n.add(new Node("conv1", new Convolution(4, 3, 3, same, false), List.of("input")));
+    n.add(new Node("bn1", new BatchNorm(1e-5f, 0.1f), List.of("conv1")));
+    n.add(new Node("relu1", new Activate(Activation.RELU), List.of("bn1")));
+    n.add(new Node("conv2", new Convolution(4, 3, 3, same, true), List.of("relu1")));
+    n.add(new Node("add", new Add(), List.of("conv2", "relu1")));
+    n.add(new Node("relu2", new Activate(Activation.RELU), List.of("add")));
+    n.add(new Node("bn2", new BatchNorm(1e-5f, 0.1f), List.of("relu2")));
+    n.add(new Node("pool", new GlobalPool(PoolSpec.Kind.AVERAGE), List.of("bn2")));
+    n.add(new Node("flat", new Flatten(), List.of("pool")));
+    n.add(new Node("same", new Identity(), List.of("flat")));
+    n.add(new Node("fc", new Linear(3, true), List.of("same")));
     Graph graph = new Graph(n);
     Map<String, HostTensor> parameters = new LinkedHashMap<>();
     ParameterShapes.of(graph)

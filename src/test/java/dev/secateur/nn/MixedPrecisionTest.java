@@ -19,6 +19,18 @@ import dev.secateur.device.Precision;
 import dev.secateur.device.SgdSpec;
 import dev.secateur.device.cuda.EmulatedCuda;
 import dev.secateur.device.cuda.TestCuda;
+import dev.secateur.nn.op.Activate;
+import dev.secateur.nn.op.Add;
+import dev.secateur.nn.op.BatchNorm;
+import dev.secateur.nn.op.Concat;
+import dev.secateur.nn.op.Convolution;
+import dev.secateur.nn.op.Flatten;
+import dev.secateur.nn.op.GlobalPool;
+import dev.secateur.nn.op.Input;
+import dev.secateur.nn.op.Linear;
+import dev.secateur.nn.op.Op;
+import dev.secateur.nn.op.Pool;
+import dev.secateur.nn.op.Shortcut;
 import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Shape;
@@ -173,29 +185,29 @@ class MixedPrecisionTest {
   /** Channel counts that are no multiples of 8 or 4, grouped, dilated, lopsided, all poolings. */
   private static Graph odd() {
     List<Node> n = new ArrayList<>();
-    n.add(new Node("input", new Op.Input(3, 11, 9), List.of()));
-    n.add(node("c1", new Op.Convolution(10, 3, 3, ConvolutionSpec.of(1, 1), true), "input"));
-    n.add(node("b1", new Op.BatchNorm(1e-5f, 0.1f), "c1"));
-    n.add(node("r1", new Op.Activate(Activation.RELU), "b1"));
+    n.add(new Node("input", new Input(3, 11, 9), List.of()));
+    n.add(node("c1", new Convolution(10, 3, 3, ConvolutionSpec.of(1, 1), true), "input"));
+    n.add(node("b1", new BatchNorm(1e-5f, 0.1f), "c1"));
+    n.add(node("r1", new Activate(Activation.RELU), "b1"));
     ConvolutionSpec grouped = new ConvolutionSpec(1, 1, 1, 2, 1, 0, 1, 1, 2);
-    n.add(node("c2", new Op.Convolution(6, 3, 3, grouped, false), "r1"));
+    n.add(node("c2", new Convolution(6, 3, 3, grouped, false), "r1"));
     ConvolutionSpec dilated = new ConvolutionSpec(1, 1, 2, 2, 2, 2, 2, 2, 1);
-    n.add(node("c3", new Op.Convolution(5, 3, 3, dilated, true), "r1"));
-    n.add(node("r3", new Op.Activate(Activation.RELU6), "c3"));
+    n.add(node("c3", new Convolution(5, 3, 3, dilated, true), "r1"));
+    n.add(node("r3", new Activate(Activation.RELU6), "c3"));
     ConvolutionSpec depthwise = new ConvolutionSpec(1, 1, 2, 2, 2, 2, 2, 2, 10);
-    n.add(node("c4", new Op.Convolution(10, 3, 3, depthwise, false), "r1"));
-    n.add(node("m", new Op.Pool(PoolSpec.square(PoolSpec.Kind.MAX, 3, 1, 1)), "c4"));
-    n.add(node("cat", new Op.Concat(), "c2", "r3", "m"));
-    n.add(node("b4", new Op.BatchNorm(1e-5f, 0.1f), "cat"));
-    n.add(node("avg", new Op.Pool(PoolSpec.square(PoolSpec.Kind.AVERAGE, 2, 2, 1)), "b4"));
-    n.add(node("c5", new Op.Convolution(25, 1, 1, ConvolutionSpec.of(1, 0), false), "avg"));
-    n.add(node("short", new Op.Shortcut(1, 1, 3), "avg"));
-    n.add(node("add", new Op.Add(), "c5", "short"));
-    n.add(node("r6", new Op.Activate(Activation.RELU), "add"));
-    n.add(node("twice", new Op.Add(), "r6", "r6"));
-    n.add(node("flat", new Op.Flatten(), "twice"));
-    n.add(node("fc1", new Op.Linear(17, true), "flat"));
-    n.add(node("fc2", new Op.Linear(4, true), "fc1"));
+    n.add(node("c4", new Convolution(10, 3, 3, depthwise, false), "r1"));
+    n.add(node("m", new Pool(PoolSpec.square(PoolSpec.Kind.MAX, 3, 1, 1)), "c4"));
+    n.add(node("cat", new Concat(), "c2", "r3", "m"));
+    n.add(node("b4", new BatchNorm(1e-5f, 0.1f), "cat"));
+    n.add(node("avg", new Pool(PoolSpec.square(PoolSpec.Kind.AVERAGE, 2, 2, 1)), "b4"));
+    n.add(node("c5", new Convolution(25, 1, 1, ConvolutionSpec.of(1, 0), false), "avg"));
+    n.add(node("short", new Shortcut(1, 1, 3), "avg"));
+    n.add(node("add", new Add(), "c5", "short"));
+    n.add(node("r6", new Activate(Activation.RELU), "add"));
+    n.add(node("twice", new Add(), "r6", "r6"));
+    n.add(node("flat", new Flatten(), "twice"));
+    n.add(node("fc1", new Linear(17, true), "flat"));
+    n.add(node("fc2", new Linear(4, true), "fc1"));
     return new Graph(n);
   }
 
@@ -280,10 +292,10 @@ class MixedPrecisionTest {
   @Test
   void poolingMayBeTheLastLayer() {
     List<Node> n = new ArrayList<>();
-    n.add(new Node("input", new Op.Input(3, 6, 5), List.of()));
-    n.add(node("c", new Op.Convolution(5, 3, 3, ConvolutionSpec.of(1, 1), true), "input"));
-    n.add(node("g", new Op.GlobalPool(PoolSpec.Kind.AVERAGE), "c"));
-    n.add(node("flat", new Op.Flatten(), "g"));
+    n.add(new Node("input", new Input(3, 6, 5), List.of()));
+    n.add(node("c", new Convolution(5, 3, 3, ConvolutionSpec.of(1, 1), true), "input"));
+    n.add(node("g", new GlobalPool(PoolSpec.Kind.AVERAGE), "c"));
+    n.add(node("flat", new Flatten(), "g"));
     Model fresh = model("odd");
     Graph graph = new Graph(n);
     Map<String, HostTensor> parameters = new LinkedHashMap<>();

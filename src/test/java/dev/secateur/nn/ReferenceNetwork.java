@@ -3,6 +3,27 @@ package dev.secateur.nn;
 import dev.secateur.conformance.ReferenceLayers;
 import dev.secateur.conformance.ReferenceVision;
 import dev.secateur.device.Activation;
+import dev.secateur.nn.op.Activate;
+import dev.secateur.nn.op.Add;
+import dev.secateur.nn.op.BatchNorm;
+import dev.secateur.nn.op.Concat;
+import dev.secateur.nn.op.Convolution;
+import dev.secateur.nn.op.Elementwise;
+import dev.secateur.nn.op.Flatten;
+import dev.secateur.nn.op.GlobalPool;
+import dev.secateur.nn.op.Identity;
+import dev.secateur.nn.op.Input;
+import dev.secateur.nn.op.LayerNorm;
+import dev.secateur.nn.op.Linear;
+import dev.secateur.nn.op.Multiply;
+import dev.secateur.nn.op.Op;
+import dev.secateur.nn.op.Pad;
+import dev.secateur.nn.op.Pool;
+import dev.secateur.nn.op.Resize;
+import dev.secateur.nn.op.SelectChannels;
+import dev.secateur.nn.op.Shortcut;
+import dev.secateur.nn.op.Softmax;
+import dev.secateur.nn.op.TransposedConvolution;
 import dev.secateur.tensor.Shape;
 import java.util.HashMap;
 import java.util.List;
@@ -37,7 +58,7 @@ record ReferenceNetwork(Model model, int batch, byte[] pixels) {
     Op op = n.op();
     Shape ys = shape(n.name());
     Shape xs = n.inputs().isEmpty() ? ys : shape(n.inputs().get(0));
-    if (op instanceof Op.Input i) {
+    if (op instanceof Input i) {
       double[] y = new double[(int) ys.elements()];
       double[] mean = p(n.name() + ".mean");
       double[] std = p(n.name() + ".std");
@@ -47,11 +68,11 @@ record ReferenceNetwork(Model model, int batch, byte[] pixels) {
         y[k] = ((pixels[k] & 255) - mean[c]) / std[c];
       }
       return y;
-    } else if (op instanceof Op.Convolution c) {
+    } else if (op instanceof Convolution c) {
       Shape ws = model.parameters().get(n.name() + ".weight").shape();
       double[] w = p(n.name() + ".weight");
       return biased(n, c.bias(), ys, ReferenceLayers.convolution(c.spec(), in.get(0), xs, w, ws));
-    } else if (op instanceof Op.BatchNorm b) {
+    } else if (op instanceof BatchNorm b) {
       return ReferenceLayers.batchNorm(
           in.get(0),
           xs,
@@ -60,19 +81,19 @@ record ReferenceNetwork(Model model, int batch, byte[] pixels) {
           p(n.name() + ".running_mean"),
           p(n.name() + ".running_var"),
           b.eps());
-    } else if (op instanceof Op.Activate a) {
+    } else if (op instanceof Activate a) {
       return ReferenceLayers.activation(a.activation(), in.get(0));
-    } else if (op instanceof Op.Add) {
+    } else if (op instanceof Add) {
       return ReferenceLayers.add(in.get(0), in.get(1));
-    } else if (op instanceof Op.Pool pool) {
+    } else if (op instanceof Pool pool) {
       return ReferenceLayers.pool(pool.spec(), in.get(0), xs);
-    } else if (op instanceof Op.GlobalPool g) {
+    } else if (op instanceof GlobalPool g) {
       return ReferenceLayers.pool(g.window(xs), in.get(0), xs);
-    } else if (op instanceof Op.Shortcut s) {
+    } else if (op instanceof Shortcut s) {
       return ReferenceLayers.shortcut(in.get(0), xs, s.stride(), s.before(), ys);
-    } else if (op instanceof Op.Flatten || op instanceof Op.Identity) {
+    } else if (op instanceof Flatten || op instanceof Identity) {
       return in.get(0);
-    } else if (op instanceof Op.Linear l) {
+    } else if (op instanceof Linear l) {
       double[] product = ReferenceLayers.linear(in.get(0), p(n.name() + ".weight"), xs.size(1));
       return biased(n, l.bias(), ys, product);
     }
@@ -82,24 +103,24 @@ record ReferenceNetwork(Model model, int batch, byte[] pixels) {
   private double[] vision(Node n, List<double[]> in, Shape xs, Shape ys) {
     Op op = n.op();
     double[] x = in.get(0);
-    if (op instanceof Op.Concat) {
+    if (op instanceof Concat) {
       return ReferenceLayers.concat(in, ys);
-    } else if (op instanceof Op.Elementwise e) {
+    } else if (op instanceof Elementwise e) {
       return ReferenceVision.elementwise(e.spec(), x);
-    } else if (op instanceof Op.Softmax) {
+    } else if (op instanceof Softmax) {
       return ReferenceVision.softmax(x, xs);
-    } else if (op instanceof Op.LayerNorm l) {
+    } else if (op instanceof LayerNorm l) {
       return ReferenceVision.layerNorm(
           x, xs, p(n.name() + ".weight"), p(n.name() + ".bias"), l.eps());
-    } else if (op instanceof Op.Multiply) {
+    } else if (op instanceof Multiply) {
       return ReferenceVision.multiply(x, in.get(1));
-    } else if (op instanceof Op.SelectChannels s) {
+    } else if (op instanceof SelectChannels s) {
       return ReferenceVision.selectChannels(x, xs, s.channels());
-    } else if (op instanceof Op.Pad p) {
+    } else if (op instanceof Pad p) {
       return ReferenceVision.pad(x, xs, p.top(), p.left(), p.value(), ys);
-    } else if (op instanceof Op.Resize r) {
+    } else if (op instanceof Resize r) {
       return ReferenceVision.resize(r.spec(), x, xs);
-    } else if (op instanceof Op.TransposedConvolution t) {
+    } else if (op instanceof TransposedConvolution t) {
       Shape ws = model.parameters().get(n.name() + ".weight").shape();
       double[] w = p(n.name() + ".weight");
       return biased(

@@ -8,6 +8,25 @@ import dev.secateur.device.PoolSpec;
 import dev.secateur.device.ResizeSpec;
 import dev.secateur.device.ResizeSpec.Coordinates;
 import dev.secateur.device.ResizeSpec.Mode;
+import dev.secateur.nn.op.Activate;
+import dev.secateur.nn.op.Add;
+import dev.secateur.nn.op.BatchNorm;
+import dev.secateur.nn.op.Concat;
+import dev.secateur.nn.op.Convolution;
+import dev.secateur.nn.op.Elementwise;
+import dev.secateur.nn.op.Flatten;
+import dev.secateur.nn.op.GlobalPool;
+import dev.secateur.nn.op.Input;
+import dev.secateur.nn.op.LayerNorm;
+import dev.secateur.nn.op.Linear;
+import dev.secateur.nn.op.Multiply;
+import dev.secateur.nn.op.Op;
+import dev.secateur.nn.op.Pad;
+import dev.secateur.nn.op.Pool;
+import dev.secateur.nn.op.Resize;
+import dev.secateur.nn.op.SelectChannels;
+import dev.secateur.nn.op.Softmax;
+import dev.secateur.nn.op.TransposedConvolution;
 import dev.secateur.tensor.HostTensor;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -22,63 +41,63 @@ final class VisionGraph {
 
   static Graph create() {
     List<Node> n = new ArrayList<>();
-    n.add(new Node("input", new Op.Input(3, 9, 8), List.of()));
-    n.add(node("c1", new Op.Convolution(8, 3, 3, ConvolutionSpec.of(1, 1), true), "input"));
+    n.add(new Node("input", new Input(3, 9, 8), List.of()));
+    n.add(node("c1", new Convolution(8, 3, 3, ConvolutionSpec.of(1, 1), true), "input"));
     n.add(elementwise("silu", Kind.SILU, 0, 0, "c1"));
     // a depthwise block whose result three nodes read
     ConvolutionSpec depthwise = new ConvolutionSpec(1, 1, 1, 1, 1, 1, 1, 1, 8);
-    n.add(node("dw", new Op.Convolution(8, 3, 3, depthwise, false), "silu"));
-    n.add(node("bn", new Op.BatchNorm(1e-3f, 0.1f), "dw"));
-    n.add(node("sum", new Op.Add(), "bn", "silu"));
+    n.add(node("dw", new Convolution(8, 3, 3, depthwise, false), "silu"));
+    n.add(node("bn", new BatchNorm(1e-3f, 0.1f), "dw"));
+    n.add(node("sum", new Add(), "bn", "silu"));
     n.add(elementwise("hs", Kind.HARD_SWISH, 0, 0, "sum"));
     // channels in another order, one of them twice, one not at all
-    n.add(node("pick", new Op.SelectChannels(List.of(7, 0, 3, 0, 5, 2)), "sum"));
-    n.add(node("slice", new Op.SelectChannels(List.of(2, 3, 4)), "sum"));
+    n.add(node("pick", new SelectChannels(List.of(7, 0, 3, 0, 5, 2)), "sum"));
+    n.add(node("slice", new SelectChannels(List.of(2, 3, 4)), "sum"));
     // squeeze and excitation
-    n.add(node("squeeze", new Op.GlobalPool(PoolSpec.Kind.AVERAGE), "pick"));
-    n.add(node("se", new Op.Convolution(6, 1, 1, ConvolutionSpec.of(1, 0), true), "squeeze"));
+    n.add(node("squeeze", new GlobalPool(PoolSpec.Kind.AVERAGE), "pick"));
+    n.add(node("se", new Convolution(6, 1, 1, ConvolutionSpec.of(1, 0), true), "squeeze"));
     n.add(elementwise("gate", Kind.HARD_SIGMOID, 0.2f, 0.5f, "se"));
-    n.add(node("excite", new Op.Multiply(), "pick", "gate"));
-    n.add(node("pad", new Op.Pad(1, -1, 0, 2, 0.5f), "excite"));
+    n.add(node("excite", new Multiply(), "pick", "gate"));
+    n.add(node("pad", new Pad(1, -1, 0, 2, 0.5f), "excite"));
     ConvolutionSpec up = new ConvolutionSpec(2, 2, 1, 0, 1, 1, 1, 1, 2);
-    n.add(node("up", new Op.TransposedConvolution(4, 3, 3, up, 1, 0, true), "pad"));
-    n.add(node("ln", new Op.LayerNorm(1e-3f), "up"));
+    n.add(node("up", new TransposedConvolution(4, 3, 3, up, 1, 0, true), "pad"));
+    n.add(node("ln", new LayerNorm(1e-3f), "up"));
     n.add(elementwise("gelu", Kind.GELU, 0, 0, "ln"));
     ResizeSpec half = new ResizeSpec(9, 8, Mode.BILINEAR, Coordinates.HALF_PIXEL);
-    n.add(node("half", new Op.Resize(half), "gelu"));
-    n.add(node("attention", new Op.Softmax(), "half"));
-    n.add(node("square", new Op.Multiply(), "attention", "half"));
-    n.add(node("self", new Op.Multiply(), "half", "half"));
-    n.add(node("cat", new Op.Concat(), "square", "hs", "slice", "self"));
-    n.add(node("c2", new Op.Convolution(5, 1, 1, ConvolutionSpec.of(1, 0), false), "cat"));
+    n.add(node("half", new Resize(half), "gelu"));
+    n.add(node("attention", new Softmax(), "half"));
+    n.add(node("square", new Multiply(), "attention", "half"));
+    n.add(node("self", new Multiply(), "half", "half"));
+    n.add(node("cat", new Concat(), "square", "hs", "slice", "self"));
+    n.add(node("c2", new Convolution(5, 1, 1, ConvolutionSpec.of(1, 0), false), "cat"));
     n.add(elementwise("leaky", Kind.LEAKY_RELU, 0.1f, 0, "c2"));
     ResizeSpec nearest = new ResizeSpec(13, 16, Mode.NEAREST, Coordinates.ASYMMETRIC);
-    n.add(node("nearest", new Op.Resize(nearest), "leaky"));
+    n.add(node("nearest", new Resize(nearest), "leaky"));
     ResizeSpec corners = new ResizeSpec(7, 5, Mode.BILINEAR, Coordinates.ALIGN_CORNERS);
-    n.add(node("corners", new Op.Resize(corners), "nearest"));
+    n.add(node("corners", new Resize(corners), "nearest"));
     // padding below and at the right only, as ceil_mode has it
     PoolSpec average = new PoolSpec(PoolSpec.Kind.AVERAGE, 2, 2, 2, 2, 0, 0, 1, 1);
-    n.add(node("avg", new Op.Pool(average), "corners"));
+    n.add(node("avg", new Pool(average), "corners"));
     PoolSpec max = new PoolSpec(PoolSpec.Kind.MAX, 3, 3, 2, 2, 1, 1, 0, 1);
-    n.add(node("max", new Op.Pool(max), "avg"));
-    n.add(node("flat", new Op.Flatten(), "max"));
-    n.add(node("fc1", new Op.Linear(6, true), "flat"));
-    n.add(node("bn1", new Op.BatchNorm(1e-2f, 0.1f), "fc1"));
+    n.add(node("max", new Pool(max), "avg"));
+    n.add(node("flat", new Flatten(), "max"));
+    n.add(node("fc1", new Linear(6, true), "flat"));
+    n.add(node("bn1", new BatchNorm(1e-2f, 0.1f), "fc1"));
     n.add(elementwise("elu", Kind.ELU, 0.7f, 0, "bn1"));
-    n.add(node("fc2", new Op.Linear(6, false), "elu"));
-    n.add(node("bn2", new Op.BatchNorm(1e-2f, 0.1f), "fc2"));
-    n.add(node("relu", new Op.Activate(Activation.RELU), "bn2"));
-    n.add(node("add", new Op.Add(), "relu", "elu"));
+    n.add(node("fc2", new Linear(6, false), "elu"));
+    n.add(node("bn2", new BatchNorm(1e-2f, 0.1f), "fc2"));
+    n.add(node("relu", new Activate(Activation.RELU), "bn2"));
+    n.add(node("add", new Add(), "relu", "elu"));
     n.add(elementwise("tanh", Kind.TANH, 0, 0, "add"));
-    n.add(node("pick1", new Op.SelectChannels(List.of(5, 1, 1, 0)), "tanh"));
-    n.add(node("slice1", new Op.SelectChannels(List.of(1, 2, 3, 4)), "add"));
+    n.add(node("pick1", new SelectChannels(List.of(5, 1, 1, 0)), "tanh"));
+    n.add(node("slice1", new SelectChannels(List.of(1, 2, 3, 4)), "add"));
     n.add(elementwise("clip", Kind.CLIP, -0.8f, 1.5f, "slice1"));
-    n.add(node("mul1", new Op.Multiply(), "clip", "pick1"));
-    n.add(node("ln1", new Op.LayerNorm(1e-2f), "mul1"));
-    n.add(node("soft1", new Op.Softmax(), "pick1"));
-    n.add(node("cat1", new Op.Concat(), "ln1", "soft1", "add"));
+    n.add(node("mul1", new Multiply(), "clip", "pick1"));
+    n.add(node("ln1", new LayerNorm(1e-2f), "mul1"));
+    n.add(node("soft1", new Softmax(), "pick1"));
+    n.add(node("cat1", new Concat(), "ln1", "soft1", "add"));
     n.add(elementwise("sigmoid", Kind.SIGMOID, 0, 0, "cat1"));
-    n.add(node("fc3", new Op.Linear(4, true), "sigmoid"));
+    n.add(node("fc3", new Linear(4, true), "sigmoid"));
     return new Graph(n);
   }
 
@@ -105,7 +124,7 @@ final class VisionGraph {
   }
 
   private static Node elementwise(String name, Kind kind, float a, float b, String input) {
-    return node(name, new Op.Elementwise(new ElementwiseSpec(kind, a, b)), input);
+    return node(name, new Elementwise(new ElementwiseSpec(kind, a, b)), input);
   }
 
   private static Node node(String name, Op op, String... inputs) {

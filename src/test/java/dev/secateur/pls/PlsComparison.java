@@ -13,7 +13,7 @@ import dev.secateur.nn.InferenceProgram;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Network;
 import dev.secateur.nn.Node;
-import dev.secateur.nn.Op;
+import dev.secateur.nn.op.Convolution;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Shape;
@@ -41,7 +41,7 @@ final class PlsComparison {
     int batch = Integer.parseInt(args[3]);
     List<String> layers =
         model.graph().nodes().stream()
-            .filter(x -> x.op() instanceof Op.Convolution)
+            .filter(x -> x.op() instanceof Convolution)
             .map(Node::name)
             .toList();
     ForwardHook hook = new ForwardHook(layers, PoolSpec.Kind.MAX);

@@ -15,7 +15,21 @@ import dev.secateur.nn.Architectures;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Node;
-import dev.secateur.nn.Op;
+import dev.secateur.nn.op.Activate;
+import dev.secateur.nn.op.Add;
+import dev.secateur.nn.op.BatchNorm;
+import dev.secateur.nn.op.Concat;
+import dev.secateur.nn.op.Convolution;
+import dev.secateur.nn.op.Elementwise;
+import dev.secateur.nn.op.Flatten;
+import dev.secateur.nn.op.GlobalPool;
+import dev.secateur.nn.op.Input;
+import dev.secateur.nn.op.LayerNorm;
+import dev.secateur.nn.op.Linear;
+import dev.secateur.nn.op.Multiply;
+import dev.secateur.nn.op.Op;
+import dev.secateur.nn.op.SelectChannels;
+import dev.secateur.nn.op.Softmax;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -34,13 +48,13 @@ class ChannelGroupsTest {
 
   private String conv(String name, int width, int groups, String input) {
     ConvolutionSpec spec = new ConvolutionSpec(1, 1, 1, 1, 1, 1, 1, 1, groups);
-    return add(name, new Op.Convolution(width, 3, 3, spec, true), input);
+    return add(name, new Convolution(width, 3, 3, spec, true), input);
   }
 
   private void head(String input) {
-    add("pool", new Op.GlobalPool(PoolSpec.Kind.AVERAGE), input);
-    add("flat", new Op.Flatten(), "pool");
-    add("fc", new Op.Linear(4, true), "flat");
+    add("pool", new GlobalPool(PoolSpec.Kind.AVERAGE), input);
+    add("flat", new Flatten(), "pool");
+    add("fc", new Linear(4, true), "flat");
   }
 
   private List<ChannelGroups.CoupledLayers> groups() {
@@ -103,13 +117,13 @@ class ChannelGroupsTest {
 
   @Test
   void concatenationCouplesNothing() {
-    add("input", new Op.Input(3, 8, 8));
+    add("input", new Input(3, 8, 8));
     String x = conv("stem", 6, 1, "input");
     for (int i = 0; i < 3; i++) {
-      add("norm" + i, new Op.BatchNorm(1e-5f, 0.1f), x);
-      add("relu" + i, new Op.Activate(Activation.RELU), "norm" + i);
+      add("norm" + i, new BatchNorm(1e-5f, 0.1f), x);
+      add("relu" + i, new Activate(Activation.RELU), "norm" + i);
       conv("dense" + i, 4, 1, "relu" + i);
-      x = add("cat" + i, new Op.Concat(), x, "dense" + i);
+      x = add("cat" + i, new Concat(), x, "dense" + i);
     }
     head(x);
     assertEquals("6 stem; 4 dense0; 4 dense1; 4 dense2; ", shape(groups()));
@@ -118,7 +132,7 @@ class ChannelGroupsTest {
 
   @Test
   void groupsOfAConvolutionStayEquallyLarge() {
-    add("input", new Op.Input(3, 8, 8));
+    add("input", new Input(3, 8, 8));
     conv("a", 8, 1, "input");
     conv("b", 12, 4, "a");
     conv("c", 5, 1, "b");
@@ -130,7 +144,7 @@ class ChannelGroupsTest {
     Model smaller =
         removeAndCompare(
             new Removal(Map.of("a", new int[] {1, 3, 5, 7}, "b", new int[] {0, 3, 6, 9})));
-    assertEquals(4, ((Op.Convolution) smaller.graph().node("b").op()).spec().groups());
+    assertEquals(4, ((Convolution) smaller.graph().node("b").op()).spec().groups());
     assertEquals("8x1x3x3", smaller.parameters().get("b.weight").shape().toString());
     // what hangs together with a listed filter goes without being listed
     assertEquals(
@@ -142,7 +156,7 @@ class ChannelGroupsTest {
 
   @Test
   void depthwiseConvolutionsFollowTheirInput() {
-    add("input", new Op.Input(3, 8, 8));
+    add("input", new Input(3, 8, 8));
     conv("expand", 6, 1, "input");
     conv("depthwise", 12, 6, "expand");
     conv("project", 4, 1, "depthwise");
@@ -151,20 +165,20 @@ class ChannelGroupsTest {
     Model smaller =
         removeAndCompare(
             new Removal(Map.of("expand", new int[] {0, 4}, "depthwise", new int[] {0, 1, 8, 9})));
-    assertEquals(4, ((Op.Convolution) smaller.graph().node("depthwise").op()).spec().groups());
+    assertEquals(4, ((Convolution) smaller.graph().node("depthwise").op()).spec().groups());
     assertEquals("8x1x3x3", smaller.parameters().get("depthwise.weight").shape().toString());
   }
 
   @Test
   void squeezeAndExcitationGoesWithWhatItGates() {
-    add("input", new Op.Input(3, 8, 8));
+    add("input", new Input(3, 8, 8));
     conv("a", 6, 1, "input");
-    add("squeeze", new Op.GlobalPool(PoolSpec.Kind.AVERAGE), "a");
+    add("squeeze", new GlobalPool(PoolSpec.Kind.AVERAGE), "a");
     conv("fc1", 3, 1, "squeeze");
-    add("relu", new Op.Activate(Activation.RELU), "fc1");
+    add("relu", new Activate(Activation.RELU), "fc1");
     conv("fc2", 6, 1, "relu");
-    add("gate", new Op.Elementwise(ElementwiseSpec.of(ElementwiseSpec.Kind.SIGMOID)), "fc2");
-    add("scale", new Op.Multiply(), "a", "gate");
+    add("gate", new Elementwise(ElementwiseSpec.of(ElementwiseSpec.Kind.SIGMOID)), "fc2");
+    add("scale", new Multiply(), "a", "gate");
     conv("b", 4, 1, "scale");
     head("b");
     List<ChannelGroups.CoupledLayers> groups = groups();
@@ -176,14 +190,14 @@ class ChannelGroupsTest {
 
   @Test
   void shufflesAreFollowedChannelByChannel() {
-    add("input", new Op.Input(3, 8, 8));
+    add("input", new Input(3, 8, 8));
     conv("a", 4, 1, "input");
     conv("b", 4, 1, "input");
-    add("cat", new Op.Concat(), "a", "b");
-    add("shuffle", new Op.SelectChannels(List.of(0, 4, 1, 5, 2, 6, 3, 7)), "cat");
-    add("left", new Op.SelectChannels(List.of(0, 1, 2, 3)), "shuffle");
-    add("right", new Op.SelectChannels(List.of(4, 5, 6, 7)), "shuffle");
-    add("sum", new Op.Add(), "left", "right");
+    add("cat", new Concat(), "a", "b");
+    add("shuffle", new SelectChannels(List.of(0, 4, 1, 5, 2, 6, 3, 7)), "cat");
+    add("left", new SelectChannels(List.of(0, 1, 2, 3)), "shuffle");
+    add("right", new SelectChannels(List.of(4, 5, 6, 7)), "shuffle");
+    add("sum", new Add(), "left", "right");
     head("sum");
     // left is a0 b0 a1 b1, right is a2 b2 a3 b3
     List<ChannelGroups.CoupledLayers> groups = groups();
@@ -191,14 +205,14 @@ class ChannelGroupsTest {
     assertEquals(List.of("sum"), groups.get(0).coupledBy());
     Model smaller = removeAndCompare(new Removal(Map.of("a", new int[] {1, 3})));
     assertEquals(
-        new Op.SelectChannels(List.of(0, 2, 3, 1, 4, 5)), smaller.graph().node("shuffle").op());
+        new SelectChannels(List.of(0, 2, 3, 1, 4, 5)), smaller.graph().node("shuffle").op());
   }
 
   @Test
   void whatAFunctionMakesOfAZeroGoesWithTheChannel() {
-    add("input", new Op.Input(3, 8, 8));
+    add("input", new Input(3, 8, 8));
     conv("a", 6, 1, "input");
-    add("sigmoid", new Op.Elementwise(ElementwiseSpec.of(ElementwiseSpec.Kind.SIGMOID)), "a");
+    add("sigmoid", new Elementwise(ElementwiseSpec.of(ElementwiseSpec.Kind.SIGMOID)), "a");
     conv("b", 4, 1, "sigmoid");
     head("b");
     Model model = random(new Graph(nodes));
@@ -220,13 +234,13 @@ class ChannelGroupsTest {
 
   @Test
   void whatCountsInASumOrIsSeenFromOutsideIsFixed() {
-    add("input", new Op.Input(3, 8, 8));
+    add("input", new Input(3, 8, 8));
     conv("a", 6, 1, "input");
-    add("ln", new Op.LayerNorm(1e-5f), "a");
+    add("ln", new LayerNorm(1e-5f), "a");
     conv("b", 4, 1, "ln");
-    add("soft", new Op.Softmax(), "b");
+    add("soft", new Softmax(), "b");
     conv("c", 3, 1, "soft");
-    add("plus", new Op.Add(), "c", "input");
+    add("plus", new Add(), "c", "input");
     conv("out", 2, 1, "plus");
     assertEquals("", shape(groups()));
     Removal removed = new Removal(Map.of("a", new int[] {0}));
@@ -236,14 +250,14 @@ class ChannelGroupsTest {
 
   @Test
   void linearFeaturesThatAreAddedToChannelsGoWithThem() {
-    add("input", new Op.Input(3, 4, 4));
+    add("input", new Input(3, 4, 4));
     conv("a", 5, 1, "input");
-    add("flat", new Op.Flatten(), "a");
-    add("fc1", new Op.Linear(5, true), "flat");
-    add("pool", new Op.GlobalPool(PoolSpec.Kind.MAX), "a");
-    add("flat2", new Op.Flatten(), "pool");
-    add("sum", new Op.Add(), "fc1", "flat2");
-    add("fc2", new Op.Linear(3, true), "sum");
+    add("flat", new Flatten(), "a");
+    add("fc1", new Linear(5, true), "flat");
+    add("pool", new GlobalPool(PoolSpec.Kind.MAX), "a");
+    add("flat2", new Flatten(), "pool");
+    add("sum", new Add(), "fc1", "flat2");
+    add("fc2", new Linear(3, true), "sum");
     assertEquals("5 a+fc1; ", shape(groups()));
     Model model = random(new Graph(nodes));
     try (Device device = new CpuDevice()) {

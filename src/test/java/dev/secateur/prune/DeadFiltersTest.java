@@ -14,9 +14,16 @@ import dev.secateur.nn.Graph;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Network;
 import dev.secateur.nn.Node;
-import dev.secateur.nn.Op;
 import dev.secateur.nn.ParameterShapes;
 import dev.secateur.nn.Pooling;
+import dev.secateur.nn.op.Activate;
+import dev.secateur.nn.op.BatchNorm;
+import dev.secateur.nn.op.Convolution;
+import dev.secateur.nn.op.Flatten;
+import dev.secateur.nn.op.Identity;
+import dev.secateur.nn.op.Input;
+import dev.secateur.nn.op.Linear;
+import dev.secateur.nn.op.Pool;
 import dev.secateur.prune.criterion.ScoringData;
 import dev.secateur.tensor.HostTensor;
 import dev.secateur.train.ProgressListener;
@@ -80,23 +87,22 @@ class DeadFiltersTest {
   private static Graph graph() {
     ConvolutionSpec padded = ConvolutionSpec.of(1, 1);
     ConvolutionSpec inside = ConvolutionSpec.of(1, 0);
-    Op.BatchNorm norm = new Op.BatchNorm(1e-5f, 0.1f);
-    Op.Activate relu = new Op.Activate(Activation.RELU);
+    BatchNorm norm = new BatchNorm(1e-5f, 0.1f);
+    Activate relu = new Activate(Activation.RELU);
     return new Graph(
         List.of(
-            new Node("input", new Op.Input(3, 8, 8), List.of()),
-            new Node("a", new Op.Convolution(6, 3, 3, padded, false), List.of("input")),
+            new Node("input", new Input(3, 8, 8), List.of()),
+            new Node("a", new Convolution(6, 3, 3, padded, false), List.of("input")),
             new Node("an", norm, List.of("a")),
             new Node("ar", relu, List.of("an")),
-            new Node("b", new Op.Convolution(6, 3, 3, inside, false), List.of("ar")),
+            new Node("b", new Convolution(6, 3, 3, inside, false), List.of("ar")),
             new Node("bn", norm, List.of("b")),
             new Node("br", relu, List.of("bn")),
-            new Node("c", new Op.Convolution(6, 3, 3, padded, true), List.of("br")),
+            new Node("c", new Convolution(6, 3, 3, padded, true), List.of("br")),
             new Node("cr", relu, List.of("c")),
-            new Node(
-                "pool", new Op.Pool(PoolSpec.square(PoolSpec.Kind.MAX, 2, 2, 0)), List.of("cr")),
-            new Node("flat", new Op.Flatten(), List.of("pool")),
-            new Node("d", new Op.Linear(3, true), List.of("flat"))));
+            new Node("pool", new Pool(PoolSpec.square(PoolSpec.Kind.MAX, 2, 2, 0)), List.of("cr")),
+            new Node("flat", new Flatten(), List.of("pool")),
+            new Node("d", new Linear(3, true), List.of("flat"))));
   }
 
   private static Model planted() {
@@ -158,7 +164,7 @@ class DeadFiltersTest {
     Graph graph =
         new Graph(
             graph().nodes().stream()
-                .map(n -> n.op() instanceof Op.Activate ? identity(n) : n)
+                .map(n -> n.op() instanceof Activate ? identity(n) : n)
                 .toList());
     Model model = new Model(graph, planted().parameters(), Map.of());
     for (String far : List.of("an.bias", "bn.bias", "c.bias")) { // not below 0 for a rectifier here
@@ -181,6 +187,6 @@ class DeadFiltersTest {
   }
 
   private static Node identity(Node n) {
-    return new Node(n.name(), new Op.Identity(), n.inputs());
+    return new Node(n.name(), new Identity(), n.inputs());
   }
 }

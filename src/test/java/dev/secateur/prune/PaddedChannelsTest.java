@@ -21,9 +21,14 @@ import dev.secateur.nn.Learning;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Network;
 import dev.secateur.nn.Node;
-import dev.secateur.nn.Op;
 import dev.secateur.nn.Step;
 import dev.secateur.nn.TrainingProgram;
+import dev.secateur.nn.op.Convolution;
+import dev.secateur.nn.op.Flatten;
+import dev.secateur.nn.op.GlobalPool;
+import dev.secateur.nn.op.Input;
+import dev.secateur.nn.op.LayerNorm;
+import dev.secateur.nn.op.Linear;
 import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Tensor;
 import java.util.ArrayList;
@@ -166,15 +171,13 @@ class PaddedChannelsTest {
   void whatZerosWouldChangeIsSaid() {
     List<Node> nodes =
         List.of(
-            new Node("input", new Op.Input(3, 4, 4), List.of()),
+            new Node("input", new Input(3, 4, 4), List.of()),
             new Node(
-                "c",
-                new Op.Convolution(11, 3, 3, ConvolutionSpec.of(1, 1), false),
-                List.of("input")),
-            new Node("norm", new Op.LayerNorm(1e-5f), List.of("c")),
-            new Node("pool", new Op.GlobalPool(PoolSpec.Kind.AVERAGE), List.of("norm")),
-            new Node("flat", new Op.Flatten(), List.of("pool")),
-            new Node("fc", new Op.Linear(3, true), List.of("flat")));
+                "c", new Convolution(11, 3, 3, ConvolutionSpec.of(1, 1), false), List.of("input")),
+            new Node("norm", new LayerNorm(1e-5f), List.of("c")),
+            new Node("pool", new GlobalPool(PoolSpec.Kind.AVERAGE), List.of("norm")),
+            new Node("flat", new Flatten(), List.of("pool")),
+            new Node("fc", new Linear(3, true), List.of("flat")));
     Model model = RandomGraph.model(new Graph(nodes), new SplittableRandom(2));
     try (Device device = open(Precision.FP16, true);
         Network net = new Network(device, model);

@@ -13,7 +13,7 @@ import dev.secateur.nn.Architectures;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Network;
 import dev.secateur.nn.Node;
-import dev.secateur.nn.Op;
+import dev.secateur.nn.op.BatchNorm;
 import dev.secateur.tensor.Tensor;
 import dev.secateur.train.Checkpoints;
 import dev.secateur.train.ProgressListener;
@@ -175,7 +175,7 @@ class PrunerTest {
   private static List<Float> statistics(Network net) {
     List<Float> out = new ArrayList<>();
     for (Node n : net.graph().nodes()) {
-      if (n.op() instanceof Op.BatchNorm) {
+      if (n.op() instanceof BatchNorm) {
         for (String kind : List.of(".running_mean", ".running_var")) {
           for (float v : net.device().downloadFloats(net.parameter(n.name() + kind))) {
             out.add(v);

@@ -9,8 +9,28 @@ import dev.secateur.device.ResizeSpec;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Node;
-import dev.secateur.nn.Op;
 import dev.secateur.nn.ParameterShapes;
+import dev.secateur.nn.op.Activate;
+import dev.secateur.nn.op.Add;
+import dev.secateur.nn.op.BatchNorm;
+import dev.secateur.nn.op.Concat;
+import dev.secateur.nn.op.Convolution;
+import dev.secateur.nn.op.Elementwise;
+import dev.secateur.nn.op.Flatten;
+import dev.secateur.nn.op.GlobalPool;
+import dev.secateur.nn.op.Identity;
+import dev.secateur.nn.op.Input;
+import dev.secateur.nn.op.LayerNorm;
+import dev.secateur.nn.op.Linear;
+import dev.secateur.nn.op.Multiply;
+import dev.secateur.nn.op.Op;
+import dev.secateur.nn.op.Pad;
+import dev.secateur.nn.op.Pool;
+import dev.secateur.nn.op.Resize;
+import dev.secateur.nn.op.SelectChannels;
+import dev.secateur.nn.op.Shortcut;
+import dev.secateur.nn.op.Softmax;
+import dev.secateur.nn.op.TransposedConvolution;
 import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Shape;
 import java.util.ArrayList;
@@ -70,7 +90,7 @@ final class RandomGraph {
   }
 
   private Graph graph() {
-    add(new Op.Input(3, 8, 8));
+    add(new Input(3, 8, 8));
     convolution("n0", 4 * random.nextInt(1, 4), 1);
     int steps = random.nextInt(5, 14);
     for (int i = 0; i < steps; i++) {
@@ -78,16 +98,16 @@ final class RandomGraph {
     }
     // all that nobody reads goes into the head: flattened whole, or pooled and concatenated
     List<String> open = values.keySet().stream().filter(v -> !read.contains(v)).toList();
-    String whole = linear(add(new Op.Flatten(), open.get(random.nextInt(open.size()))), 5);
+    String whole = linear(add(new Flatten(), open.get(random.nextInt(open.size()))), 5);
     List<String> pooled = new ArrayList<>();
     for (String v : open) {
-      pooled.add(add(new Op.GlobalPool(PoolSpec.Kind.AVERAGE), v));
+      pooled.add(add(new GlobalPool(PoolSpec.Kind.AVERAGE), v));
     }
     String joined =
-        pooled.size() == 1 ? pooled.get(0) : add(new Op.Concat(), pooled.toArray(String[]::new));
-    String hidden = linear(add(new Op.Flatten(), joined), 6);
-    String head = linear(add(new Op.Activate(Activation.RELU), hidden), 5);
-    add(new Op.Add(), whole, head);
+        pooled.size() == 1 ? pooled.get(0) : add(new Concat(), pooled.toArray(String[]::new));
+    String hidden = linear(add(new Flatten(), joined), 6);
+    String head = linear(add(new Activate(Activation.RELU), hidden), 5);
+    add(new Add(), whole, head);
     return new Graph(nodes);
   }
 
@@ -101,7 +121,7 @@ final class RandomGraph {
         convolution(x, 2 * random.nextInt(1, 7), groups);
       }
       case 2 -> convolution(x, c * random.nextInt(1, 3), c);
-      case 3 -> value(add(new Op.BatchNorm(1e-3f, 0.1f), x), s);
+      case 3 -> value(add(new BatchNorm(1e-3f, 0.1f), x), s);
       case 4 -> value(add(function(), x), s);
       case 5 -> residual(x, s);
       case 6 -> {
@@ -110,7 +130,7 @@ final class RandomGraph {
             values.keySet().stream().filter(v -> values.get(v).with(1, c).equals(s)).toList();
         String other = alike.get(random.nextInt(alike.size()));
         int width = c + values.get(other).size(1);
-        value(add(new Op.Concat(), x, other), s.with(1, width));
+        value(add(new Concat(), x, other), s.with(1, width));
       }
       case 7 -> {
         // a shuffle, a slice, or some channels twice
@@ -128,18 +148,18 @@ final class RandomGraph {
                           default -> random.nextInt(c);
                         })
                 .toList();
-        value(add(new Op.SelectChannels(channels), x), s.with(1, width));
+        value(add(new SelectChannels(channels), x), s.with(1, width));
       }
       case 8 -> gate(x, s);
       case 9 -> {
         if (s.dim(2) > 3 && s.dim(3) > 3) {
           PoolSpec.Kind kind = random.nextBoolean() ? PoolSpec.Kind.MAX : PoolSpec.Kind.AVERAGE;
-          String y = add(new Op.Pool(PoolSpec.square(kind, 2, 2, 0)), x);
+          String y = add(new Pool(PoolSpec.square(kind, 2, 2, 0)), x);
           value(y, Shape.of(1, c, s.dim(2) / 2, s.dim(3) / 2));
         }
       }
       case 10 -> {
-        String y = add(new Op.Pad(1, 0, 0, 1, 0), x);
+        String y = add(new Pad(1, 0, 0, 1, 0), x);
         value(y, Shape.of(1, c, s.dim(2) + 1, s.dim(3) + 1));
       }
       case 11 -> {
@@ -149,7 +169,7 @@ final class RandomGraph {
             mode == ResizeSpec.Mode.NEAREST
                 ? ResizeSpec.Coordinates.ASYMMETRIC
                 : ResizeSpec.Coordinates.HALF_PIXEL;
-        String y = add(new Op.Resize(new ResizeSpec(8, 8, mode, places)), x);
+        String y = add(new Resize(new ResizeSpec(8, 8, mode, places)), x);
         value(y, Shape.of(1, c, 8, 8));
       }
       case 12 -> {
@@ -158,15 +178,15 @@ final class RandomGraph {
           int width = depthwise ? c : 2 * random.nextInt(1, 5);
           int groups = depthwise ? c : c % 2 == 0 && random.nextBoolean() ? 2 : 1;
           ConvolutionSpec spec = new ConvolutionSpec(1, 1, 1, 1, 1, 1, 1, 1, groups);
-          Op op = new Op.TransposedConvolution(width, 3, 3, spec, 0, 0, random.nextBoolean());
+          Op op = new TransposedConvolution(width, 3, 3, spec, 0, 0, random.nextBoolean());
           value(add(op, x), s.with(1, width));
         }
       }
       default -> {
         if (random.nextInt(3) == 0) {
-          value(add(random.nextBoolean() ? new Op.LayerNorm(1e-2f) : new Op.Softmax(), x), s);
+          value(add(random.nextBoolean() ? new LayerNorm(1e-2f) : new Softmax(), x), s);
         } else {
-          value(add(new Op.Identity(), x), s);
+          value(add(new Identity(), x), s);
         }
       }
     }
@@ -181,34 +201,33 @@ final class RandomGraph {
     String inner = convolution(x, 2 * random.nextInt(1, 5), 1);
     String outer = convolution(inner, width, 1);
     values.remove(inner);
-    String norm = add(new Op.BatchNorm(1e-3f, 0.1f), outer);
+    String norm = add(new BatchNorm(1e-3f, 0.1f), outer);
     values.remove(outer);
-    String side = shortcut ? add(new Op.Shortcut(1, before, after), x) : x;
-    String sum =
-        random.nextBoolean() ? add(new Op.Add(), norm, side) : add(new Op.Add(), side, norm);
-    value(add(new Op.Activate(Activation.RELU), sum), s.with(1, width));
+    String side = shortcut ? add(new Shortcut(1, before, after), x) : x;
+    String sum = random.nextBoolean() ? add(new Add(), norm, side) : add(new Add(), side, norm);
+    value(add(new Activate(Activation.RELU), sum), s.with(1, width));
   }
 
   /** Squeeze and excitation. */
   private void gate(String x, Shape s) {
-    String squeezed = add(new Op.GlobalPool(PoolSpec.Kind.AVERAGE), x);
+    String squeezed = add(new GlobalPool(PoolSpec.Kind.AVERAGE), x);
     ConvolutionSpec one = ConvolutionSpec.of(1, 0);
-    String small = add(new Op.Convolution(3, 1, 1, one, true), squeezed);
-    String relu = add(new Op.Activate(Activation.RELU), small);
-    String large = add(new Op.Convolution(s.size(1), 1, 1, one, true), relu);
+    String small = add(new Convolution(3, 1, 1, one, true), squeezed);
+    String relu = add(new Activate(Activation.RELU), small);
+    String large = add(new Convolution(s.size(1), 1, 1, one, true), relu);
     Kind kind = random.nextBoolean() ? Kind.SIGMOID : Kind.HARD_SIGMOID;
-    String gate = add(new Op.Elementwise(new ElementwiseSpec(kind, 0.2f, 0.5f)), large);
-    value(add(new Op.Multiply(), x, gate), s);
+    String gate = add(new Elementwise(new ElementwiseSpec(kind, 0.2f, 0.5f)), large);
+    value(add(new Multiply(), x, gate), s);
   }
 
   private Op function() {
     return switch (random.nextInt(6)) {
-      case 0 -> new Op.Activate(Activation.RELU6);
-      case 1 -> new Op.Elementwise(ElementwiseSpec.of(Kind.SILU));
-      case 2 -> new Op.Elementwise(new ElementwiseSpec(Kind.LEAKY_RELU, 0.1f, 0));
-      case 3 -> new Op.Elementwise(ElementwiseSpec.of(Kind.HARD_SWISH));
-      case 4 -> new Op.Elementwise(ElementwiseSpec.of(Kind.GELU));
-      default -> new Op.Activate(Activation.RELU);
+      case 0 -> new Activate(Activation.RELU6);
+      case 1 -> new Elementwise(ElementwiseSpec.of(Kind.SILU));
+      case 2 -> new Elementwise(new ElementwiseSpec(Kind.LEAKY_RELU, 0.1f, 0));
+      case 3 -> new Elementwise(ElementwiseSpec.of(Kind.HARD_SWISH));
+      case 4 -> new Elementwise(ElementwiseSpec.of(Kind.GELU));
+      default -> new Activate(Activation.RELU);
     };
   }
 
@@ -217,13 +236,13 @@ final class RandomGraph {
     int kernel = random.nextBoolean() ? 3 : 1;
     int p = kernel / 2;
     ConvolutionSpec spec = new ConvolutionSpec(1, 1, p, p, p, p, 1, 1, groups);
-    String y = add(new Op.Convolution(width, kernel, kernel, spec, random.nextBoolean()), x);
+    String y = add(new Convolution(width, kernel, kernel, spec, random.nextBoolean()), x);
     value(y, s.with(1, width));
     return y;
   }
 
   private String linear(String x, int width) {
-    return add(new Op.Linear(width, true), x);
+    return add(new Linear(width, true), x);
   }
 
   private String any() {

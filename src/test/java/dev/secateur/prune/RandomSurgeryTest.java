@@ -13,6 +13,7 @@ import dev.secateur.io.onnx.Outputs;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Node;
 import dev.secateur.nn.ParameterShapes;
+import dev.secateur.nn.op.Op;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.HashSet;
@@ -97,7 +98,7 @@ class RandomSurgeryTest {
 
   private static Set<String> allOps() {
     Set<String> out = new HashSet<>();
-    for (Class<?> op : dev.secateur.nn.Op.class.getPermittedSubclasses()) {
+    for (Class<?> op : Op.class.getPermittedSubclasses()) {
       out.add(op.getSimpleName());
     }
     return out;

@@ -10,7 +10,8 @@ import dev.secateur.device.ConvolutionSpec;
 import dev.secateur.nn.Architectures;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Node;
-import dev.secateur.nn.Op;
+import dev.secateur.nn.op.Convolution;
+import dev.secateur.nn.op.Input;
 import dev.secateur.prune.criterion.Importance;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -52,11 +53,11 @@ class SelectionTest {
     Graph graph =
         new Graph(
             List.of(
-                new Node("input", new Op.Input(1, 8, 8), List.of()),
-                new Node("a", new Op.Convolution(2, 3, 3, spec, true), List.of("input")),
-                new Node("b", new Op.Convolution(4, 3, 3, spec, true), List.of("a")),
-                new Node("c", new Op.Convolution(4, 3, 3, spec, true), List.of("b")),
-                new Node("d", new Op.Convolution(2, 3, 3, spec, true), List.of("c"))));
+                new Node("input", new Input(1, 8, 8), List.of()),
+                new Node("a", new Convolution(2, 3, 3, spec, true), List.of("input")),
+                new Node("b", new Convolution(4, 3, 3, spec, true), List.of("a")),
+                new Node("c", new Convolution(4, 3, 3, spec, true), List.of("b")),
+                new Node("d", new Convolution(2, 3, 3, spec, true), List.of("c"))));
     ChannelGroups groups = ChannelGroups.of(graph, Scope.ALL);
     Map<String, float[]> scores = new LinkedHashMap<>();
     scores.put("a", new float[] {1, 2});
@@ -145,7 +146,7 @@ class SelectionTest {
     Map<String, float[]> scores = new LinkedHashMap<>();
     SplittableRandom random = new SplittableRandom(9);
     for (Node n : graph.nodes()) {
-      if (n.op() instanceof Op.Convolution c) {
+      if (n.op() instanceof Convolution c) {
         float[] s = new float[c.outChannels()];
         for (int i = 0; i < s.length; i++) { // ties, and layers that are all lower than others
           s[i] = random.nextInt(50) + 10 * (scores.size() % 3);
@@ -223,10 +224,10 @@ class SelectionTest {
     Graph g =
         new Graph(
             List.of(
-                new Node("input", new Op.Input(1, 4, 4), List.of()),
-                new Node("a", new Op.Convolution(24, 1, 1, plain, false), List.of("input")),
-                new Node("b", new Op.Convolution(24, 1, 1, two, false), List.of("a")),
-                new Node("c", new Op.Convolution(2, 1, 1, plain, false), List.of("b"))));
+                new Node("input", new Input(1, 4, 4), List.of()),
+                new Node("a", new Convolution(24, 1, 1, plain, false), List.of("input")),
+                new Node("b", new Convolution(24, 1, 1, two, false), List.of("a")),
+                new Node("c", new Convolution(2, 1, 1, plain, false), List.of("b"))));
     Removal removed =
         random(g, Scope.ALL, new Constraints(4, List.of(), Map.of(), Map.of())).lowest(0.4);
     assertEquals(16, 24 - removed.of("a").length);

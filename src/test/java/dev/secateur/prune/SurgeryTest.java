@@ -14,7 +14,8 @@ import dev.secateur.nn.Architectures;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Node;
-import dev.secateur.nn.Op;
+import dev.secateur.nn.op.Convolution;
+import dev.secateur.nn.op.Input;
 import dev.secateur.prune.criterion.Importance;
 import dev.secateur.util.AtomicFile;
 import java.io.IOException;
@@ -74,10 +75,10 @@ class SurgeryTest {
   @Test
   void tiesAreBrokenSoThatTheCountIsExactAndEveryLayerKeepsAFilter() {
     Node[] nodes = {
-      new Node("input", new Op.Input(1, 4, 4), List.of()),
-      new Node("a", new Op.Convolution(3, 1, 1, ConvolutionSpec.of(1, 0), false), List.of("input")),
-      new Node("b", new Op.Convolution(7, 1, 1, ConvolutionSpec.of(1, 0), false), List.of("a")),
-      new Node("c", new Op.Convolution(2, 1, 1, ConvolutionSpec.of(1, 0), false), List.of("b"))
+      new Node("input", new Input(1, 4, 4), List.of()),
+      new Node("a", new Convolution(3, 1, 1, ConvolutionSpec.of(1, 0), false), List.of("input")),
+      new Node("b", new Convolution(7, 1, 1, ConvolutionSpec.of(1, 0), false), List.of("a")),
+      new Node("c", new Convolution(2, 1, 1, ConvolutionSpec.of(1, 0), false), List.of("b"))
     };
     Graph graph = new Graph(List.of(nodes));
     Map<String, float[]> s = new LinkedHashMap<>();

@@ -7,7 +7,21 @@ import dev.secateur.io.onnx.Outputs;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Node;
-import dev.secateur.nn.Op;
+import dev.secateur.nn.op.Activate;
+import dev.secateur.nn.op.Add;
+import dev.secateur.nn.op.BatchNorm;
+import dev.secateur.nn.op.Concat;
+import dev.secateur.nn.op.Elementwise;
+import dev.secateur.nn.op.Flatten;
+import dev.secateur.nn.op.GlobalPool;
+import dev.secateur.nn.op.Identity;
+import dev.secateur.nn.op.Multiply;
+import dev.secateur.nn.op.Pad;
+import dev.secateur.nn.op.Pool;
+import dev.secateur.nn.op.Resize;
+import dev.secateur.nn.op.SelectChannels;
+import dev.secateur.nn.op.Shortcut;
+import dev.secateur.nn.op.TransposedConvolution;
 import dev.secateur.prune.criterion.Importance;
 import dev.secateur.tensor.HostTensor;
 import java.util.Arrays;
@@ -90,11 +104,11 @@ public final class Zeroed {
           int dot = name.lastIndexOf('.');
           Node n = m.graph().node(name.substring(0, dot));
           boolean filter = removed.filters().containsKey(n.name());
-          if (!filter && !(n.op() instanceof Op.BatchNorm) || name.contains(".running")) {
+          if (!filter && !(n.op() instanceof BatchNorm) || name.contains(".running")) {
             return;
           }
           boolean[] dead = zero.get(n.name());
-          if (n.op() instanceof Op.TransposedConvolution t && name.endsWith(".weight")) {
+          if (n.op() instanceof TransposedConvolution t && name.endsWith(".weight")) {
             zeroSecondAxis(d, dead, m.parameters().get(name), t.spec().groups());
             return;
           }
@@ -132,41 +146,41 @@ public final class Zeroed {
       for (int f : removed.filters().getOrDefault(n.name(), new int[0])) {
         y[f] = true;
       }
-    } else if (n.op() instanceof Op.Add || n.op() instanceof Op.Multiply) {
+    } else if (n.op() instanceof Add || n.op() instanceof Multiply) {
       boolean[] other = zero.get(n.inputs().get(1));
       for (int c = 0; c < y.length; c++) {
-        y[c] = n.op() instanceof Op.Add ? x[c] && other[c] : x[c] || other[c];
+        y[c] = n.op() instanceof Add ? x[c] && other[c] : x[c] || other[c];
       }
-    } else if (n.op() instanceof Op.Concat) {
+    } else if (n.op() instanceof Concat) {
       int at = 0;
       for (String part : n.inputs()) {
         boolean[] p = zero.get(part);
         System.arraycopy(p, 0, y, at, p.length);
         at += p.length;
       }
-    } else if (n.op() instanceof Op.SelectChannels s) {
+    } else if (n.op() instanceof SelectChannels s) {
       for (int j = 0; j < y.length; j++) {
         y[j] = x[s.channels().get(j)];
       }
-    } else if (n.op() instanceof Op.Shortcut s) {
+    } else if (n.op() instanceof Shortcut s) {
       Arrays.fill(y, true);
       System.arraycopy(x, 0, y, s.before(), x.length);
-    } else if (n.op() instanceof Op.Flatten) {
+    } else if (n.op() instanceof Flatten) {
       for (int j = 0; j < y.length; j++) {
         y[j] = x[j / (y.length / x.length)];
       }
-    } else if (n.op() instanceof Op.Elementwise e) {
+    } else if (n.op() instanceof Elementwise e) {
       return switch (e.spec().kind()) {
         case SIGMOID, HARD_SIGMOID -> y;
         default -> x;
       };
-    } else if (n.op() instanceof Op.BatchNorm
-        || n.op() instanceof Op.Activate
-        || n.op() instanceof Op.Pool
-        || n.op() instanceof Op.GlobalPool
-        || n.op() instanceof Op.Resize
-        || n.op() instanceof Op.Identity
-        || n.op() instanceof Op.Pad p && p.value() == 0) {
+    } else if (n.op() instanceof BatchNorm
+        || n.op() instanceof Activate
+        || n.op() instanceof Pool
+        || n.op() instanceof GlobalPool
+        || n.op() instanceof Resize
+        || n.op() instanceof Identity
+        || n.op() instanceof Pad p && p.value() == 0) {
       return x;
     }
     return y;

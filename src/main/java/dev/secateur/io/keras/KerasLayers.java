@@ -10,9 +10,25 @@ import dev.secateur.device.ResizeSpec;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Node;
-import dev.secateur.nn.Op;
 import dev.secateur.nn.ParameterShapes;
-import dev.secateur.nn.ShapeInference;
+import dev.secateur.nn.op.Activate;
+import dev.secateur.nn.op.Add;
+import dev.secateur.nn.op.BatchNorm;
+import dev.secateur.nn.op.Concat;
+import dev.secateur.nn.op.Convolution;
+import dev.secateur.nn.op.Elementwise;
+import dev.secateur.nn.op.Flatten;
+import dev.secateur.nn.op.GlobalPool;
+import dev.secateur.nn.op.Identity;
+import dev.secateur.nn.op.Input;
+import dev.secateur.nn.op.Linear;
+import dev.secateur.nn.op.Multiply;
+import dev.secateur.nn.op.Op;
+import dev.secateur.nn.op.Pad;
+import dev.secateur.nn.op.Pool;
+import dev.secateur.nn.op.Resize;
+import dev.secateur.nn.op.Softmax;
+import dev.secateur.nn.op.TransposedConvolution;
 import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Shape;
 import java.util.ArrayList;
@@ -105,7 +121,7 @@ final class KerasLayers {
     String end = output;
     Map<String, Node> byName = new LinkedHashMap<>();
     nodes.forEach(n -> byName.put(n.name(), n));
-    while (byName.get(end).op() instanceof Op.Softmax) {
+    while (byName.get(end).op() instanceof Softmax) {
       end = byName.get(end).inputs().get(0);
     }
     List<String> needed = new ArrayList<>(List.of(end));
@@ -133,7 +149,7 @@ final class KerasLayers {
             "layer " + name + " has input shape " + shape + "; expected (N, height, width, C)");
       }
     }
-    emit(INPUT, new Op.Input(hwc[2], hwc[0], hwc[1]), List.of());
+    emit(INPUT, new Input(hwc[2], hwc[0], hwc[1]), List.of());
     outputs.put(name, INPUT);
     float[] std = new float[hwc[2]];
     Arrays.fill(std, 255);
@@ -168,7 +184,7 @@ final class KerasLayers {
       throw new Unsupported("two layers are named " + name);
     }
     try {
-      shapes.put(name, ShapeInference.output(op, in.stream().map(shapes::get).toList()));
+      shapes.put(name, op.output(in.stream().map(shapes::get).toList()));
     } catch (IllegalArgumentException | IndexOutOfBoundsException e) {
       throw new Unsupported("layer " + name + " does not fit what it reads");
     }
@@ -204,16 +220,16 @@ final class KerasLayers {
       case "GlobalAveragePooling2D", "GlobalMaxPooling2D" -> globalPool(type, name, c, from);
       case "Flatten" -> flatten(name, from);
       case "Reshape" -> reshape(name, c, from);
-      case "Add" -> fold(name, new Op.Add(), in);
+      case "Add" -> fold(name, new Add(), in);
       case "Multiply" -> multiply(name, in);
       case "Concatenate" -> concatenate(name, c, in);
       case "ZeroPadding2D" -> {
         int[] p = sides(c.path("padding"));
-        emit(name, new Op.Pad(p[0], p[2], p[1], p[3], 0), List.of(from));
+        emit(name, new Pad(p[0], p[2], p[1], p[3], 0), List.of(from));
       }
       case "Cropping2D" -> {
         int[] p = sides(c.path("cropping"));
-        emit(name, new Op.Pad(-p[0], -p[2], -p[1], -p[3], 0), List.of(from));
+        emit(name, new Pad(-p[0], -p[2], -p[1], -p[3], 0), List.of(from));
       }
       case "UpSampling2D" -> upsample(name, c, from);
       case "Dropout",
@@ -222,7 +238,7 @@ final class KerasLayers {
               "GaussianDropout",
               "AlphaDropout",
               "ActivityRegularization" ->
-          emit(name, new Op.Identity(), List.of(from));
+          emit(name, new Identity(), List.of(from));
       default ->
           throw new Unsupported(
               "layer " + name + " is a " + type + ", which is not supported; remove or replace it");
@@ -249,7 +265,7 @@ final class KerasLayers {
     }
     boolean bias = c.path("use_bias").asBoolean(true);
     ConvolutionSpec spec = spec(name, c, from, kernel, groups);
-    emit(name, new Op.Convolution(k, kernel[0], kernel[1], spec, bias), List.of(from));
+    emit(name, new Convolution(k, kernel[0], kernel[1], spec, bias), List.of(from));
     HostTensor w = weights.read(name, "kernel", Shape.of(kernel[0], kernel[1], in / groups, k));
     parameters.put(name + ".weight", permute(w, 3, 2, 0, 1));
     bias(name, name, k, bias);
@@ -267,7 +283,7 @@ final class KerasLayers {
     boolean bias = biased && c.path("use_bias").asBoolean(true);
     ConvolutionSpec spec = spec(layer, c, from, kernel, in);
     int k = in * multiplier;
-    emit(name, new Op.Convolution(k, kernel[0], kernel[1], spec, bias), List.of(from));
+    emit(name, new Convolution(k, kernel[0], kernel[1], spec, bias), List.of(from));
     HostTensor w = weights.read(layer, weight, Shape.of(kernel[0], kernel[1], in, multiplier));
     HostTensor kcrs = permute(w, 2, 3, 0, 1);
     parameters.put(
@@ -284,7 +300,7 @@ final class KerasLayers {
     int in = shapes.get(first).size(1);
     int k = positive(name, c, "filters");
     boolean bias = c.path("use_bias").asBoolean(true);
-    emit(name, new Op.Convolution(k, 1, 1, ConvolutionSpec.of(1, 0), bias), List.of(first));
+    emit(name, new Convolution(k, 1, 1, ConvolutionSpec.of(1, 0), bias), List.of(first));
     HostTensor w = weights.read(name, "pointwise_kernel", Shape.of(1, 1, in, k));
     parameters.put(name + ".weight", permute(w, 3, 2, 0, 1));
     bias(name, name, k, bias);
@@ -317,7 +333,7 @@ final class KerasLayers {
     boolean bias = c.path("use_bias").asBoolean(true);
     emit(
         name,
-        new Op.TransposedConvolution(k, kernel[0], kernel[1], spec, extra[0], extra[1], bias),
+        new TransposedConvolution(k, kernel[0], kernel[1], spec, extra[0], extra[1], bias),
         List.of(from));
     HostTensor w = weights.read(name, "kernel", Shape.of(kernel[0], kernel[1], k, in));
     parameters.put(name + ".weight", permute(w, 3, 2, 0, 1));
@@ -335,7 +351,7 @@ final class KerasLayers {
     Shape s = Shape.of(shapes.get(from).dim(1));
     float eps = (float) c.path("epsilon").asDouble(1e-3);
     float momentum = (float) (1 - c.path("momentum").asDouble(0.99));
-    emit(name, new Op.BatchNorm(eps, momentum), List.of(from));
+    emit(name, new BatchNorm(eps, momentum), List.of(from));
     float[] ones = new float[s.size(0)];
     Arrays.fill(ones, 1);
     Shape before = flattened.get(from);
@@ -361,9 +377,9 @@ final class KerasLayers {
     int in = x.size(1);
     if (x.rank() == 4) {
       // a dense layer works on the last axis: a convolution of one pixel
-      emit(name, new Op.Convolution(k, 1, 1, ConvolutionSpec.of(1, 0), bias), List.of(from));
+      emit(name, new Convolution(k, 1, 1, ConvolutionSpec.of(1, 0), bias), List.of(from));
     } else {
-      emit(name, new Op.Linear(k, bias), List.of(from));
+      emit(name, new Linear(k, bias), List.of(from));
     }
     HostTensor w = permute(weights.read(name, "kernel", Shape.of(in, k)), 1, 0);
     Shape before = flattened.get(from);
@@ -408,17 +424,17 @@ final class KerasLayers {
   private void emitActivation(String name, String activation, String from) {
     Op op =
         switch (activation) {
-          case "linear" -> new Op.Identity();
-          case "relu" -> new Op.Activate(Activation.RELU);
-          case "relu6" -> new Op.Activate(Activation.RELU6);
-          case "softmax" -> new Op.Softmax();
-          case "sigmoid" -> new Op.Elementwise(ElementwiseSpec.of(Kind.SIGMOID));
-          case "tanh" -> new Op.Elementwise(ElementwiseSpec.of(Kind.TANH));
-          case "elu" -> new Op.Elementwise(new ElementwiseSpec(Kind.ELU, 1, 0));
-          case "swish", "silu" -> new Op.Elementwise(ElementwiseSpec.of(Kind.SILU));
-          case "gelu" -> new Op.Elementwise(ElementwiseSpec.of(Kind.GELU));
+          case "linear" -> new Identity();
+          case "relu" -> new Activate(Activation.RELU);
+          case "relu6" -> new Activate(Activation.RELU6);
+          case "softmax" -> new Softmax();
+          case "sigmoid" -> new Elementwise(ElementwiseSpec.of(Kind.SIGMOID));
+          case "tanh" -> new Elementwise(ElementwiseSpec.of(Kind.TANH));
+          case "elu" -> new Elementwise(new ElementwiseSpec(Kind.ELU, 1, 0));
+          case "swish", "silu" -> new Elementwise(ElementwiseSpec.of(Kind.SILU));
+          case "gelu" -> new Elementwise(ElementwiseSpec.of(Kind.GELU));
           case "hard_sigmoid" ->
-              new Op.Elementwise(new ElementwiseSpec(Kind.HARD_SIGMOID, 0.2f, 0.5f));
+              new Elementwise(new ElementwiseSpec(Kind.HARD_SIGMOID, 0.2f, 0.5f));
           default ->
               throw new Unsupported(
                   "layer " + name + " has activation " + activation + ", which is not supported");
@@ -427,7 +443,7 @@ final class KerasLayers {
   }
 
   private void function(String name, ElementwiseSpec f, String from) {
-    emit(name, new Op.Elementwise(f), List.of(from));
+    emit(name, new Elementwise(f), List.of(from));
   }
 
   private void relu(String name, JsonNode c, String from) {
@@ -454,7 +470,7 @@ final class KerasLayers {
     PoolSpec.Kind kind = type.startsWith("Max") ? PoolSpec.Kind.MAX : PoolSpec.Kind.AVERAGE;
     emit(
         name,
-        new Op.Pool(
+        new Pool(
             new PoolSpec(kind, size[0], size[1], stride[0], stride[1], p[0], p[1], p[2], p[3])),
         List.of(from));
   }
@@ -463,15 +479,15 @@ final class KerasLayers {
     PoolSpec.Kind kind = type.contains("Max") ? PoolSpec.Kind.MAX : PoolSpec.Kind.AVERAGE;
     boolean keep = c.path("keepdims").asBoolean(false);
     String pooled = keep ? name : name + ".pool";
-    emit(pooled, new Op.GlobalPool(kind), List.of(from));
+    emit(pooled, new GlobalPool(kind), List.of(from));
     if (!keep) {
-      emit(name, new Op.Flatten(), List.of(pooled));
+      emit(name, new Flatten(), List.of(pooled));
     }
   }
 
   private void flatten(String name, String from) {
     Shape s = shapes.get(from);
-    emit(name, new Op.Flatten(), List.of(from));
+    emit(name, new Flatten(), List.of(from));
     if (s.rank() == 4 && s.dim(2) * s.dim(3) > 1 && s.dim(1) > 1) {
       flattened.put(name, s);
     }
@@ -487,9 +503,9 @@ final class KerasLayers {
     if (flat) {
       flatten(name, from);
     } else if (pixel && fromPixel) {
-      emit(name, new Op.Identity(), List.of(from));
+      emit(name, new Identity(), List.of(from));
     } else if (pixel && x.elements() == x.dim(1) && onOnePixel(from)) {
-      emit(name, new Op.Identity(), List.of(from));
+      emit(name, new Identity(), List.of(from));
     } else {
       throw new Unsupported("layer " + name + " reshapes to " + t + ", which is not supported");
     }
@@ -511,13 +527,13 @@ final class KerasLayers {
       }
       long readers = nodes.stream().filter(n -> n.inputs().contains(name)).count();
       Op op = nodes.get(i).op();
-      boolean flat = op instanceof Op.Flatten;
+      boolean flat = op instanceof Flatten;
       if (readers > (name.equals(end) ? 0 : 1)
           || !flat
-              && !(op instanceof Op.Linear
-                  || op instanceof Op.Activate
-                  || op instanceof Op.Elementwise
-                  || op instanceof Op.Identity)) {
+              && !(op instanceof Linear
+                  || op instanceof Activate
+                  || op instanceof Elementwise
+                  || op instanceof Identity)) {
         return false;
       }
       chain.add(i);
@@ -531,9 +547,9 @@ final class KerasLayers {
     }
     for (int i : chain) {
       Node n = nodes.get(i);
-      Op op = n.op() instanceof Op.Flatten ? new Op.Identity() : n.op();
-      if (op instanceof Op.Linear l) {
-        op = new Op.Convolution(l.outFeatures(), 1, 1, ConvolutionSpec.of(1, 0), l.bias());
+      Op op = n.op() instanceof Flatten ? new Identity() : n.op();
+      if (op instanceof Linear l) {
+        op = new Convolution(l.outFeatures(), 1, 1, ConvolutionSpec.of(1, 0), l.bias());
         HostTensor w = parameters.get(n.name() + ".weight");
         Shape kc11 = Shape.of(w.shape().dim(0), w.shape().dim(1), 1, 1);
         parameters.put(n.name() + ".weight", new HostTensor(kc11, w.data()));
@@ -553,14 +569,14 @@ final class KerasLayers {
       left = part;
     }
     if (in.size() == 1) {
-      emit(name, new Op.Identity(), in);
+      emit(name, new Identity(), in);
     }
   }
 
   private void multiply(String name, List<String> in) {
     boolean factorFirst =
         in.size() == 2 && shapes.get(in.get(0)).elements() < shapes.get(in.get(1)).elements();
-    fold(name, new Op.Multiply(), factorFirst ? List.of(in.get(1), in.get(0)) : in);
+    fold(name, new Multiply(), factorFirst ? List.of(in.get(1), in.get(0)) : in);
   }
 
   private void concatenate(String name, JsonNode c, List<String> in) {
@@ -572,7 +588,7 @@ final class KerasLayers {
     if (in.stream().anyMatch(flattened::containsKey)) {
       throw new Unsupported("layer " + name + " joins flattened images, which is not supported");
     }
-    emit(name, new Op.Concat(), in);
+    emit(name, new Concat(), in);
   }
 
   private void upsample(String name, JsonNode c, String from) {
@@ -585,7 +601,7 @@ final class KerasLayers {
             Math.multiplyExact(x.size(3), size[1]),
             nearest ? ResizeSpec.Mode.NEAREST : ResizeSpec.Mode.BILINEAR,
             nearest ? ResizeSpec.Coordinates.ASYMMETRIC : ResizeSpec.Coordinates.HALF_PIXEL);
-    emit(name, new Op.Resize(spec), List.of(from));
+    emit(name, new Resize(spec), List.of(from));
   }
 
   // ---- geometry

@@ -7,7 +7,13 @@ import dev.secateur.io.Text;
 import dev.secateur.io.onnx.Value.Affine;
 import dev.secateur.io.onnx.Value.Features;
 import dev.secateur.io.onnx.Value.Moment;
-import dev.secateur.nn.Op;
+import dev.secateur.nn.op.Add;
+import dev.secateur.nn.op.Convolution;
+import dev.secateur.nn.op.Input;
+import dev.secateur.nn.op.LayerNorm;
+import dev.secateur.nn.op.Multiply;
+import dev.secateur.nn.op.Op;
+import dev.secateur.nn.op.Resize;
 import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Shape;
 import java.util.Arrays;
@@ -84,13 +90,13 @@ final class Arithmetic {
     String positive = g.add(s.name() + ".positive", Functions.RELU, List.of(x.node()));
     String negative = g.add(s.name() + ".negative", below, List.of(x.node()));
     String scaled =
-        g.add(s.name() + ".slope", new Op.Convolution(c, 1, 1, each, false), List.of(negative));
+        g.add(s.name() + ".slope", new Convolution(c, 1, 1, each, false), List.of(negative));
     float[] weight = new float[c];
     for (int i = 0; i < c; i++) {
       weight[i] = (float) slope[i];
     }
     s.parameter(scaled, "weight", new HostTensor(Shape.of(c, 1, 1, 1), weight));
-    String y = g.add(s.name(), new Op.Add(), List.of(positive, scaled));
+    String y = g.add(s.name(), new Add(), List.of(positive, scaled));
     s.put(new Features(y, x.view(), Optional.empty(), true));
   }
 
@@ -130,7 +136,7 @@ final class Arithmetic {
       s.put(new Moment(Moment.Kind.SQUARED, m.x(), 0));
     } else {
       Features x = s.features(0);
-      String y = s.builder().add(s.name(), new Op.Multiply(), List.of(x.node(), x.node()));
+      String y = s.builder().add(s.name(), new Multiply(), List.of(x.node(), x.node()));
       s.put(new Features(y, x.view(), Optional.empty(), true));
     }
   }
@@ -147,14 +153,14 @@ final class Arithmetic {
       withConstant(s, 1, 1);
       return;
     }
-    join(s, s.features(0), s.features(1), new Op.Add());
+    join(s, s.features(0), s.features(1), new Add());
   }
 
   /** Sum of any number of inputs. */
   static void sum(Step s) {
     Features x = s.features(0);
     for (int i = 1; i < s.inputs(); i++) {
-      x = joined(s, x, s.features(i), new Op.Add());
+      x = joined(s, x, s.features(i), new Add());
     }
     s.put(x);
   }
@@ -180,7 +186,7 @@ final class Arithmetic {
                     y.view(),
                     Optional.of(Affine.uniform(channels(s, y), -1, 0)),
                     y.sole()));
-    join(s, s.features(0), minus, new Op.Add());
+    join(s, s.features(0), minus, new Add());
   }
 
   static void multiply(Step s) {
@@ -205,7 +211,7 @@ final class Arithmetic {
       Features x = i == 0 ? a : b;
       Features gate = i == 0 ? b : a;
       Op op = builder.op(gate.node());
-      boolean own = x.view().alike(gate.view()) && !(op instanceof Op.Input);
+      boolean own = x.view().alike(gate.view()) && !(op instanceof Input);
       if (own && builder.input(gate.node()).equals(x.node())) {
         boolean silu = op.equals(Functions.SIGMOID);
         if (silu || op.equals(Functions.HARD_SIGMOID)) {
@@ -216,7 +222,7 @@ final class Arithmetic {
         }
       }
     }
-    join(s, a, b, new Op.Multiply());
+    join(s, a, b, new Multiply());
   }
 
   /** x times plus + erf(x / sqrt 2), where the factors' constants make it c GELU(x). */
@@ -242,8 +248,7 @@ final class Arithmetic {
         && x.kind() == Moment.Kind.CENTRED
         && d.kind() == Moment.Kind.DEVIATION
         && x.x().sameAs(d.x())) {
-      String y =
-          s.builder().add(s.name(), new Op.LayerNorm((float) d.eps()), List.of(x.x().node()));
+      String y = s.builder().add(s.name(), new LayerNorm((float) d.eps()), List.of(x.x().node()));
       float[] one = new float[channels(s, x.x())];
       Arrays.fill(one, 1);
       s.builder().parameter(y, "weight", one);
@@ -364,14 +369,14 @@ final class Arithmetic {
             "its inputs " + p + " and " + q + " differ by more than one number a channel");
       }
       String right = small.node();
-      if (op instanceof Op.Add) {
+      if (op instanceof Add) {
         ResizeSpec spread =
             new ResizeSpec(
                 wide.size(2),
                 wide.size(3),
                 ResizeSpec.Mode.NEAREST,
                 ResizeSpec.Coordinates.ASYMMETRIC);
-        right = g.add(s.name() + ".spread", new Op.Resize(spread), List.of(right));
+        right = g.add(s.name() + ".spread", new Resize(spread), List.of(right));
       }
       String z = g.add(s.name(), op, List.of(large.node(), right));
       return t.features(new Translator.Placed(z, large.layout()));

@@ -2,7 +2,11 @@ package dev.secateur.io.onnx;
 
 import dev.secateur.io.Text;
 import dev.secateur.io.onnx.Value.Features;
-import dev.secateur.nn.Op;
+import dev.secateur.nn.op.Concat;
+import dev.secateur.nn.op.Op;
+import dev.secateur.nn.op.Pad;
+import dev.secateur.nn.op.Shortcut;
+import dev.secateur.nn.op.Softmax;
 import dev.secateur.tensor.Shape;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -112,8 +116,7 @@ final class Channels {
     }
     List<String> nodes = parts.stream().map(Translator.Placed::node).toList();
     s.put(
-        nodes.size() == 1 ? nodes.get(0) : s.builder().add(s.name(), new Op.Concat(), nodes),
-        layout);
+        nodes.size() == 1 ? nodes.get(0) : s.builder().add(s.name(), new Concat(), nodes), layout);
   }
 
   private static Features selected(Step s, Translator.Placed x, int[] channels) {
@@ -230,14 +233,14 @@ final class Channels {
       stride[k] = Math.toIntExact(p.step());
     }
     if (Arrays.stream(crop).anyMatch(c -> c != 0)) {
-      Op pad = new Op.Pad(crop[0], crop[1], crop[2], crop[3], 0);
+      Op pad = new Pad(crop[0], crop[1], crop[2], crop[3], 0);
       y = g.add(s.name() + ".crop", pad, List.of(y));
     }
     if (stride[0] != stride[1]) {
       throw new IllegalArgumentException("strides of height and width differ");
     }
     if (stride[0] > 1) {
-      y = g.add(s.name(), new Op.Shortcut(stride[0], 0, 0), List.of(y));
+      y = g.add(s.name(), new Shortcut(stride[0], 0, 0), List.of(y));
     }
     s.put(y, at.layout());
   }
@@ -286,19 +289,19 @@ final class Channels {
       if (value != 0 || before[c] < 0 || after[c] < 0) {
         throw new IllegalArgumentException("adds channels that are not zero, or takes some away");
       }
-      boolean strided = x.sole() && g.op(y).equals(new Op.Shortcut(stride(g.op(y)), 0, 0));
-      Op op = new Op.Shortcut(strided ? stride(g.op(y)) : 1, before[c], after[c]);
+      boolean strided = x.sole() && g.op(y).equals(new Shortcut(stride(g.op(y)), 0, 0));
+      Op op = new Shortcut(strided ? stride(g.op(y)) : 1, before[c], after[c]);
       y = g.add(s.name(), op, List.of(strided ? g.input(y) : y));
     }
     if (before[h] != 0 || before[h + 1] != 0 || after[h] != 0 || after[h + 1] != 0) {
-      Op op = new Op.Pad(before[h], before[h + 1], after[h], after[h + 1], (float) value);
+      Op op = new Pad(before[h], before[h + 1], after[h], after[h + 1], (float) value);
       y = g.add(s.name(), op, List.of(y));
     }
     s.put(y, at.layout());
   }
 
   private static int stride(Op op) {
-    return op instanceof Op.Shortcut k ? k.stride() : 0;
+    return op instanceof Shortcut k ? k.stride() : 0;
   }
 
   static void softmax(Step s, boolean log) {
@@ -317,7 +320,7 @@ final class Channels {
     } else if (log) {
       throw new IllegalArgumentException("a log-softmax is read only as the network's output");
     } else {
-      s.put(s.builder().add(s.name(), new Op.Softmax(), List.of(at.node())), at.layout());
+      s.put(s.builder().add(s.name(), new Softmax(), List.of(at.node())), at.layout());
     }
   }
 }

@@ -2,12 +2,14 @@ package dev.secateur.io.onnx;
 
 import dev.secateur.device.Activation;
 import dev.secateur.device.ElementwiseSpec;
-import dev.secateur.nn.Op;
+import dev.secateur.nn.op.Activate;
+import dev.secateur.nn.op.Elementwise;
+import dev.secateur.nn.op.Op;
 
 /** Functions of one number that the importer looks for by value. */
 final class Functions {
-  static final Op RELU = new Op.Activate(Activation.RELU);
-  static final Op RELU6 = new Op.Activate(Activation.RELU6);
+  static final Op RELU = new Activate(Activation.RELU);
+  static final Op RELU6 = new Activate(Activation.RELU6);
   static final Op SIGMOID = of(ElementwiseSpec.Kind.SIGMOID);
   static final Op SILU = of(ElementwiseSpec.Kind.SILU);
   static final Op GELU = of(ElementwiseSpec.Kind.GELU);
@@ -22,6 +24,6 @@ final class Functions {
   }
 
   static Op of(ElementwiseSpec.Kind kind, float alpha, float beta) {
-    return new Op.Elementwise(new ElementwiseSpec(kind, alpha, beta));
+    return new Elementwise(new ElementwiseSpec(kind, alpha, beta));
   }
 }

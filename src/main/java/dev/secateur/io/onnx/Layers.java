@@ -6,7 +6,16 @@ import dev.secateur.device.ResizeSpec;
 import dev.secateur.io.Text;
 import dev.secateur.io.onnx.Value.Features;
 import dev.secateur.io.onnx.Value.Moment;
-import dev.secateur.nn.Op;
+import dev.secateur.nn.op.BatchNorm;
+import dev.secateur.nn.op.Convolution;
+import dev.secateur.nn.op.GlobalPool;
+import dev.secateur.nn.op.LayerNorm;
+import dev.secateur.nn.op.Linear;
+import dev.secateur.nn.op.Op;
+import dev.secateur.nn.op.Pad;
+import dev.secateur.nn.op.Pool;
+import dev.secateur.nn.op.Resize;
+import dev.secateur.nn.op.TransposedConvolution;
 import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Shape;
 import java.util.ArrayList;
@@ -108,7 +117,7 @@ final class Layers {
     NetworkBuilder g = s.builder();
     Constant weight = s.constant(1);
     Window w = window(s, kernel(s, weight), g.shape(x));
-    if (g.op(x) instanceof Op.Pad p && p.value() == 0 && lowest(p) >= 0) {
+    if (g.op(x) instanceof Pad p && p.value() == 0 && lowest(p) >= 0) {
       x = g.input(x);
       int[] pads = w.pads;
       w =
@@ -128,15 +137,14 @@ final class Layers {
               + " channels");
     }
     Optional<Constant> bias = s.optional(2);
-    Op op =
-        new Op.Convolution(filters, w.kernel[0], w.kernel[1], spec(w, groups), bias.isPresent());
+    Op op = new Convolution(filters, w.kernel[0], w.kernel[1], spec(w, groups), bias.isPresent());
     String y = g.add(s.name(1), op, List.of(x));
     s.parameter(y, "weight", weight.tensor(Shape.of(weight.dims())));
     bias.ifPresent(b -> g.parameter(y, "bias", exactly(b, filters)));
     s.put(y, View.Layout.NCHW);
   }
 
-  private static int lowest(Op.Pad p) {
+  private static int lowest(Pad p) {
     return Math.min(Math.min(p.top(), p.left()), Math.min(p.bottom(), p.right()));
   }
 
@@ -183,7 +191,7 @@ final class Layers {
     }
     Optional<Constant> bias = s.optional(2);
     Op op =
-        new Op.TransposedConvolution(
+        new TransposedConvolution(
             filters, kernel[0], kernel[1], spec(w, groups), extra[0], extra[1], bias.isPresent());
     String y = g.add(s.name(1), op, List.of(x));
     s.parameter(y, "weight", weight.tensor(Shape.of(weight.dims())));
@@ -202,7 +210,7 @@ final class Layers {
     NetworkBuilder g = s.builder();
     int n = g.shape(x.node()).size(1);
     Op op =
-        new Op.BatchNorm(
+        new BatchNorm(
             s.attributes().number("epsilon", 1e-5f), 1 - s.attributes().number("momentum", 0.9f));
     String y = g.add(s.name(1), op, List.of(x.node()));
     List<String> parts = List.of("weight", "bias", "running_mean", "running_var");
@@ -221,7 +229,7 @@ final class Layers {
       throw new IllegalArgumentException("normalises over more than the channels");
     }
     int n = g.shape(x.node()).size(1);
-    Op op = new Op.LayerNorm(s.attributes().number("epsilon", 1e-5f));
+    Op op = new LayerNorm(s.attributes().number("epsilon", 1e-5f));
     String y = g.add(s.name(1), op, List.of(x.node()));
     g.parameter(y, "weight", exactly(s.constant(1), n));
     g.parameter(y, "bias", s.optional(2).map(b -> exactly(b, n)).orElse(new float[n]));
@@ -286,7 +294,7 @@ final class Layers {
         out[row + order[j]] = alpha * w[row + j];
       }
     }
-    String y = g.add(s.name(1), new Op.Linear(k, false), List.of(from));
+    String y = g.add(s.name(1), new Linear(k, false), List.of(from));
     s.parameter(y, "weight", new HostTensor(Shape.of(d), out));
     s.put(y, View.Layout.FLAT);
   }
@@ -310,7 +318,7 @@ final class Layers {
           "multiplies " + Text.dims(x.view().dims()) + ", whose last axis is not the channels");
     }
     int k = Math.toIntExact(weight.dims()[0]);
-    Op op = new Op.Convolution(k, 1, 1, ConvolutionSpec.of(1, 0), false);
+    Op op = new Convolution(k, 1, 1, ConvolutionSpec.of(1, 0), false);
     String y = g.add(s.name(1), op, List.of(at.node()));
     s.parameter(y, "weight", weight.tensor(Shape.of(k, weight.dims()[1], 1, 1)));
     s.put(y, View.Layout.NHWC);
@@ -345,12 +353,12 @@ final class Layers {
       more[i] = (int) Math.max(0, steps * w.strides[i] - padded);
     }
     boolean bare = Arrays.stream(w.pads).allMatch(p -> p == 0) && more[0] + more[1] == 0;
-    if (!max && bare && g.op(x) instanceof Op.Pad p && p.value() == 0 && inside(p, w.kernel)) {
+    if (!max && bare && g.op(x) instanceof Pad p && p.value() == 0 && inside(p, w.kernel)) {
       int[] pads = {p.top(), p.left(), p.bottom(), p.right()};
       s.put(
           g.add(
               s.name(),
-              new Op.Pool(spec(PoolSpec.Kind.AVERAGE_INCLUDE_PADDING, w, pads)),
+              new Pool(spec(PoolSpec.Kind.AVERAGE_INCLUDE_PADDING, w, pads)),
               List.of(g.input(x))),
           View.Layout.NCHW);
       return;
@@ -363,13 +371,13 @@ final class Layers {
     }
     boolean all = w.kernel[0] == in.dim(2) && w.kernel[1] == in.dim(3);
     if (!max && all && !padding) {
-      s.put(g.add(s.name(), new Op.GlobalPool(kind), List.of(x)), View.Layout.NCHW);
+      s.put(g.add(s.name(), new GlobalPool(kind), List.of(x)), View.Layout.NCHW);
       return;
     }
     int[] p = w.pads;
     if (counted && !max && more[0] + more[1] > 0) {
       // the given padding counts, the rows added by rounding up do not
-      x = g.add(s.name() + ".pad", new Op.Pad(p[0], p[1], p[2], p[3], 0), List.of(x));
+      x = g.add(s.name() + ".pad", new Pad(p[0], p[1], p[2], p[3], 0), List.of(x));
       p = new int[4];
       kind = PoolSpec.Kind.AVERAGE;
     }
@@ -379,7 +387,7 @@ final class Layers {
         throw new IllegalArgumentException("pads by a whole window or more");
       }
     }
-    s.put(g.add(s.name(), new Op.Pool(spec), List.of(x)), View.Layout.NCHW);
+    s.put(g.add(s.name(), new Pool(spec), List.of(x)), View.Layout.NCHW);
   }
 
   private static PoolSpec spec(PoolSpec.Kind kind, Window w, int[] p) {
@@ -387,15 +395,14 @@ final class Layers {
         kind, w.kernel[0], w.kernel[1], w.strides[0], w.strides[1], p[0], p[1], p[2], p[3]);
   }
 
-  private static boolean inside(Op.Pad p, int[] kernel) {
+  private static boolean inside(Pad p, int[] kernel) {
     return lowest(p) >= 0
         && Math.max(p.top(), p.bottom()) < kernel[0]
         && Math.max(p.left(), p.right()) < kernel[1];
   }
 
   static void globalPool(Step s, PoolSpec.Kind kind) {
-    s.put(
-        s.builder().add(s.name(), new Op.GlobalPool(kind), List.of(s.image(0))), View.Layout.NCHW);
+    s.put(s.builder().add(s.name(), new GlobalPool(kind), List.of(s.image(0))), View.Layout.NCHW);
   }
 
   /** ReduceMean and ReduceMax: over height and width, or (layer norm) over the channels. */
@@ -435,10 +442,10 @@ final class Layers {
       boolean rows = h == shape.dim(2);
       boolean columns = w == shape.dim(3);
       if (rows && columns) {
-        y = g.add(s.name(), new Op.GlobalPool(kind), List.of(y));
+        y = g.add(s.name(), new GlobalPool(kind), List.of(y));
       } else if ((rows || h == 1) && (columns || w == 1)) {
         PoolSpec spec = new PoolSpec(kind, (int) h, (int) w, 1, 1, 0, 0, 0, 0);
-        y = g.add(s.name(), new Op.Pool(spec), List.of(y));
+        y = g.add(s.name(), new Pool(spec), List.of(y));
       } else {
         throw new IllegalArgumentException("reduces over a part of height or width");
       }
@@ -502,7 +509,7 @@ final class Layers {
             Math.toIntExact(out[3]),
             mode(a),
             coordinates(s, in, out, scale));
-    s.put(g.add(s.name(), new Op.Resize(spec), List.of(x)), View.Layout.NCHW);
+    s.put(g.add(s.name(), new Resize(spec), List.of(x)), View.Layout.NCHW);
   }
 
   private static ResizeSpec.Mode mode(Attributes a) {

@@ -2,8 +2,14 @@ package dev.secateur.io.onnx;
 
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Node;
-import dev.secateur.nn.Op;
-import dev.secateur.nn.ShapeInference;
+import dev.secateur.nn.op.BatchNorm;
+import dev.secateur.nn.op.Convolution;
+import dev.secateur.nn.op.Identity;
+import dev.secateur.nn.op.Input;
+import dev.secateur.nn.op.LayerNorm;
+import dev.secateur.nn.op.Linear;
+import dev.secateur.nn.op.Multiply;
+import dev.secateur.nn.op.Op;
 import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Shape;
 import java.util.ArrayDeque;
@@ -35,7 +41,7 @@ final class NetworkBuilder {
    * @return the name that it has
    */
   String add(String wanted, Op op, List<String> inputs) {
-    Shape shape = ShapeInference.output(op, inputs.stream().map(this::shape).toList());
+    Shape shape = op.output(inputs.stream().map(this::shape).toList());
     if (shape.elements() > LARGEST) {
       throw new IllegalArgumentException("its output " + shape + " is too large");
     }
@@ -87,7 +93,7 @@ final class NetworkBuilder {
 
   /** Gives a linear layer without bias one. */
   void bias(String node, float[] bias) {
-    replace(node, new Op.Linear(bias.length, true));
+    replace(node, new Linear(bias.length, true));
     parameter(node, "bias", bias);
   }
 
@@ -117,7 +123,7 @@ final class NetworkBuilder {
     if (written.isPresent()) {
       return written.get();
     }
-    if (sole && op instanceof Op.Input) {
+    if (sole && op instanceof Input) {
       boolean zero = false;
       for (double s : a.scale()) {
         zero |= s == 0;
@@ -127,24 +133,24 @@ final class NetworkBuilder {
         return node;
       }
     }
-    if (sole && op instanceof Op.Convolution c) {
+    if (sole && op instanceof Convolution c) {
       fold(node, a, c.bias());
-      replace(node, new Op.Convolution(c.outChannels(), c.kernelH(), c.kernelW(), c.spec(), true));
+      replace(node, new Convolution(c.outChannels(), c.kernelH(), c.kernelW(), c.spec(), true));
       return node;
     }
-    if (sole && op instanceof Op.Linear l) {
+    if (sole && op instanceof Linear l) {
       fold(node, a, l.bias());
-      replace(node, new Op.Linear(l.outFeatures(), true));
+      replace(node, new Linear(l.outFeatures(), true));
       return node;
     }
-    if (sole && (op instanceof Op.BatchNorm || op instanceof Op.LayerNorm)) {
+    if (sole && (op instanceof BatchNorm || op instanceof LayerNorm)) {
       fold(node, a, true);
       affines.computeIfPresent(node, (k, before) -> before.then(a));
       return node;
     }
     float eps = 1e-5f;
     int n = a.scale().length;
-    String norm = add(node + ".affine", new Op.BatchNorm(eps, 0.1f), List.of(node));
+    String norm = add(node + ".affine", new BatchNorm(eps, 0.1f), List.of(node));
     float[] variance = new float[n];
     Arrays.fill(variance, 1 - eps);
     parameter(norm, "weight", floats(a.scale()));
@@ -164,7 +170,7 @@ final class NetworkBuilder {
     if (x.isPresent()) {
       return Optional.of(add(node + ".hard", Functions.HARD_SIGMOID, List.of(x.get())));
     }
-    if (op(node) instanceof Op.Multiply) {
+    if (op(node) instanceof Multiply) {
       List<String> in = inputs(node);
       for (int i = 0; i < 2; i++) {
         if (shiftedRelu6(in.get(i)).equals(Optional.of(in.get(1 - i)))) {
@@ -234,7 +240,7 @@ final class NetworkBuilder {
     List<Node> kept = new ArrayList<>(nodes.values());
     kept.removeIf(n -> !needed.contains(n.name()));
     if (!kept.get(kept.size() - 1).name().equals(output)) {
-      kept.add(new Node(free("output"), new Op.Identity(), List.of(output)));
+      kept.add(new Node(free("output"), new Identity(), List.of(output)));
     }
     return new Graph(kept);
   }

@@ -13,7 +13,27 @@ import dev.secateur.io.LittleEndian;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Node;
-import dev.secateur.nn.Op;
+import dev.secateur.nn.op.Activate;
+import dev.secateur.nn.op.Add;
+import dev.secateur.nn.op.BatchNorm;
+import dev.secateur.nn.op.Concat;
+import dev.secateur.nn.op.Convolution;
+import dev.secateur.nn.op.Elementwise;
+import dev.secateur.nn.op.Flatten;
+import dev.secateur.nn.op.GlobalPool;
+import dev.secateur.nn.op.Identity;
+import dev.secateur.nn.op.Input;
+import dev.secateur.nn.op.LayerNorm;
+import dev.secateur.nn.op.Linear;
+import dev.secateur.nn.op.Multiply;
+import dev.secateur.nn.op.Op;
+import dev.secateur.nn.op.Pad;
+import dev.secateur.nn.op.Pool;
+import dev.secateur.nn.op.Resize;
+import dev.secateur.nn.op.SelectChannels;
+import dev.secateur.nn.op.Shortcut;
+import dev.secateur.nn.op.Softmax;
+import dev.secateur.nn.op.TransposedConvolution;
 import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Shape;
 import dev.secateur.util.AtomicFile;
@@ -176,16 +196,16 @@ public final class OnnxExport {
     String name = n.name();
     List<String> in = n.inputs().stream().map(values::get).toList();
     String y = values.get(name);
-    if (op instanceof Op.Input) {
+    if (op instanceof Input) {
       input(name);
-    } else if (op instanceof Op.Convolution c) {
+    } else if (op instanceof Convolution c) {
       add("Conv", name, with(in, name, c.bias()), y)
           .addAllAttribute(convolution(c.kernelH(), c.kernelW(), c.spec()));
-    } else if (op instanceof Op.TransposedConvolution c) {
+    } else if (op instanceof TransposedConvolution c) {
       add("ConvTranspose", name, with(in, name, c.bias()), y)
           .addAllAttribute(convolution(c.kernelH(), c.kernelW(), c.spec()))
           .addAttribute(ints("output_padding", c.extraH(), c.extraW()));
-    } else if (op instanceof Op.BatchNorm b) {
+    } else if (op instanceof BatchNorm b) {
       List<String> all = new ArrayList<>(in);
       for (String part : List.of(".weight", ".bias", ".running_mean", ".running_var")) {
         all.add(parameter(name + part));
@@ -195,15 +215,15 @@ public final class OnnxExport {
       if (Math.abs(b.momentum() - 0.1f) > 1e-6f) {
         node.addAttribute(number("momentum", 1 - b.momentum()));
       }
-    } else if (op instanceof Op.LayerNorm l) {
+    } else if (op instanceof LayerNorm l) {
       layerNorm(n, l, in.get(0), y);
-    } else if (op instanceof Op.Activate a) {
+    } else if (op instanceof Activate a) {
       activation(name, a.activation(), in.get(0), y);
-    } else if (op instanceof Op.Elementwise e) {
+    } else if (op instanceof Elementwise e) {
       elementwise(name, e.spec(), in.get(0), y);
-    } else if (op instanceof Op.Softmax) {
+    } else if (op instanceof Softmax) {
       add("Softmax", name, in, y).addAttribute(integer("axis", 1));
-    } else if (op instanceof Op.Pool p) {
+    } else if (op instanceof Pool p) {
       PoolSpec s = p.spec();
       OnnxMl.NodeProto.Builder node =
           add(poolName(s.kind()), name, in, y)
@@ -213,31 +233,31 @@ public final class OnnxExport {
       if (s.kind() == PoolSpec.Kind.AVERAGE_INCLUDE_PADDING) {
         node.addAttribute(integer("count_include_pad", 1));
       }
-    } else if (op instanceof Op.GlobalPool g) {
+    } else if (op instanceof GlobalPool g) {
       add("Global" + poolName(g.kind()), name, in, y);
-    } else if (op instanceof Op.Add) {
+    } else if (op instanceof Add) {
       add("Add", name, in, y);
-    } else if (op instanceof Op.Multiply) {
+    } else if (op instanceof Multiply) {
       add("Mul", name, in, y);
-    } else if (op instanceof Op.Concat) {
+    } else if (op instanceof Concat) {
       add("Concat", name, in, y).addAttribute(integer("axis", 1));
-    } else if (op instanceof Op.SelectChannels s) {
+    } else if (op instanceof SelectChannels s) {
       String which = part(name, "channels");
       longs(which, s.channels().stream().mapToLong(Integer::longValue).toArray());
       add("Gather", name, List.of(in.get(0), which), y).addAttribute(integer("axis", 1));
-    } else if (op instanceof Op.Pad p) {
+    } else if (op instanceof Pad p) {
       String pads = part(name, "pads");
       longs(pads, 0, 0, p.top(), p.left(), 0, 0, p.bottom(), p.right());
       add("Pad", name, List.of(in.get(0), pads, scalar(name, "value", p.value())), y);
-    } else if (op instanceof Op.Resize r) {
+    } else if (op instanceof Resize r) {
       resize(name, r.spec(), in.get(0), y);
-    } else if (op instanceof Op.Shortcut s) {
+    } else if (op instanceof Shortcut s) {
       shortcut(name, s, in.get(0), y);
-    } else if (op instanceof Op.Flatten) {
+    } else if (op instanceof Flatten) {
       add("Flatten", name, in, y).addAttribute(integer("axis", 1));
-    } else if (op instanceof Op.Linear l) {
+    } else if (op instanceof Linear l) {
       add("Gemm", name, with(in, name, l.bias()), y).addAttribute(integer("transB", 1));
-    } else if (op instanceof Op.Identity) {
+    } else if (op instanceof Identity) {
       add("Identity", name, in, y);
     } else {
       throw new IllegalStateException("no ONNX for " + op);
@@ -253,7 +273,7 @@ public final class OnnxExport {
         integer("group", s.groups()).build());
   }
 
-  private void layerNorm(Node n, Op.LayerNorm l, String x, String y) {
+  private void layerNorm(Node n, LayerNorm l, String x, String y) {
     String name = n.name();
     boolean image = graph.shape(name).rank() == 4;
     String from = image ? part(name, "nhwc") : x;
@@ -357,7 +377,7 @@ public final class OnnxExport {
     }
   }
 
-  private void shortcut(String name, Op.Shortcut s, String x, String y) {
+  private void shortcut(String name, Shortcut s, String x, String y) {
     longs(part(name, "starts"), 0, 0);
     longs(part(name, "ends"), Long.MAX_VALUE, Long.MAX_VALUE);
     longs(part(name, "axes"), 2, 3);

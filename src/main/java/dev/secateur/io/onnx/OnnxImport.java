@@ -8,8 +8,8 @@ import dev.secateur.SecateurException;
 import dev.secateur.io.Text;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Model;
-import dev.secateur.nn.Op;
 import dev.secateur.nn.ParameterShapes;
+import dev.secateur.nn.op.Input;
 import dev.secateur.tensor.HostTensor;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -114,7 +114,7 @@ public final class OnnxImport {
     Map<String, Integer> uses = new HashMap<>(Map.of(output.getName(), 1));
     nodes.forEach(n -> n.getInputList().forEach(i -> uses.merge(i, 1, Integer::sum)));
     ValueInfoProto input = input(uses);
-    Op.Input image = image(input);
+    Input image = image(input);
     List<Dimension> dims = input.getType().getTensorType().getShape().getDimList();
     long batch = dims.get(0).getDimValue() > 0 ? dims.get(0).getDimValue() : 1;
     if (batch > 1 << 16) {
@@ -365,7 +365,7 @@ public final class OnnxImport {
     return (c == 1 || c == 3) && (h == 0 || h >= 16);
   }
 
-  private Op.Input image(ValueInfoProto input) {
+  private Input image(ValueInfoProto input) {
     OnnxMl.TypeProto.Tensor type = input.getType().getTensorType();
     String name = "input " + Text.name(input.getName());
     if (type.getElemType() != OnnxMl.TensorProto.DataType.FLOAT_VALUE) {
@@ -403,7 +403,7 @@ public final class OnnxImport {
     if (c > LARGEST_IMAGE || h > LARGEST_IMAGE || w > LARGEST_IMAGE || over(c, h, w)) {
       throw refuse(shape + ", which is too large");
     }
-    return new Op.Input((int) c, (int) h, (int) w);
+    return new Input((int) c, (int) h, (int) w);
   }
 
   private static boolean over(long c, long h, long w) {

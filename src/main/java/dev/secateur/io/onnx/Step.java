@@ -2,7 +2,7 @@ package dev.secateur.io.onnx;
 
 import ai.onnx.proto.OnnxMl;
 import dev.secateur.io.Text;
-import dev.secateur.nn.Op;
+import dev.secateur.nn.op.Op;
 import dev.secateur.tensor.HostTensor;
 import java.util.ArrayList;
 import java.util.Arrays;

@@ -3,7 +3,9 @@ package dev.secateur.io.onnx;
 import ai.onnx.proto.OnnxMl;
 import dev.secateur.SecateurException;
 import dev.secateur.io.Text;
-import dev.secateur.nn.Op;
+import dev.secateur.nn.op.Flatten;
+import dev.secateur.nn.op.Input;
+import dev.secateur.nn.op.SelectChannels;
 import dev.secateur.tensor.Shape;
 import java.io.IOException;
 import java.util.Arrays;
@@ -75,7 +77,7 @@ final class Translator {
     head = Optional.of(function);
   }
 
-  void input(String tensor, Op.Input op, float[] mean, float[] std, boolean channelsLast) {
+  void input(String tensor, Input op, float[] mean, float[] std, boolean channelsLast) {
     String node = builder.add("input", op, List.of());
     builder.parameter(node, "mean", mean);
     builder.parameter(node, "std", std);
@@ -215,7 +217,7 @@ final class Translator {
       return node;
     }
     return flattened.computeIfAbsent(
-        node, n -> builder.add(n + ".flatten", new Op.Flatten(), List.of(n)));
+        node, n -> builder.add(n + ".flatten", new Flatten(), List.of(n)));
   }
 
   /** The node, or those of its channels that are given. */
@@ -227,11 +229,11 @@ final class Translator {
     if (all) {
       return node;
     }
-    if (builder.op(node) instanceof Op.SelectChannels before) {
+    if (builder.op(node) instanceof SelectChannels before) {
       int[] first = Arrays.stream(channels).map(before.channels()::get).toArray();
       return select(builder.input(node), first);
     }
     List<Integer> list = Arrays.stream(channels).boxed().toList();
-    return builder.add(node + ".select", new Op.SelectChannels(list), List.of(node));
+    return builder.add(node + ".select", new SelectChannels(list), List.of(node));
   }
 }

@@ -3,7 +3,7 @@ package dev.secateur.prune.criterion;
 import dev.secateur.SecateurException;
 import dev.secateur.nn.Network;
 import dev.secateur.nn.Node;
-import dev.secateur.nn.Op;
+import dev.secateur.nn.op.BatchNorm;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -30,7 +30,7 @@ final class BatchNormScale implements Criterion {
     for (String layer : layers) {
       Node norm =
           net.graph().consumers(layer).stream()
-              .filter(n -> n.op() instanceof Op.BatchNorm)
+              .filter(n -> n.op() instanceof BatchNorm)
               .findFirst()
               .orElseThrow(
                   () ->

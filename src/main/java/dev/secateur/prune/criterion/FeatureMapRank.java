@@ -7,7 +7,8 @@ import dev.secateur.nn.InferenceProgram;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Network;
 import dev.secateur.nn.Node;
-import dev.secateur.nn.Op;
+import dev.secateur.nn.op.Activate;
+import dev.secateur.nn.op.BatchNorm;
 import dev.secateur.tensor.Shape;
 import dev.secateur.tensor.Tensor;
 import dev.secateur.train.BatchFeed;
@@ -75,8 +76,8 @@ final class FeatureMapRank implements Criterion {
       List<Node> readers = graph.consumers(at.name());
       boolean goesOn =
           readers.size() == 1
-              && (readers.get(0).op() instanceof Op.BatchNorm
-                  || readers.get(0).op() instanceof Op.Activate);
+              && (readers.get(0).op() instanceof BatchNorm
+                  || readers.get(0).op() instanceof Activate);
       if (!goesOn) {
         return at;
       }

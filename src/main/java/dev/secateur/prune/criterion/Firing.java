@@ -6,8 +6,8 @@ import dev.secateur.device.Kernel;
 import dev.secateur.device.PoolSpec;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Network;
-import dev.secateur.nn.Op;
 import dev.secateur.nn.Pooling;
+import dev.secateur.nn.op.Activate;
 import dev.secateur.tensor.Shape;
 import dev.secateur.tensor.Tensor;
 import java.util.Collection;
@@ -28,7 +28,7 @@ public final class Firing {
         .filter(
             c -> {
               String place = LARGEST.hook(graph, List.of(c)).nodes().get(0);
-              return graph.node(place).op() instanceof Op.Activate;
+              return graph.node(place).op() instanceof Activate;
             })
         .toList();
   }

@@ -1,9 +1,14 @@
 package dev.secateur.prune.criterion;
 
+import dev.secateur.nn.ChannelRoutes;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Network;
 import dev.secateur.nn.Node;
-import dev.secateur.nn.Op;
+import dev.secateur.nn.op.BatchNorm;
+import dev.secateur.nn.op.Convolution;
+import dev.secateur.nn.op.Linear;
+import dev.secateur.nn.op.Op;
+import dev.secateur.nn.op.TransposedConvolution;
 import dev.secateur.tensor.Tensor;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -60,6 +65,8 @@ final class Outgoing implements Criterion {
     /** By node and channel: sums may be reached on several ways. */
     private final Map<String, double[]> known = new HashMap<>();
 
+    private final Map<String, ChannelRoutes> routes = new HashMap<>();
+
     Readers(Network net) {
       this.net = net;
       this.graph = net.graph();
@@ -87,40 +94,23 @@ final class Outgoing implements Criterion {
     private double through(Node n, Node from, int channel) {
       Op op = n.op();
       int width = graph.shape(from.name()).size(1);
-      if (op instanceof Op.Linear) {
+      if (op instanceof Linear) {
         return inputs(n, 1)[channel];
       }
-      if (op instanceof Op.Convolution c) {
+      if (op instanceof Convolution c) {
         return inputs(n, c.spec().groups())[channel % (width / c.spec().groups())];
       }
-      if (op instanceof Op.TransposedConvolution t) {
+      if (op instanceof TransposedConvolution t) {
         return ofTransposed(n)[channel];
       }
-      if (op instanceof Op.Concat) {
-        double sum = 0;
-        int at = 0;
-        for (String input : n.inputs()) { // the same node may be there twice
-          sum += input.equals(from.name()) ? squares(n, at + channel) : 0;
-          at += graph.shape(input).size(1);
-        }
-        return sum;
+      double sum = 0;
+      for (int c :
+          routes
+              .computeIfAbsent(n.name(), k -> ChannelRoutes.of(graph, n))
+              .from(from.name(), channel)) {
+        sum += squares(n, c);
       }
-      if (op instanceof Op.SelectChannels s) {
-        double sum = 0;
-        for (int j = 0; j < s.channels().size(); j++) {
-          sum += s.channels().get(j) == channel ? squares(n, j) : 0;
-        }
-        return sum;
-      }
-      if (op instanceof Op.Flatten) {
-        int each = graph.shape(n.name()).size(1) / width;
-        double sum = 0;
-        for (int i = 0; i < each; i++) {
-          sum += squares(n, channel * each + i);
-        }
-        return sum;
-      }
-      return squares(n, op instanceof Op.Shortcut s ? s.before() + channel : channel);
+      return sum;
     }
 
     /** Of a layer with weights (K, C/groups, ...). */
@@ -163,7 +153,7 @@ final class Outgoing implements Criterion {
     private double[] factors(Node reader, int outputs) {
       double[] out = new double[outputs];
       List<Node> next = graph.consumers(reader.name());
-      if (next.size() == 1 && next.get(0).op() instanceof Op.BatchNorm b) {
+      if (next.size() == 1 && next.get(0).op() instanceof BatchNorm b) {
         String norm = next.get(0).name();
         float[] scale = net.device().downloadFloats(net.parameter(norm + ".weight"));
         float[] variance = net.device().downloadFloats(net.parameter(norm + ".running_var"));

@@ -12,7 +12,7 @@ import dev.secateur.device.cpu.CpuDevice;
 import dev.secateur.io.Models;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Node;
-import dev.secateur.nn.Op;
+import dev.secateur.nn.op.Elementwise;
 import dev.secateur.prune.Removal;
 import dev.secateur.prune.Surgery;
 import dev.secateur.prune.Zeroed;
@@ -50,7 +50,7 @@ class OnnxOperatorsTest {
     List<String> out = new ArrayList<>();
     for (Node n : m.graph().nodes()) {
       out.add(
-          n.op() instanceof Op.Elementwise e
+          n.op() instanceof Elementwise e
               ? e.spec().kind().toString()
               : n.op().getClass().getSimpleName());
     }

@@ -7,7 +7,8 @@ import dev.secateur.io.Models;
 import dev.secateur.nn.Cost;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Node;
-import dev.secateur.nn.Op;
+import dev.secateur.nn.op.Linear;
+import dev.secateur.nn.op.TransposedConvolution;
 import dev.secateur.prune.ChannelGroups;
 import dev.secateur.prune.Constraints;
 import dev.secateur.prune.GroupReduction;
@@ -114,12 +115,12 @@ final class TorchvisionComparison {
     Map<String, float[]> out = new HashMap<>();
     for (Node n : model.graph().nodes()) {
       if (!WITH_FILTERS.contains(n.op().getClass().getSimpleName())
-          && !(n.op() instanceof Op.Linear)) {
+          && !(n.op() instanceof Linear)) {
         continue;
       }
       HostTensor w = model.parameters().get(n.name() + ".weight");
       float[] norm = new float[model.graph().shape(n.name()).size(1)];
-      boolean byInput = n.op() instanceof Op.TransposedConvolution;
+      boolean byInput = n.op() instanceof TransposedConvolution;
       int each = w.data().length / (int) w.shape().dim(0);
       int window = byInput ? each / (int) w.shape().dim(1) : each;
       for (int i = 0; i < w.data().length; i++) {

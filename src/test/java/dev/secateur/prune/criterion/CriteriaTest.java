@@ -19,9 +19,13 @@ import dev.secateur.nn.Graph;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Network;
 import dev.secateur.nn.Node;
-import dev.secateur.nn.Op;
 import dev.secateur.nn.ParameterShapes;
 import dev.secateur.nn.Pooling;
+import dev.secateur.nn.op.Activate;
+import dev.secateur.nn.op.Convolution;
+import dev.secateur.nn.op.Flatten;
+import dev.secateur.nn.op.Input;
+import dev.secateur.nn.op.Linear;
 import dev.secateur.prune.ChannelGroups;
 import dev.secateur.prune.Recipe;
 import dev.secateur.prune.Scope;
@@ -397,13 +401,13 @@ class CriteriaTest {
   @Test
   void aConvolutionWithoutBatchNormHasNoBatchNormScale() {
     List<Node> n = new ArrayList<>();
-    n.add(new Node("input", new Op.Input(3, 8, 8), List.of()));
-    Op.Convolution c = new Op.Convolution(4, 3, 3, ConvolutionSpec.of(1, 1), true);
+    n.add(new Node("input", new Input(3, 8, 8), List.of()));
+    Convolution c = new Convolution(4, 3, 3, ConvolutionSpec.of(1, 1), true);
     n.add(new Node("first", c, List.of("input")));
-    n.add(new Node("relu", new Op.Activate(Activation.RELU), List.of("first")));
+    n.add(new Node("relu", new Activate(Activation.RELU), List.of("first")));
     n.add(new Node("second", c, List.of("relu")));
-    n.add(new Node("flat", new Op.Flatten(), List.of("second")));
-    n.add(new Node("fc", new Op.Linear(10, true), List.of("flat")));
+    n.add(new Node("flat", new Flatten(), List.of("second")));
+    n.add(new Node("fc", new Linear(10, true), List.of("flat")));
     Graph graph = new Graph(n);
     Map<String, HostTensor> parameters = new LinkedHashMap<>();
     ParameterShapes.of(graph)

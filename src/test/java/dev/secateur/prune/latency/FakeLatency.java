@@ -3,7 +3,7 @@ package dev.secateur.prune.latency;
 import dev.secateur.device.Device;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.InferenceStep;
-import dev.secateur.nn.Op;
+import dev.secateur.nn.op.Convolution;
 import dev.secateur.prune.ChannelGroups;
 import dev.secateur.prune.Scope;
 import java.util.List;
@@ -14,7 +14,7 @@ public record FakeLatency(int stair, double noise) implements StepLatency {
   @Override
   public double milliseconds(InferenceStep step) {
     double ms = 1e-6 * step.output().elements();
-    if (step.op() instanceof Op.Convolution c) {
+    if (step.op() instanceof Convolution c) {
       long in = up(step.inputs().get(0).dim(1));
       long positions = step.output().dim(2) * step.output().dim(3);
       ms = 1e-6 * in * up(c.outChannels()) * positions * c.kernelH() / c.spec().groups();

@@ -8,7 +8,8 @@ import dev.secateur.device.Device;
 import dev.secateur.device.cpu.CpuDevice;
 import dev.secateur.device.cuda.TestCuda;
 import dev.secateur.nn.InferenceStep;
-import dev.secateur.nn.Op;
+import dev.secateur.nn.op.Activate;
+import dev.secateur.nn.op.SelectChannels;
 import dev.secateur.tensor.Shape;
 import dev.secateur.util.LineCache;
 import java.io.IOException;
@@ -27,14 +28,14 @@ class LatencyLookupTableTest {
   private static InferenceStep step(int channels) {
     Shape s = Shape.of(1, channels, 4, 4);
     return new InferenceStep(
-        new Op.Activate(Activation.RELU), List.of(s), s, false, false, Activation.NONE, false);
+        new Activate(Activation.RELU), List.of(s), s, false, false, Activation.NONE, false);
   }
 
   private static InferenceStep select(int from) {
     Shape s = Shape.of(1, 400, 2, 2);
     List<Integer> channels = IntStream.range(0, 400).mapToObj(i -> (i + from) % 400).toList();
     return new InferenceStep(
-        new Op.SelectChannels(channels), List.of(s), s, false, false, Activation.NONE, false);
+        new SelectChannels(channels), List.of(s), s, false, false, Activation.NONE, false);
   }
 
   private LatencyLookupTable table(String device, int batch) {

@@ -10,7 +10,13 @@ import dev.secateur.nn.Architectures;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.InferencePlan;
 import dev.secateur.nn.Node;
-import dev.secateur.nn.Op;
+import dev.secateur.nn.op.Activate;
+import dev.secateur.nn.op.Add;
+import dev.secateur.nn.op.Convolution;
+import dev.secateur.nn.op.Flatten;
+import dev.secateur.nn.op.GlobalPool;
+import dev.secateur.nn.op.Input;
+import dev.secateur.nn.op.Linear;
 import dev.secateur.prune.ChannelGroups;
 import dev.secateur.prune.Constraints;
 import dev.secateur.prune.GroupReduction;
@@ -37,32 +43,32 @@ class LatencySelectionTest {
   private static final ConvolutionSpec SAME = ConvolutionSpec.of(1, 1);
 
   private static Node conv(String name, int width, String input) {
-    return new Node(name, new Op.Convolution(width, 3, 3, SAME, true), List.of(input));
+    return new Node(name, new Convolution(width, 3, 3, SAME, true), List.of(input));
   }
 
   private static Node relu(String name, String input) {
-    return new Node(name, new Op.Activate(Activation.RELU), List.of(input));
+    return new Node(name, new Activate(Activation.RELU), List.of(input));
   }
 
   private static List<Node> ending(List<Node> body, String last) {
     List<Node> out = new ArrayList<>(body);
-    out.add(new Node("pool", new Op.GlobalPool(PoolSpec.Kind.AVERAGE), List.of(last)));
-    out.add(new Node("flat", new Op.Flatten(), List.of("pool")));
-    out.add(new Node("linear", new Op.Linear(4, true), List.of("flat")));
+    out.add(new Node("pool", new GlobalPool(PoolSpec.Kind.AVERAGE), List.of(last)));
+    out.add(new Node("flat", new Flatten(), List.of("pool")));
+    out.add(new Node("linear", new Linear(4, true), List.of("flat")));
     return out;
   }
 
   /** Three residual blocks, whose insides are wide as given. */
   private static Graph blocks(int... widths) {
     List<Node> nodes = new ArrayList<>();
-    nodes.add(new Node("input", new Op.Input(3, 8, 8), List.of()));
+    nodes.add(new Node("input", new Input(3, 8, 8), List.of()));
     nodes.add(conv("first", 6, "input"));
     String from = "first";
     for (int i = 0; i < widths.length; i++) {
       nodes.add(conv("in" + i, widths[i], from));
       nodes.add(relu("relu" + i, "in" + i));
       nodes.add(conv("out" + i, 6, "relu" + i));
-      nodes.add(new Node("add" + i, new Op.Add(), List.of("out" + i, from)));
+      nodes.add(new Node("add" + i, new Add(), List.of("out" + i, from)));
       from = "add" + i;
     }
     return new Graph(ending(nodes, from));
@@ -71,7 +77,7 @@ class LatencySelectionTest {
   /** A chain: each layer reads what the one before it puts out. */
   private static Graph chain(int... widths) {
     List<Node> nodes = new ArrayList<>();
-    nodes.add(new Node("input", new Op.Input(3, 8, 8), List.of()));
+    nodes.add(new Node("input", new Input(3, 8, 8), List.of()));
     String from = "input";
     for (int i = 0; i < widths.length; i++) {
       nodes.add(conv("conv" + i, widths[i], from));

@@ -1,9 +1,9 @@
-package dev.secateur.nn;
+package dev.secateur.nn.op;
 
 import dev.secateur.tensor.Tensor;
 
 /** Where the gradients of parameters are wanted. */
-interface Gradients {
+public interface Gradients {
 
   /** That of a convolution's weights, in the device's type and layout. */
   Tensor ofFilters(String parameter);

@@ -1,10 +1,10 @@
-package dev.secateur.nn;
+package dev.secateur.nn.op;
 
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Tensor;
 
 /** Where the parameters of layers lie, as layers read them. */
-interface Parameters {
+public interface Parameters {
 
   /** The weights of a convolution or linear layer, in the device's type and layout. */
   Tensor weights(String parameter);

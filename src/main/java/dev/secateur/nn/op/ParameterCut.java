@@ -1,4 +1,4 @@
-package dev.secateur.nn;
+package dev.secateur.nn.op;
 
 import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Shape;
@@ -18,12 +18,12 @@ public record ParameterCut(int[] first, Optional<int[]> second) {
   }
 
   /** Whether something of the first axis goes. */
-  boolean cutsFirst(Shape s) {
+  public boolean cutsFirst(Shape s) {
     return first.length < s.dim(0);
   }
 
   /** Whether something of the second axis goes. */
-  boolean cutsSecond(Shape s) {
+  public boolean cutsSecond(Shape s) {
     return second.isPresent() && second.get().length < s.dim(1);
   }
 
