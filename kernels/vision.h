@@ -8,6 +8,11 @@ static __device__ long long vision_at(long long n, long long c, long long i, lon
   return common_at(n, c, 0, i, channels, 1, pixels, channels_last);
 }
 
+/* log(1 + exp(x)), which is x for large ones. */
+static __device__ float vision_softplus(float x) {
+  return x > 20.0f ? x : log1pf(expf(x));
+}
+
 /* A function of one number and its slope; NaN for a kind that is not known here. */
 static __device__ float vision_function(float x, int kind, float a, float b) {
   float v;
@@ -32,6 +37,12 @@ static __device__ float vision_function(float x, int kind, float a, float b) {
       return 0.5f * x * (1.0f + erff(x * 0.70710678f));
     case ELEMENTWISE_TANH:
       return tanhf(x);
+    case ELEMENTWISE_SOFTPLUS:
+      return vision_softplus(x);
+    case ELEMENTWISE_MISH:
+      return x * tanhf(vision_softplus(x));
+    case ELEMENTWISE_POWER:
+      return powf(x, a);
     default:
       return common_nan();
   }
@@ -62,6 +73,13 @@ static __device__ float vision_slope(float x, int kind, float a, float b) {
     case ELEMENTWISE_TANH:
       v = tanhf(x);
       return 1.0f - v * v;
+    case ELEMENTWISE_SOFTPLUS:
+      return 1.0f / (1.0f + expf(-x));
+    case ELEMENTWISE_MISH:
+      v = tanhf(vision_softplus(x));
+      return v + x * (1.0f - v * v) / (1.0f + expf(-x));
+    case ELEMENTWISE_POWER:
+      return a * powf(x, a - 1.0f);
     default:
       return common_nan();
   }

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 
 FUNCTIONS = {'RELU': 'F.relu({0}, inplace={inplace})', 'RELU6': 'F.relu6({0}, inplace={inplace})', 'NONE': '{0}',
              'SILU': 'F.silu({0})', 'HARD_SWISH': 'F.hardswish({0})', 'SIGMOID': 'torch.sigmoid({0})', 'TANH': 'torch.tanh({0})',
-             'GELU': 'F.gelu({0})'}
+             'GELU': 'F.gelu({0})', 'SOFTPLUS': 'F.softplus({0})', 'MISH': 'F.mish({0})'}
 
 
 def read(file):

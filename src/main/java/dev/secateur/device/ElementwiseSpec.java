@@ -27,7 +27,13 @@ public record ElementwiseSpec(Kind kind, float alpha, float beta) {
     SILU,
     /** x Φ(x) by the error function, not its approximation by tanh. */
     GELU,
-    TANH
+    TANH,
+    /** log(1 + exp(x)). */
+    SOFTPLUS,
+    /** x tanh(log(1 + exp(x))). */
+    MISH,
+    /** x to the power of alpha; of x above 0. */
+    POWER
   }
 
   /** A function without constants. */

@@ -3,6 +3,7 @@ package dev.secateur.io;
 import dev.secateur.SecateurException;
 import dev.secateur.io.keras.KerasImport;
 import dev.secateur.io.onnx.OnnxExport;
+import dev.secateur.io.onnx.OnnxExportOptions;
 import dev.secateur.io.onnx.OnnxImport;
 import dev.secateur.io.onnx.OnnxOptions;
 import dev.secateur.io.pytorch.StateDict;
@@ -153,7 +154,7 @@ public final class Models {
 
   /** Writes an ONNX file, opset 17; see {@link OnnxExport}. */
   public static void exportOnnx(Model model, Path file) {
-    OnnxExport.write(model, file);
+    OnnxExport.write(model, file, OnnxExportOptions.DEFAULT);
   }
 
   /**

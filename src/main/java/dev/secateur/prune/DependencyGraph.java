@@ -6,8 +6,10 @@ import dev.secateur.nn.op.ChannelFlow;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * Which channels of a network are coupled, channel by channel: a union-find over all channels (or
@@ -26,8 +28,9 @@ import java.util.Map;
  *       free.
  * </ul>
  *
- * <p>Fixed, so never pruned: the network's input and output channels; what a layer norm or a
- * softmax reads, since a zero channel counts in their sums; channels of any other operation.
+ * <p>Fixed, so never pruned: the network's input, and what nobody reads, which are its outputs;
+ * what a layer norm or a softmax reads, since a zero channel counts in their sums; channels of any
+ * other operation.
  */
 final class DependencyGraph {
   private final Graph graph;
@@ -59,7 +62,13 @@ final class DependencyGraph {
     for (int n = 0; n < c.nodes.size(); n++) {
       c.couple(n, c.nodes.get(n));
     }
-    c.fix(c.nodes.size() - 1);
+    Set<String> read = new HashSet<>();
+    c.nodes.forEach(n -> read.addAll(n.inputs()));
+    for (int n = 0; n < c.nodes.size(); n++) {
+      if (!read.contains(c.nodes.get(n).name())) {
+        c.fix(n); // an output
+      }
+    }
     for (int i = 0; i < c.parent.length; i++) {
       c.parent[i] = c.find(i);
     }

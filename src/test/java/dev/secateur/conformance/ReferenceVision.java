@@ -34,7 +34,14 @@ public final class ReferenceVision {
       case SILU -> x * sigmoid(x);
       case GELU -> x * (1 + erf(x / Math.sqrt(2))) / 2;
       case TANH -> Math.tanh(x);
+      case SOFTPLUS -> softplus(x);
+      case MISH -> x * Math.tanh(softplus(x));
+      case POWER -> Math.pow(x, a);
     };
+  }
+
+  private static double softplus(double x) {
+    return Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
   }
 
   private static double sigmoid(double x) {
@@ -63,6 +70,68 @@ public final class ReferenceVision {
 
   private static int positions(Shape s) {
     return (int) (s.elements() / s.dim(1));
+  }
+
+  /**
+   * @param small the shape with more channels
+   */
+  public static double[] pixelShuffle(double[] x, Shape small, int r, boolean up) {
+    double[] y = new double[x.length];
+    int h = small.size(2);
+    int w = small.size(3);
+    int c = small.size(1) / (r * r);
+    for (int n = 0; n < small.size(0); n++) {
+      for (int k = 0; k < c; k++) {
+        for (int p = 0; p < h * r; p++) {
+          for (int q = 0; q < w * r; q++) {
+            int large = ((n * c + k) * h * r + p) * w * r + q;
+            int channel = (k * r + p % r) * r + q % r;
+            int from = ((n * small.size(1) + channel) * h + p / r) * w + q / r;
+            y[up ? large : from] = x[up ? from : large];
+          }
+        }
+      }
+    }
+    return y;
+  }
+
+  public static double[] prelu(double[] x, Shape s, double[] slopes) {
+    double[] y = x.clone();
+    for (int p = 0; p < positions(s); p++) {
+      for (int c = 0; c < s.size(1); c++) {
+        int i = at(s, p, c);
+        y[i] = x[i] > 0 ? x[i] : slopes[c] * x[i];
+      }
+    }
+    return y;
+  }
+
+  public static double[] localResponseNorm(
+      double[] x, Shape s, int size, double alpha, double beta, double bias) {
+    double[] y = new double[x.length];
+    for (int p = 0; p < positions(s); p++) {
+      for (int c = 0; c < s.size(1); c++) {
+        double sum = 0;
+        for (int k = c - (size - 1) / 2; k <= c + size / 2; k++) {
+          sum += k < 0 || k >= s.size(1) ? 0 : x[at(s, p, k)] * x[at(s, p, k)];
+        }
+        int i = at(s, p, c);
+        y[i] = x[i] / Math.pow(bias + alpha / size * sum, beta);
+      }
+    }
+    return y;
+  }
+
+  public static double[] reduceChannels(double[] x, Shape s, boolean max, int of) {
+    double[] y = new double[positions(s)];
+    for (int p = 0; p < y.length; p++) {
+      double v = max ? Double.NEGATIVE_INFINITY : 0;
+      for (int c = 0; c < s.size(1); c++) {
+        v = max ? Math.max(v, x[at(s, p, c)]) : v + x[at(s, p, c)] / of;
+      }
+      y[p] = v;
+    }
+    return y;
   }
 
   public static double[] softmax(double[] x, Shape s) {

@@ -53,6 +53,9 @@ interface VisionConformance extends Conformance {
             Shape.of(1, 16, 4, 4))) {
       Values draw = values(s.hashCode());
       double[] x = awayFrom(kinks(spec), draw, (int) s.elements());
+      if (spec.kind() == ElementwiseSpec.Kind.POWER) {
+        x = Arrays.stream(x).map(v -> 0.5 + Math.abs(v)).toArray();
+      }
       double[] g = draw.uniform(s.elements());
       double[] expected = ReferenceVision.elementwise(spec, x);
       double[] gradient = Differences.gradient(v -> ReferenceVision.elementwise(spec, v), x, g);
@@ -78,7 +81,11 @@ interface VisionConformance extends Conformance {
   @ParameterizedTest
   @MethodSource("functions")
   default void elementwiseFarOut(ElementwiseSpec spec) {
-    double[] x = {-200, -90, -30, -10, 10, 30, 90, 200};
+    boolean power = spec.kind() == ElementwiseSpec.Kind.POWER;
+    double[] x =
+        power
+            ? new double[] {0.1, 1, 10, 200}
+            : new double[] {-200, -90, -30, -10, 10, 30, 90, 200};
     Tensor y = typed(x.length);
     device().pointwise().elementwise(spec, typed(x, x.length), y).launch();
     assertNear(ReferenceVision.elementwise(spec, x), read(y), layer(), "y");
@@ -114,6 +121,10 @@ interface VisionConformance extends Conformance {
         case HARD_SIGMOID -> {
           out.add(new ElementwiseSpec(k, 0.2f, 0.5f));
           out.add(new ElementwiseSpec(k, 1f / 6, 0.5f));
+        }
+        case POWER -> {
+          out.add(new ElementwiseSpec(k, -0.75f, 0));
+          out.add(new ElementwiseSpec(k, 0.5f, 0));
         }
         default -> out.add(ElementwiseSpec.of(k));
       }

@@ -21,15 +21,21 @@ import dev.secateur.nn.op.Identity;
 import dev.secateur.nn.op.Input;
 import dev.secateur.nn.op.LayerNorm;
 import dev.secateur.nn.op.Linear;
+import dev.secateur.nn.op.LocalResponseNorm;
 import dev.secateur.nn.op.Multiply;
 import dev.secateur.nn.op.Op;
+import dev.secateur.nn.op.PRelu;
 import dev.secateur.nn.op.Pad;
+import dev.secateur.nn.op.PixelShuffle;
 import dev.secateur.nn.op.Pool;
+import dev.secateur.nn.op.ReduceChannels;
 import dev.secateur.nn.op.Resize;
 import dev.secateur.nn.op.SelectChannels;
 import dev.secateur.nn.op.Shortcut;
 import dev.secateur.nn.op.Softmax;
+import dev.secateur.nn.op.Spread;
 import dev.secateur.nn.op.TransposedConvolution;
+import dev.secateur.nn.op.Unflatten;
 import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Shape;
 import java.nio.file.Path;
@@ -41,7 +47,7 @@ import java.util.Map;
 /**
  * The models that the files in src/test/resources/sct hold, written down once more. The files are
  * from the program as it was before formats had numbers (commit 5152491): this class, compiled
- * against it, wrote them. They are never written anew; a later format adds files of its own.
+ * against it, wrote them. They are never written anew; later operations have files of their own.
  */
 final class FormatModels {
   private final List<Node> nodes = new ArrayList<>();
@@ -57,9 +63,16 @@ final class FormatModels {
     return out;
   }
 
+  /** Those of files that came later, by the name of the file. */
+  static Map<String, Model> later() {
+    Map<String, Model> out = new LinkedHashMap<>();
+    out.put("shuffles", shuffles());
+    return out;
+  }
+
   /** Writes the files into a folder. */
   public static void main(String[] folder) {
-    all().forEach((name, model) -> Models.save(model, Path.of(folder[0], name + ".sct")));
+    later().forEach((name, model) -> Models.save(model, Path.of(folder[0], name + ".sct")));
   }
 
   /** Every operation and every constant of every enum, on images. */
@@ -73,7 +86,7 @@ final class FormatModels {
     for (Activation a : Activation.values()) {
       x = m.add("activate." + a, new Activate(a), x);
     }
-    for (ElementwiseSpec.Kind k : ElementwiseSpec.Kind.values()) {
+    for (ElementwiseSpec.Kind k : FIRST) {
       x = m.add("function." + k, new Elementwise(new ElementwiseSpec(k, 0.1f, 1 / 3f)), x);
     }
     ElementwiseSpec open =
@@ -111,6 +124,45 @@ final class FormatModels {
     metadata.put("classes", "Rosé\n\"quoted\"\\ \t雪");
     metadata.put("empty", "");
     return m.model(metadata);
+  }
+
+  /** The functions that were there at first. */
+  private static final List<ElementwiseSpec.Kind> FIRST =
+      List.of(
+          ElementwiseSpec.Kind.LEAKY_RELU,
+          ElementwiseSpec.Kind.ELU,
+          ElementwiseSpec.Kind.CLIP,
+          ElementwiseSpec.Kind.SIGMOID,
+          ElementwiseSpec.Kind.HARD_SIGMOID,
+          ElementwiseSpec.Kind.HARD_SWISH,
+          ElementwiseSpec.Kind.SILU,
+          ElementwiseSpec.Kind.GELU,
+          ElementwiseSpec.Kind.TANH);
+
+  /** What came after the first files: of November 2026. */
+  private static Model shuffles() {
+    FormatModels m = new FormatModels();
+    m.add("input", new Input(3, 4, 6));
+    m.add("up", new PixelShuffle(2, false), "input");
+    String x = m.add("down", new PixelShuffle(2, true), "up");
+    for (ElementwiseSpec.Kind k :
+        List.of(
+            ElementwiseSpec.Kind.SOFTPLUS, ElementwiseSpec.Kind.MISH, ElementwiseSpec.Kind.POWER)) {
+      x = m.add("function." + k, new Elementwise(new ElementwiseSpec(k, 0.1f, 1 / 3f)), x);
+    }
+    m.add("prelu", new PRelu(), x);
+    m.add("lrn", new LocalResponseNorm(5, 0.1f, 0.75f, 1.5f), "prelu");
+    m.add("mean", new ReduceChannels(PoolSpec.Kind.AVERAGE, 7), "lrn");
+    m.add("most", new ReduceChannels(PoolSpec.Kind.MAX, 3), "lrn");
+    m.add("sum", new Add(), "mean", "most");
+    m.add("spread", new Spread(3), "sum");
+    m.add("gated", new Multiply(), "lrn", "spread");
+    m.add("flat", new Flatten(), "gated");
+    m.add("features", new Linear(8, false), "flat");
+    m.add("image", new Unflatten(2, 2), "features");
+    m.add("pooled", new GlobalPool(POOL), "image");
+    m.add("end", new Flatten(), "pooled");
+    return m.model(Map.of("architecture", "shuffles"));
   }
 
   private static final PoolSpec.Kind POOL = PoolSpec.Kind.AVERAGE;

@@ -22,6 +22,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Consumer;
@@ -99,6 +100,17 @@ class NativeFormatTest {
     assertArrayEquals(data(before), data(out.toByteArray()));
   }
 
+  @Test
+  void filesOfLaterOperationsAreReadAndWrittenAsTheyAre() throws IOException {
+    for (Map.Entry<String, Model> e : FormatModels.later().entrySet()) {
+      Model model = Models.load(earlier(e.getKey()));
+      same(e.getValue(), model);
+      ByteArrayOutputStream out = new ByteArrayOutputStream();
+      NativeFormat.write(model, out);
+      assertArrayEquals(Files.readAllBytes(earlier(e.getKey())), out.toByteArray());
+    }
+  }
+
   private static int length(byte[] file) {
     return (int) ByteBuffer.wrap(file).order(ByteOrder.LITTLE_ENDIAN).getLong();
   }
@@ -114,8 +126,10 @@ class NativeFormatTest {
   @Test
   void theEarlierFilesHaveEveryOperation() throws IOException {
     Set<String> have = new TreeSet<>();
-    for (Node n : Models.load(earlier("every-op")).graph().nodes()) {
-      have.add(n.op().getClass().getName());
+    for (String file : List.of("every-op", "shuffles")) {
+      for (Node n : Models.load(earlier(file)).graph().nodes()) {
+        have.add(n.op().getClass().getName());
+      }
     }
     Set<String> all = new TreeSet<>();
     for (Class<?> op : Op.class.getPermittedSubclasses()) {
@@ -127,11 +141,13 @@ class NativeFormatTest {
   @Test
   void thePageOnFormatsNamesAllThatAFileHas() throws IOException {
     String page = Files.readString(Path.of("src", "site", "formats.md"));
-    byte[] file = Files.readAllBytes(earlier("every-op"));
     Set<String> words = new TreeSet<>();
-    for (JsonNode n : tree(header(file).get("__metadata__").get("secateur.graph").asText())) {
-      words.add(n.get("type").asText());
-      collect(n.get("op"), words);
+    for (String name : List.of("every-op", "shuffles")) {
+      byte[] file = Files.readAllBytes(earlier(name));
+      for (JsonNode n : tree(header(file).get("__metadata__").get("secateur.graph").asText())) {
+        words.add(n.get("type").asText());
+        collect(n.get("op"), words);
+      }
     }
     assertTrue(words.size() > 70, words.toString());
     for (String word : words) {

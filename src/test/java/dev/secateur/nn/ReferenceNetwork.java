@@ -3,6 +3,7 @@ package dev.secateur.nn;
 import dev.secateur.conformance.ReferenceLayers;
 import dev.secateur.conformance.ReferenceVision;
 import dev.secateur.device.Activation;
+import dev.secateur.device.PoolSpec;
 import dev.secateur.nn.op.Activate;
 import dev.secateur.nn.op.Add;
 import dev.secateur.nn.op.BatchNorm;
@@ -15,16 +16,23 @@ import dev.secateur.nn.op.Identity;
 import dev.secateur.nn.op.Input;
 import dev.secateur.nn.op.LayerNorm;
 import dev.secateur.nn.op.Linear;
+import dev.secateur.nn.op.LocalResponseNorm;
 import dev.secateur.nn.op.Multiply;
 import dev.secateur.nn.op.Op;
+import dev.secateur.nn.op.PRelu;
 import dev.secateur.nn.op.Pad;
+import dev.secateur.nn.op.PixelShuffle;
 import dev.secateur.nn.op.Pool;
+import dev.secateur.nn.op.ReduceChannels;
 import dev.secateur.nn.op.Resize;
 import dev.secateur.nn.op.SelectChannels;
 import dev.secateur.nn.op.Shortcut;
 import dev.secateur.nn.op.Softmax;
+import dev.secateur.nn.op.Spread;
 import dev.secateur.nn.op.TransposedConvolution;
+import dev.secateur.nn.op.Unflatten;
 import dev.secateur.tensor.Shape;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -125,6 +133,24 @@ record ReferenceNetwork(Model model, int batch, byte[] pixels) {
       double[] w = p(n.name() + ".weight");
       return biased(
           n, t.bias(), ys, ReferenceVision.transposedConvolution(t.spec(), x, xs, w, ws, ys));
+    }
+    return moved(n, x, xs, ys);
+  }
+
+  private double[] moved(Node n, double[] x, Shape xs, Shape ys) {
+    Op op = n.op();
+    if (op instanceof PixelShuffle p) {
+      return ReferenceVision.pixelShuffle(x, p.up() ? xs : ys, p.factor(), p.up());
+    } else if (op instanceof PRelu) {
+      return ReferenceVision.prelu(x, xs, p(n.name() + ".weight"));
+    } else if (op instanceof LocalResponseNorm l) {
+      return ReferenceVision.localResponseNorm(x, xs, l.size(), l.alpha(), l.beta(), l.bias());
+    } else if (op instanceof ReduceChannels r) {
+      return ReferenceVision.reduceChannels(x, xs, r.kind() == PoolSpec.Kind.MAX, r.of());
+    } else if (op instanceof Spread) {
+      return ReferenceVision.selectChannels(x, xs, Collections.nCopies(ys.size(1), 0));
+    } else if (op instanceof Unflatten) {
+      return x;
     }
     throw new AssertionError("no reference for " + op);
   }

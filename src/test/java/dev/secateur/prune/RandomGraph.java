@@ -22,15 +22,21 @@ import dev.secateur.nn.op.Identity;
 import dev.secateur.nn.op.Input;
 import dev.secateur.nn.op.LayerNorm;
 import dev.secateur.nn.op.Linear;
+import dev.secateur.nn.op.LocalResponseNorm;
 import dev.secateur.nn.op.Multiply;
 import dev.secateur.nn.op.Op;
+import dev.secateur.nn.op.PRelu;
 import dev.secateur.nn.op.Pad;
+import dev.secateur.nn.op.PixelShuffle;
 import dev.secateur.nn.op.Pool;
+import dev.secateur.nn.op.ReduceChannels;
 import dev.secateur.nn.op.Resize;
 import dev.secateur.nn.op.SelectChannels;
 import dev.secateur.nn.op.Shortcut;
 import dev.secateur.nn.op.Softmax;
+import dev.secateur.nn.op.Spread;
 import dev.secateur.nn.op.TransposedConvolution;
+import dev.secateur.nn.op.Unflatten;
 import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Shape;
 import java.util.ArrayList;
@@ -115,7 +121,7 @@ final class RandomGraph {
     String x = any();
     Shape s = values.get(x);
     int c = s.size(1);
-    switch (random.nextInt(14)) {
+    switch (random.nextInt(18)) {
       case 0, 1 -> {
         int groups = c % 2 == 0 && random.nextInt(3) == 0 ? 2 : 1;
         convolution(x, 2 * random.nextInt(1, 7), groups);
@@ -180,6 +186,39 @@ final class RandomGraph {
           ConvolutionSpec spec = new ConvolutionSpec(1, 1, 1, 1, 1, 1, 1, 1, groups);
           Op op = new TransposedConvolution(width, 3, 3, spec, 0, 0, random.nextBoolean());
           value(add(op, x), s.with(1, width));
+        }
+      }
+      case 13 -> {
+        int each = 4;
+        boolean up = c % each == 0 && s.dim(2) <= 8;
+        boolean down = !up && s.dim(2) % 2 == 0 && s.dim(3) % 2 == 0 && c <= 8;
+        if (up || down) {
+          Op op = new PixelShuffle(2, up);
+          value(add(op, x), op.output(List.of(s)));
+        }
+      }
+      case 14 -> value(add(new PRelu(), x), s);
+      case 15 -> {
+        // a gate of one channel for all
+        boolean max = random.nextInt(3) == 0;
+        PoolSpec.Kind kind = max ? PoolSpec.Kind.MAX : PoolSpec.Kind.AVERAGE;
+        String mean = add(new ReduceChannels(kind, c), x);
+        ConvolutionSpec three = ConvolutionSpec.of(1, 1);
+        String one = add(new Convolution(1, 3, 3, three, true), mean);
+        String gate = add(new Elementwise(ElementwiseSpec.of(Kind.SIGMOID)), one);
+        value(add(new Multiply(), x, add(new Spread(c), gate)), s);
+      }
+      case 16 -> {
+        if (random.nextInt(3) == 0) {
+          value(add(new LocalResponseNorm(3, 0.5f, 0.75f, 1), x), s);
+        } else {
+          // features as an image again
+          int width = 2 * random.nextInt(1, 4);
+          String flat = add(new Flatten(), add(new GlobalPool(PoolSpec.Kind.AVERAGE), x));
+          String image = add(new Unflatten(2, 2), linear(flat, 4 * width));
+          value(image, Shape.of(1, width, 2, 2));
+          convolution(image, 2 * random.nextInt(1, 5), 1);
+          values.remove(image); // a sum with filters would take features along that are not zero
         }
       }
       default -> {

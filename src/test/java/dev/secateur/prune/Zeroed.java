@@ -16,7 +16,9 @@ import dev.secateur.nn.op.Flatten;
 import dev.secateur.nn.op.GlobalPool;
 import dev.secateur.nn.op.Identity;
 import dev.secateur.nn.op.Multiply;
+import dev.secateur.nn.op.PRelu;
 import dev.secateur.nn.op.Pad;
+import dev.secateur.nn.op.PixelShuffle;
 import dev.secateur.nn.op.Pool;
 import dev.secateur.nn.op.Resize;
 import dev.secateur.nn.op.SelectChannels;
@@ -169,6 +171,18 @@ public final class Zeroed {
       for (int j = 0; j < y.length; j++) {
         y[j] = x[j / (y.length / x.length)];
       }
+    } else if (n.op() instanceof PixelShuffle p) {
+      int each = p.factor() * p.factor();
+      for (int j = 0; j < Math.max(x.length, y.length); j++) {
+        if (p.up() && j % each == 0) {
+          y[j / each] = true;
+        }
+        if (p.up()) {
+          y[j / each] &= x[j];
+        } else {
+          y[j] = x[j / each];
+        }
+      }
     } else if (n.op() instanceof Elementwise e) {
       return switch (e.spec().kind()) {
         case SIGMOID, HARD_SIGMOID -> y;
@@ -176,6 +190,7 @@ public final class Zeroed {
       };
     } else if (n.op() instanceof BatchNorm
         || n.op() instanceof Activate
+        || n.op() instanceof PRelu
         || n.op() instanceof Pool
         || n.op() instanceof GlobalPool
         || n.op() instanceof Resize

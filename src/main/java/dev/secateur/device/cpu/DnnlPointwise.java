@@ -117,6 +117,9 @@ final class DnnlPointwise implements Pointwise {
         case SILU -> new Function(dnnl_eltwise_swish, 1, 0);
         case GELU -> new Function(dnnl_eltwise_gelu_erf, 0, 0);
         case TANH -> new Function(dnnl_eltwise_tanh, 0, 0);
+        case SOFTPLUS -> new Function(dnnl_eltwise_soft_relu, 1, 0);
+        case MISH -> new Function(dnnl_eltwise_mish, 0, 0);
+        case POWER -> new Function(dnnl_eltwise_pow, 1, s.alpha());
       };
     }
   }

@@ -1,6 +1,5 @@
 package dev.secateur.io.onnx;
 
-import dev.secateur.device.ConvolutionSpec;
 import dev.secateur.device.ElementwiseSpec.Kind;
 import dev.secateur.device.ResizeSpec;
 import dev.secateur.io.Text;
@@ -8,13 +7,14 @@ import dev.secateur.io.onnx.Value.Affine;
 import dev.secateur.io.onnx.Value.Features;
 import dev.secateur.io.onnx.Value.Moment;
 import dev.secateur.nn.op.Add;
-import dev.secateur.nn.op.Convolution;
 import dev.secateur.nn.op.Input;
 import dev.secateur.nn.op.LayerNorm;
+import dev.secateur.nn.op.LocalResponseNorm;
 import dev.secateur.nn.op.Multiply;
 import dev.secateur.nn.op.Op;
+import dev.secateur.nn.op.PRelu;
 import dev.secateur.nn.op.Resize;
-import dev.secateur.tensor.HostTensor;
+import dev.secateur.nn.op.Spread;
 import dev.secateur.tensor.Shape;
 import java.util.Arrays;
 import java.util.List;
@@ -70,8 +70,8 @@ final class Arithmetic {
   }
 
   /**
-   * relu(x) + slope min(x, 0): a leaky ReLU where all slopes are equal; else the slopes are the
-   * weights of a depthwise convolution, so that training changes them and surgery cuts them.
+   * relu(x) + slope min(x, 0): a leaky ReLU where all slopes are equal, else slopes that training
+   * changes and surgery cuts.
    */
   static void prelu(Step s) {
     Features x = s.features(0);
@@ -80,24 +80,25 @@ final class Arithmetic {
       s.function(Functions.of(Kind.LEAKY_RELU, (float) slope[0], 0));
       return;
     }
-    NetworkBuilder g = s.builder();
-    int c = slope.length;
-    if (g.shape(x.node()).rank() != 4) {
-      throw new IllegalArgumentException("has a slope for each feature; only those of images are");
-    }
-    Op below = Functions.of(Kind.CLIP, -Float.MAX_VALUE, 0);
-    ConvolutionSpec each = new ConvolutionSpec(1, 1, 0, 0, 0, 0, 1, 1, c);
-    String positive = g.add(s.name() + ".positive", Functions.RELU, List.of(x.node()));
-    String negative = g.add(s.name() + ".negative", below, List.of(x.node()));
-    String scaled =
-        g.add(s.name() + ".slope", new Convolution(c, 1, 1, each, false), List.of(negative));
-    float[] weight = new float[c];
-    for (int i = 0; i < c; i++) {
+    String y = s.builder().add(s.name(1), new PRelu(), List.of(x.node()));
+    float[] weight = new float[slope.length];
+    for (int i = 0; i < weight.length; i++) {
       weight[i] = (float) slope[i];
     }
-    s.parameter(scaled, "weight", new HostTensor(Shape.of(c, 1, 1, 1), weight));
-    String y = g.add(s.name(), new Add(), List.of(positive, scaled));
+    s.builder().parameter(y, "weight", weight);
     s.put(new Features(y, x.view(), Optional.empty(), true));
+  }
+
+  static void localResponseNorm(Step s) {
+    Attributes a = s.attributes();
+    long size = a.integer("size", 0);
+    if (size < 1 || size > 1 << 16) {
+      throw new IllegalArgumentException("has a size of " + size);
+    }
+    Op op =
+        new LocalResponseNorm(
+            (int) size, a.number("alpha", 1e-4f), a.number("beta", 0.75f), a.number("bias", 1));
+    s.put(s.builder().add(s.name(), op, List.of(s.image(0))), View.Layout.NCHW);
   }
 
   static void gelu(Step s) {
@@ -222,7 +223,23 @@ final class Arithmetic {
         }
       }
     }
+    for (int i = 0; i < 2; i++) {
+      Features x = i == 0 ? a : b;
+      Features gate = i == 0 ? b : a;
+      if (x.view().alike(gate.view()) && softened(builder, gate.node(), x.node())) {
+        String y = builder.add(s.name(), Functions.MISH, List.of(x.node()));
+        s.put(new Features(y, x.view(), Optional.empty(), true));
+        return;
+      }
+    }
     join(s, a, b, new Multiply());
+  }
+
+  /** Whether a node is tanh(softplus(x)). */
+  private static boolean softened(NetworkBuilder g, String gate, String x) {
+    return g.op(gate).equals(Functions.TANH)
+        && g.op(g.input(gate)).equals(Functions.SOFTPLUS)
+        && g.input(g.input(gate)).equals(x);
   }
 
   /** x times plus + erf(x / sqrt 2), where the factors' constants make it c GELU(x). */
@@ -357,6 +374,27 @@ final class Arithmetic {
     Shape q = g.shape(y.node());
     if (x.layout() != y.layout()) {
       throw new IllegalArgumentException("its inputs have different layouts");
+    }
+    if (p.rank() == 4
+        && q.rank() == 4
+        && p.dim(1) != q.dim(1)
+        && Math.min(p.dim(1), q.dim(1)) == 1) {
+      // a gate of one channel
+      boolean second = q.dim(1) == 1;
+      int wide = second ? p.size(1) : q.size(1);
+      Translator.Placed gate = second ? y : x;
+      Op spread = new Spread(wide);
+      gate =
+          new Translator.Placed(
+              g.add(s.name() + ".spread", spread, List.of(gate.node())), gate.layout());
+      x = second ? x : gate;
+      y = second ? gate : y;
+      p = g.shape(x.node());
+      q = g.shape(y.node());
+      if (p.equals(q)) {
+        return t.features(
+            new Translator.Placed(g.add(s.name(), op, List.of(x.node(), y.node())), x.layout()));
+      }
     }
     if (!p.equals(q) && p.rank() == 4) {
       boolean swap = p.dim(2) * p.dim(3) == 1;

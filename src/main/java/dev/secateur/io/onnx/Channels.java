@@ -1,12 +1,16 @@
 package dev.secateur.io.onnx;
 
+import dev.secateur.device.PoolSpec;
 import dev.secateur.io.Text;
 import dev.secateur.io.onnx.Value.Features;
 import dev.secateur.nn.op.Concat;
 import dev.secateur.nn.op.Op;
 import dev.secateur.nn.op.Pad;
+import dev.secateur.nn.op.PixelShuffle;
+import dev.secateur.nn.op.Pool;
 import dev.secateur.nn.op.Shortcut;
 import dev.secateur.nn.op.Softmax;
+import dev.secateur.nn.op.Spread;
 import dev.secateur.tensor.Shape;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -26,11 +30,24 @@ final class Channels {
 
   static void cast(Step s) {
     long to = s.attributes().integer("to", 1);
-    if (to != 1) {
+    if (to != 1 && to != 10 && to != 16) {
       throw new IllegalArgumentException(
           "casts features to data type " + to + "; only float networks are read");
     }
     identity(s);
+  }
+
+  /** To the type of a tensor that is known to be float, as all features are. */
+  static void castLike(Step s) {
+    if (s.isConstant(1) && s.constant(1).whole()) {
+      throw new IllegalArgumentException("casts to whole numbers");
+    }
+    if (s.isConstant(0)) {
+      Constant c = s.constant(0);
+      s.put(Constant.of(c.dims(), c.asFloats()));
+    } else {
+      identity(s);
+    }
   }
 
   static void shape(Step s) {
@@ -73,6 +90,12 @@ final class Channels {
 
   private static void to(Step s, long[] dims) {
     Features x = s.raw(0);
+    Optional<Op> shuffle = shuffle(s, x, dims);
+    if (shuffle.isPresent()) {
+      Features all = s.features(0);
+      s.put(s.builder().add(s.name(), shuffle.get(), List.of(all.node())), View.Layout.NCHW);
+      return;
+    }
     View v =
         x.view()
             .reshape(dims)
@@ -85,6 +108,61 @@ final class Channels {
                             + Text.dims(dims)
                             + ", which mixes images, channels or positions"));
     s.put(x.through(v));
+  }
+
+  /** Pixel shuffle written as a reshape to six axes, a transpose and this reshape. */
+  private static Optional<Op> shuffle(Step s, Features x, long[] to) {
+    Shape from = s.builder().shape(x.node());
+    if (x.view().rank() != 6 || to.length != 4 || from.rank() != 4) {
+      return Optional.empty();
+    }
+    for (boolean up : new boolean[] {true, false}) {
+      long small = up ? from.dim(2) : to[2];
+      long large = up ? to[2] : from.dim(2);
+      long r = small > 0 && large % small == 0 ? large / small : 0;
+      if (r < 2 || r > 1 << 12) {
+        continue;
+      }
+      PixelShuffle op = new PixelShuffle((int) r, up);
+      Shape out;
+      try {
+        out = op.output(List.of(from));
+      } catch (IllegalArgumentException e) {
+        continue;
+      }
+      boolean same =
+          x.view()
+              .alike(
+                  View.of(from, to[0], View.Layout.NCHW).shuffled(r, up).orElse(x.view().none()));
+      if (same && Arrays.equals(out.with(0, to[0]).toArray(), to)) {
+        return Optional.of(op);
+      }
+    }
+    return Optional.empty();
+  }
+
+  /** DepthToSpace in either order, and its inverse, whose channels are of the order DCR. */
+  static void blocks(Step s, boolean up) {
+    long r = s.attributes().integer("blocksize", 0);
+    String x = s.image(0);
+    if (r < 1 || r > 1 << 12) {
+      throw new IllegalArgumentException("has a block size of " + r);
+    }
+    PixelShuffle op = new PixelShuffle((int) r, up);
+    int each = (int) (r * r);
+    boolean columns = up && s.attributes().text("mode", "DCR").equals("CRD");
+    int c = up ? s.builder().shape(x).size(1) : s.builder().shape(x).size(1) * each;
+    int[] order = new int[c];
+    for (int i = 0;
+        i < c;
+        i++) { // of PyTorch's order (c r + i) r + j from ONNX's (i r + j) c, or back
+      order[i] = up ? i % each * (c / each) + i / each : i % (c / each) * each + i / (c / each);
+    }
+    if (up && !columns) {
+      x = s.translator().select(x, order);
+    }
+    String y = s.builder().add(s.name(), op, List.of(x));
+    s.put(up ? y : s.translator().select(y, order), View.Layout.NCHW);
   }
 
   static void transpose(Step s) {
@@ -120,6 +198,11 @@ final class Channels {
   }
 
   private static Features selected(Step s, Translator.Placed x, int[] channels) {
+    Shape from = s.builder().shape(x.node());
+    if (from.rank() == 4 && from.dim(1) == 1 && channels.length > 1) {
+      String wide = s.builder().add(s.name(), new Spread(channels.length), List.of(x.node()));
+      return s.translator().features(new Translator.Placed(wide, x.layout()));
+    }
     String y = s.translator().select(x.node(), channels);
     return s.translator().features(new Translator.Placed(y, x.layout()));
   }
@@ -236,10 +319,10 @@ final class Channels {
       Op pad = new Pad(crop[0], crop[1], crop[2], crop[3], 0);
       y = g.add(s.name() + ".crop", pad, List.of(y));
     }
-    if (stride[0] != stride[1]) {
-      throw new IllegalArgumentException("strides of height and width differ");
-    }
-    if (stride[0] > 1) {
+    if (stride[0] != stride[1]) { // pooling by a window of one pixel takes those that are wanted
+      PoolSpec each = new PoolSpec(PoolSpec.Kind.MAX, 1, 1, stride[0], stride[1], 0, 0, 0, 0);
+      y = g.add(s.name(), new Pool(each), List.of(y));
+    } else if (stride[0] > 1) {
       y = g.add(s.name(), new Shortcut(stride[0], 0, 0), List.of(y));
     }
     s.put(y, at.layout());

@@ -16,7 +16,7 @@ import java.util.function.LongUnaryOperator;
  * cannot fill the memory.
  */
 final class ConstantFolding {
-  private static final long EXTRA = 1 << 22;
+  private static final long EXTRA = 1 << 28;
   private long budget;
 
   /**
@@ -37,7 +37,7 @@ final class ConstantFolding {
     }
     budget -= n;
     if (budget < 0) {
-      throw new IllegalArgumentException("constants computed at load grow too large");
+      throw new Translator.Broken("constants computed at load grow too large");
     }
     return Math.toIntExact(n);
   }
@@ -324,6 +324,59 @@ final class ConstantFolding {
       }
     }
     return new Constant(dims, f, l, whole);
+  }
+
+  /** How the numbers along some axes become one. */
+  enum Reduction {
+    SUM,
+    MEAN,
+    MAX,
+    SUM_OF_SQUARES,
+    L2
+  }
+
+  /**
+   * @param axes none given: all
+   */
+  Constant reduced(Constant x, Optional<long[]> axes, boolean keep, Reduction how) {
+    int rank = x.dims().length;
+    boolean[] gone = new boolean[rank];
+    Arrays.fill(gone, axes.isEmpty() || axes.get().length == 0);
+    for (long a : axes.orElse(new long[0])) {
+      gone[Shapes.axis(a, rank)] = true;
+    }
+    long[] kept = x.dims().clone();
+    List<Long> left = new ArrayList<>();
+    for (int d = 0; d < rank; d++) {
+      kept[d] = gone[d] ? 1 : kept[d];
+      if (!gone[d] || keep) {
+        left.add(kept[d]);
+      }
+    }
+    double[] sums = new double[take(kept)];
+    Arrays.fill(sums, how == Reduction.MAX ? Double.NEGATIVE_INFINITY : 0);
+    for (int i = 0; i < x.size(); i++) {
+      int at = Shapes.source(i, x.dims(), kept);
+      double v = x.at(i);
+      sums[at] =
+          switch (how) {
+            case SUM, MEAN -> sums[at] + v;
+            case MAX -> Math.max(sums[at], v);
+            case SUM_OF_SQUARES, L2 -> sums[at] + v * v;
+          };
+    }
+    float[] out = new float[sums.length];
+    for (int i = 0; i < out.length; i++) {
+      double each = (double) x.size() / out.length;
+      out[i] =
+          (float)
+              switch (how) {
+                case SUM, MAX, SUM_OF_SQUARES -> sums[i];
+                case MEAN -> sums[i] / each;
+                case L2 -> Math.sqrt(sums[i]);
+              };
+    }
+    return Constant.of(left.stream().mapToLong(Long::longValue).toArray(), out);
   }
 
   /** The product over all elements of a vector. */

@@ -14,6 +14,8 @@ final class Functions {
   static final Op SILU = of(ElementwiseSpec.Kind.SILU);
   static final Op GELU = of(ElementwiseSpec.Kind.GELU);
   static final Op TANH = of(ElementwiseSpec.Kind.TANH);
+  static final Op SOFTPLUS = of(ElementwiseSpec.Kind.SOFTPLUS);
+  static final Op MISH = of(ElementwiseSpec.Kind.MISH);
   static final Op HARD_SWISH = of(ElementwiseSpec.Kind.HARD_SWISH);
   static final Op HARD_SIGMOID = of(ElementwiseSpec.Kind.HARD_SIGMOID, 1f / 6, 0.5f);
 

@@ -14,6 +14,7 @@ import dev.secateur.nn.op.Linear;
 import dev.secateur.nn.op.Op;
 import dev.secateur.nn.op.Pad;
 import dev.secateur.nn.op.Pool;
+import dev.secateur.nn.op.ReduceChannels;
 import dev.secateur.nn.op.Resize;
 import dev.secateur.nn.op.TransposedConvolution;
 import dev.secateur.tensor.HostTensor;
@@ -427,6 +428,12 @@ final class Layers {
       return;
     }
     NetworkBuilder g = s.builder();
+    if (kind == PoolSpec.Kind.MAX && keep && channels(v, axes)) {
+      Translator.Placed at = s.translator().place(x);
+      Op op = new ReduceChannels(kind, g.shape(at.node()).size(1));
+      s.put(g.add(s.name(), op, List.of(at.node())), at.layout());
+      return;
+    }
     Shape shape = g.shape(x.node());
     long h = 1;
     long w = 1;

@@ -15,6 +15,7 @@ import dev.secateur.tensor.Shape;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.Deque;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -43,7 +44,7 @@ final class NetworkBuilder {
   String add(String wanted, Op op, List<String> inputs) {
     Shape shape = op.output(inputs.stream().map(this::shape).toList());
     if (shape.elements() > LARGEST) {
-      throw new IllegalArgumentException("its output " + shape + " is too large");
+      throw new Translator.Broken("its output " + shape + " is too large");
     }
     String name = free(wanted);
     nodes.put(name, new Node(name, op, inputs));
@@ -226,9 +227,15 @@ final class NetworkBuilder {
     return out;
   }
 
-  /** Everything that {@code output} needs, and nothing else. */
-  Graph graph(String output) {
-    Set<String> needed = new HashSet<>(Set.of(output));
+  /**
+   * Everything that some nodes need, and nothing else.
+   *
+   * @param output the node that is the network's, last
+   * @param others more nodes whose results are wanted
+   */
+  Graph graph(String output, Collection<String> others) {
+    Set<String> needed = new HashSet<>(others);
+    needed.add(output);
     Deque<String> open = new ArrayDeque<>(needed);
     while (!open.isEmpty()) {
       for (String in : nodes.get(open.poll()).inputs()) {
@@ -239,8 +246,13 @@ final class NetworkBuilder {
     }
     List<Node> kept = new ArrayList<>(nodes.values());
     kept.removeIf(n -> !needed.contains(n.name()));
-    if (!kept.get(kept.size() - 1).name().equals(output)) {
+    Node last = nodes.get(output);
+    boolean read = kept.stream().anyMatch(n -> n.inputs().contains(output));
+    if (read) {
       kept.add(new Node(free("output"), new Identity(), List.of(output)));
+    } else {
+      kept.remove(last);
+      kept.add(last);
     }
     return new Graph(kept);
   }

@@ -2,45 +2,15 @@ package dev.secateur.io.onnx;
 
 import ai.onnx.proto.OnnxMl;
 import ai.onnx.proto.OnnxMl.TensorProto;
-import com.google.protobuf.ByteString;
 import dev.secateur.SecateurException;
-import dev.secateur.device.Activation;
-import dev.secateur.device.ConvolutionSpec;
-import dev.secateur.device.ElementwiseSpec;
-import dev.secateur.device.PoolSpec;
-import dev.secateur.device.ResizeSpec;
-import dev.secateur.io.LittleEndian;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Node;
-import dev.secateur.nn.op.Activate;
-import dev.secateur.nn.op.Add;
-import dev.secateur.nn.op.BatchNorm;
-import dev.secateur.nn.op.Concat;
-import dev.secateur.nn.op.Convolution;
-import dev.secateur.nn.op.Elementwise;
-import dev.secateur.nn.op.Flatten;
-import dev.secateur.nn.op.GlobalPool;
 import dev.secateur.nn.op.Identity;
-import dev.secateur.nn.op.Input;
-import dev.secateur.nn.op.LayerNorm;
-import dev.secateur.nn.op.Linear;
-import dev.secateur.nn.op.Multiply;
-import dev.secateur.nn.op.Op;
-import dev.secateur.nn.op.Pad;
-import dev.secateur.nn.op.Pool;
-import dev.secateur.nn.op.Resize;
-import dev.secateur.nn.op.SelectChannels;
-import dev.secateur.nn.op.Shortcut;
-import dev.secateur.nn.op.Softmax;
-import dev.secateur.nn.op.TransposedConvolution;
 import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Shape;
 import dev.secateur.util.AtomicFile;
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -51,49 +21,130 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * A model as ONNX, opset 17; N is dynamic, nodes and initializers keep their names, metadata_props
- * are the model's metadata.
+ * A model as ONNX; nodes and initializers keep their names, metadata_props are the model's
+ * metadata.
  *
- * <p>A model of our own: input {@code input}, float (N,C,H,W), raw pixels from 0 to 255: the
- * normalisation is inside. Output {@code logits} (N, classes). A model that was read from ONNX: the
- * names of input and output that it came with, values normalised as it expected them, and (N,H,W,C)
- * where it had that.
+ * <p>A model of our own: opset 17, any batch, input {@code input}, float (N,C,H,W), raw pixels from
+ * 0 to 255: the normalisation is inside. Output {@code logits} (N, classes). A model that was read
+ * from ONNX: its opset, its batch, the names of inputs and outputs that it came with, values
+ * normalised as it expected them, and (N,H,W,C) where it had that; what of it is {@link Carried}
+ * follows the layers as it was.
  */
 public final class OnnxExport {
   private static final long LIMIT = 2_000_000_000L;
+  private static final int OPSET = 17;
 
   private final Model model;
   private final Graph graph;
+  private final Optional<Carried> carried;
   private final OnnxMl.GraphProto.Builder out = OnnxMl.GraphProto.newBuilder();
-  private final Map<String, String> values = new HashMap<>();
-  private final Set<String> taken = new HashSet<>();
+  private final OnnxGraph g;
+  private final int opset;
+  private final int type;
+  private final int inputType;
+  private final int outputType;
   private final String input;
   private final String output;
 
-  /** Where parameters lie outside of the file: its name, and what it holds so far. */
-  private final Optional<String> dataFile;
+  /** Nodes that only hold what is carried apart from what the network reads. */
+  private final Set<String> holders = new HashSet<>();
 
-  private final List<HostTensor> data = new ArrayList<>();
-  private long dataBytes;
-
-  private OnnxExport(Model model, Optional<String> dataFile) {
+  private OnnxExport(Model model, OnnxExportOptions options, Optional<String> dataFile) {
     this.model = model;
     this.graph = model.graph();
-    this.dataFile = dataFile;
     Map<String, String> metadata = model.metadata();
+    this.carried = Carried.of(metadata);
+    this.opset = opset(options);
+    this.type = type(options);
+    this.outputType = outputType();
+    this.inputType = number(OnnxImport.INPUT_TYPE, TensorProto.DataType.FLOAT_VALUE);
+    this.g = new OnnxGraph(out, opset, type, model.parameters(), imported(), dataFile);
     input = metadata.getOrDefault(OnnxImport.INPUT, "input");
     output = metadata.getOrDefault(OnnxImport.OUTPUT, "logits");
-    taken.addAll(model.parameters().keySet());
-    taken.add(input);
-    taken.add(output);
+    g.take(input);
+    g.take(output);
+    carried.ifPresent(c -> c.names().forEach(g::take));
     if (imported()) {
-      graph.nodes().forEach(n -> values.put(n.name(), n == graph.output() ? "" : free(n.name())));
-      values.put(graph.output().name(), head().isPresent() ? free(output) : output);
+      Map<String, String> outputs = new HashMap<>();
+      carried.ifPresent(c -> ownOutputs(c, outputs));
+      if (carried.isEmpty()) {
+        outputs.put(graph.output().name(), head().isPresent() ? g.free(output) : output);
+      }
+      for (Node n : graph.nodes()) {
+        String own = outputs.get(n.name());
+        g.value(n.name(), own == null ? g.free(n.name()) : own);
+      }
     } else {
       // as files of ours always were: the graph's input has a name of its own
-      graph.nodes().forEach(n -> values.put(n.name(), n.name()));
-      values.put("input", "input.normalised");
+      graph.nodes().forEach(n -> g.value(n.name(), n.name()));
+      g.value("input", "input.normalised");
     }
+  }
+
+  /** Nodes whose result can have the name of an output itself. */
+  private void ownOutputs(Carried c, Map<String, String> outputs) {
+    for (Carried.Tap t : c.taps()) {
+      boolean plain = t.layout() != View.Layout.NHWC && (t.type() == 0 || t.type() == type);
+      boolean headed = head().isPresent() && t.tensor().equals(output);
+      String source = source(t.node());
+      if (c.outputs().contains(t.tensor())
+          && plain
+          && !headed
+          && !source.equals(graph.input().name())) {
+        outputs.putIfAbsent(source, t.tensor());
+      }
+    }
+  }
+
+  /** A node that is written: behind one that only holds a tensor, what it holds. */
+  private String source(String node) {
+    Node n = graph.node(node);
+    boolean holder = n.op() instanceof Identity && graph.consumers(node).isEmpty();
+    if (holder) {
+      holders.add(node);
+    }
+    return holder ? source(n.inputs().get(0)) : node;
+  }
+
+  private int number(String key, int otherwise) {
+    try {
+      return Integer.parseInt(model.metadata().getOrDefault(key, "" + otherwise));
+    } catch (NumberFormatException e) {
+      throw new SecateurException("the model's metadata has a broken " + key, e);
+    }
+  }
+
+  private int outputType() {
+    int own = number(OnnxImport.OUTPUT_TYPE, TensorProto.DataType.FLOAT_VALUE);
+    return own == 0 ? TensorProto.DataType.FLOAT_VALUE : own;
+  }
+
+  /** The data type of weights and of what layers make. */
+  private int type(OnnxExportOptions options) {
+    int own = number(OnnxImport.TYPE, TensorProto.DataType.FLOAT_VALUE);
+    boolean known =
+        own == TensorProto.DataType.FLOAT_VALUE
+            || own == TensorProto.DataType.FLOAT16_VALUE
+            || own == TensorProto.DataType.BFLOAT16_VALUE;
+    if (!known) {
+      throw new SecateurException("the model's metadata has a broken " + OnnxImport.TYPE);
+    }
+    if (options.half() && carried.isPresent() && own != TensorProto.DataType.FLOAT16_VALUE) {
+      throw new SecateurException("float16: what is carried along is of another type, which stays")
+          .about("onnx.half");
+    }
+    return options.half() ? TensorProto.DataType.FLOAT16_VALUE : own;
+  }
+
+  private int opset(OnnxExportOptions options) {
+    int own = number(OnnxImport.OPSET, OPSET);
+    int wanted = options.opset().orElse(carried.isPresent() ? own : Math.max(own, 11));
+    if (carried.isPresent() && wanted != own) {
+      throw new SecateurException(
+              "opset " + wanted + ": what is carried along is of opset " + own + ", which stays")
+          .about("onnx.opset");
+    }
+    return wanted;
   }
 
   private boolean imported() {
@@ -108,65 +159,64 @@ public final class OnnxExport {
     return Optional.ofNullable(model.metadata().get(OnnxImport.HEAD));
   }
 
-  private String free(String wanted) {
-    String name = wanted;
-    while (!taken.add(name)) {
-      name += "_";
-    }
-    return name;
-  }
-
   private static long bytes(Model model) {
     return model.parameters().values().stream().mapToLong(t -> 4L * t.data().length).sum();
   }
 
   /** Writes FILE; parameters of more than 2 GB go to FILE.data beside it. */
-  public static void write(Model model, Path file) {
-    write(model, file, LIMIT);
+  public static void write(Model model, Path file, OnnxExportOptions options) {
+    write(model, file, options, LIMIT);
   }
 
-  static void write(Model model, Path file, long limit) {
+  static void write(Model model, Path file, OnnxExportOptions options, long limit) {
     boolean beside = bytes(model) > limit;
     String name = file.getFileName() + ".data";
-    OnnxExport e = new OnnxExport(model, beside ? Optional.of(name) : Optional.empty());
-    OnnxMl.ModelProto proto = e.build();
+    OnnxExport e = new OnnxExport(model, options, beside ? Optional.of(name) : Optional.empty());
+    OnnxMl.ModelProto proto = e.build(options);
     if (beside) {
-      AtomicFile.write(
-          file.resolveSibling(name),
-          to -> {
-            for (HostTensor t : e.data) {
-              LittleEndian.write(t.data(), to);
-            }
-          });
+      AtomicFile.write(file.resolveSibling(name), e.g::writeData);
     }
     AtomicFile.write(file, proto::writeTo);
   }
 
-  private OnnxMl.ModelProto build() {
+  private OnnxMl.ModelProto build(OnnxExportOptions options) {
     out.setName(model.metadata().getOrDefault("architecture", "secateur"));
-    graph.nodes().forEach(this::emit);
-    String last = values.get(graph.output().name());
-    if (head().isPresent()) {
-      add(head().get(), free("head"), List.of(last), output).addAttribute(integer("axis", 1));
-    } else if (!last.equals(output)) {
-      add("Identity", output, List.of(last), output);
+    input(graph.input().name());
+    for (Node n : graph.nodes()) {
+      boolean packed = carried.isPresent() && packs(n);
+      if (!holders.contains(n.name()) && !packed) {
+        NodeWriters.write(g, graph, n);
+      }
     }
-    Shape image = graph.shape(graph.input().name());
-    out.addInput(
-        value(
-            input, channelsLast() ? Shape.of(1, image.dim(2), image.dim(3), image.dim(1)) : image));
-    out.addOutput(value(output, graph.shape(graph.output().name())));
-    String version =
-        Optional.ofNullable(OnnxExport.class.getPackage().getImplementationVersion())
-            .orElse("development");
+    Optional<String> batch =
+        options
+            .batch()
+            .map(String::valueOf)
+            .or(() -> Optional.ofNullable(model.metadata().get(OnnxImport.BATCH)));
     OnnxMl.ModelProto.Builder m =
         OnnxMl.ModelProto.newBuilder()
-            .setIrVersion(8)
+            .setIrVersion(irVersion())
             .setProducerName("secateur")
-            .setProducerVersion(version)
-            .addOpsetImport(OnnxMl.OperatorSetIdProto.newBuilder().setDomain("").setVersion(17))
-            .setGraph(out);
+            .setProducerVersion(
+                Optional.ofNullable(OnnxExport.class.getPackage().getImplementationVersion())
+                    .orElse("development"));
+    if (carried.isPresent()) {
+      rest(carried.get(), m);
+    } else {
+      headed(g.value(graph.output().name()));
+      Shape image = graph.shape(graph.input().name());
+      out.addInput(
+          value(
+              input,
+              channelsLast() ? Shape.of(1, image.dim(2), image.dim(3), image.dim(1)) : image,
+              batch,
+              inputType));
+      out.addOutput(value(output, graph.shape(graph.output().name()), batch, outputType));
+      m.addOpsetImport(OnnxMl.OperatorSetIdProto.newBuilder().setDomain("").setVersion(opset));
+    }
+    m.setGraph(out);
     Map<String, String> metadata = new LinkedHashMap<>(model.metadata());
+    carried.ifPresent(c -> c.clear(metadata));
     metadata.put(OnnxImport.PIXELS, imported() ? "values" : "pixels");
     metadata.forEach(
         (k, v) ->
@@ -174,9 +224,87 @@ public final class OnnxExport {
     return m.build();
   }
 
-  private static OnnxMl.ValueInfoProto value(String name, Shape shape) {
+  /** The first version of the format that has the opset. */
+  private int irVersion() {
+    int known = opset < 9 ? 3 : opset < 21 ? 8 : opset < 23 ? 10 : 11;
+    return carried.map(c -> Math.max(known, (int) c.rest().getIrVersion())).orElse(known);
+  }
+
+  /** The network's result, with what was taken off its end, in the type that the output has. */
+  private void headed(String result) {
+    String last = result;
+    if (type != outputType && carried.isEmpty()) {
+      last = g.free(output + ".cast");
+      cast(result, outputType, last);
+    }
+    if (head().isPresent()) {
+      g.add(head().get(), g.free("head"), List.of(last), output)
+          .addAttribute(OnnxGraph.integer("axis", 1));
+    } else if (!last.equals(output)) {
+      g.add("Identity", output, List.of(last), output);
+    }
+  }
+
+  private void cast(String from, int to, String name) {
+    g.add("Cast", name, List.of(from), name).addAttribute(OnnxGraph.integer("to", to));
+  }
+
+  // ---- what is carried -------------------------------------------------------------------------
+
+  /** Whether a node only joins what is read from the network, for the network's own output. */
+  private boolean packs(Node n) {
+    return n.name().startsWith(OnnxImport.PACKED);
+  }
+
+  private void rest(Carried c, OnnxMl.ModelProto.Builder m) {
+    Map<String, String> names = new HashMap<>();
+    for (Carried.Tap t : c.taps()) {
+      String from = g.value(source(t.node()));
+      if (t.type() != 0 && t.type() != type) {
+        String as = g.free(t.tensor() + ".cast");
+        cast(from, t.type(), as);
+        from = as;
+      }
+      boolean isOutput = c.outputs().contains(t.tensor());
+      if (head().isPresent() && t.tensor().equals(output)) {
+        headed(from);
+        from = output;
+      } else if (t.layout() == View.Layout.NHWC) {
+        String to = isOutput ? t.tensor() : g.free(t.tensor());
+        g.add("Transpose", g.free(t.tensor() + ".nhwc"), List.of(from), to)
+            .addAttribute(OnnxGraph.ints("perm", 0, 2, 3, 1));
+        from = to;
+      } else if (isOutput && !from.equals(t.tensor())) {
+        g.add("Identity", g.free(t.tensor() + ".output"), List.of(from), t.tensor());
+      }
+      names.put(t.tensor(), from);
+    }
+    for (TensorProto t : c.graph().getInitializerList()) {
+      String name = g.free(t.getName());
+      names.put(t.getName(), name);
+      out.addInitializer(t.toBuilder().setName(name));
+    }
+    c.graph().getNodeList().forEach(n -> out.addNode(Carried.renamed(n, names)));
+    out.addAllInput(c.graph().getInputList());
+    out.addAllOutput(c.graph().getOutputList());
+    m.addAllOpsetImport(c.rest().getOpsetImportList());
+  }
+
+  /**
+   * @param batch how many images, or a name; empty: any
+   */
+  private static OnnxMl.ValueInfoProto value(
+      String name, Shape shape, Optional<String> batch, int type) {
     OnnxMl.TensorShapeProto.Builder dims = OnnxMl.TensorShapeProto.newBuilder();
-    dims.addDim(OnnxMl.TensorShapeProto.Dimension.newBuilder().setDimParam("N"));
+    OnnxMl.TensorShapeProto.Dimension.Builder first =
+        OnnxMl.TensorShapeProto.Dimension.newBuilder();
+    String images = batch.orElse("N");
+    if (images.matches("\\d{1,9}")) {
+      first.setDimValue(Integer.parseInt(images));
+    } else {
+      first.setDimParam(images);
+    }
+    dims.addDim(first);
     for (int i = 1; i < shape.rank(); i++) {
       dims.addDim(OnnxMl.TensorShapeProto.Dimension.newBuilder().setDimValue(shape.dim(i)));
     }
@@ -185,230 +313,53 @@ public final class OnnxExport {
         .setType(
             OnnxMl.TypeProto.newBuilder()
                 .setTensorType(
-                    OnnxMl.TypeProto.Tensor.newBuilder()
-                        .setElemType(TensorProto.DataType.FLOAT_VALUE)
-                        .setShape(dims)))
+                    OnnxMl.TypeProto.Tensor.newBuilder().setElemType(type).setShape(dims)))
         .build();
   }
 
-  private void emit(Node n) {
-    Op op = n.op();
-    String name = n.name();
-    List<String> in = n.inputs().stream().map(values::get).toList();
-    String y = values.get(name);
-    if (op instanceof Input) {
-      input(name);
-    } else if (op instanceof Convolution c) {
-      add("Conv", name, with(in, name, c.bias()), y)
-          .addAllAttribute(convolution(c.kernelH(), c.kernelW(), c.spec()));
-    } else if (op instanceof TransposedConvolution c) {
-      add("ConvTranspose", name, with(in, name, c.bias()), y)
-          .addAllAttribute(convolution(c.kernelH(), c.kernelW(), c.spec()))
-          .addAttribute(ints("output_padding", c.extraH(), c.extraW()));
-    } else if (op instanceof BatchNorm b) {
-      List<String> all = new ArrayList<>(in);
-      for (String part : List.of(".weight", ".bias", ".running_mean", ".running_var")) {
-        all.add(parameter(name + part));
-      }
-      OnnxMl.NodeProto.Builder node =
-          add("BatchNormalization", name, all, y).addAttribute(number("epsilon", b.eps()));
-      if (Math.abs(b.momentum() - 0.1f) > 1e-6f) {
-        node.addAttribute(number("momentum", 1 - b.momentum()));
-      }
-    } else if (op instanceof LayerNorm l) {
-      layerNorm(n, l, in.get(0), y);
-    } else if (op instanceof Activate a) {
-      activation(name, a.activation(), in.get(0), y);
-    } else if (op instanceof Elementwise e) {
-      elementwise(name, e.spec(), in.get(0), y);
-    } else if (op instanceof Softmax) {
-      add("Softmax", name, in, y).addAttribute(integer("axis", 1));
-    } else if (op instanceof Pool p) {
-      PoolSpec s = p.spec();
-      OnnxMl.NodeProto.Builder node =
-          add(poolName(s.kind()), name, in, y)
-              .addAttribute(ints("kernel_shape", s.kernelH(), s.kernelW()))
-              .addAttribute(ints("strides", s.strideH(), s.strideW()))
-              .addAttribute(ints("pads", s.padTop(), s.padLeft(), s.padBottom(), s.padRight()));
-      if (s.kind() == PoolSpec.Kind.AVERAGE_INCLUDE_PADDING) {
-        node.addAttribute(integer("count_include_pad", 1));
-      }
-    } else if (op instanceof GlobalPool g) {
-      add("Global" + poolName(g.kind()), name, in, y);
-    } else if (op instanceof Add) {
-      add("Add", name, in, y);
-    } else if (op instanceof Multiply) {
-      add("Mul", name, in, y);
-    } else if (op instanceof Concat) {
-      add("Concat", name, in, y).addAttribute(integer("axis", 1));
-    } else if (op instanceof SelectChannels s) {
-      String which = part(name, "channels");
-      longs(which, s.channels().stream().mapToLong(Integer::longValue).toArray());
-      add("Gather", name, List.of(in.get(0), which), y).addAttribute(integer("axis", 1));
-    } else if (op instanceof Pad p) {
-      String pads = part(name, "pads");
-      longs(pads, 0, 0, p.top(), p.left(), 0, 0, p.bottom(), p.right());
-      add("Pad", name, List.of(in.get(0), pads, scalar(name, "value", p.value())), y);
-    } else if (op instanceof Resize r) {
-      resize(name, r.spec(), in.get(0), y);
-    } else if (op instanceof Shortcut s) {
-      shortcut(name, s, in.get(0), y);
-    } else if (op instanceof Flatten) {
-      add("Flatten", name, in, y).addAttribute(integer("axis", 1));
-    } else if (op instanceof Linear l) {
-      add("Gemm", name, with(in, name, l.bias()), y).addAttribute(integer("transB", 1));
-    } else if (op instanceof Identity) {
-      add("Identity", name, in, y);
-    } else {
-      throw new IllegalStateException("no ONNX for " + op);
-    }
-  }
-
-  private static List<OnnxMl.AttributeProto> convolution(int h, int w, ConvolutionSpec s) {
-    return List.of(
-        ints("kernel_shape", h, w).build(),
-        ints("strides", s.strideH(), s.strideW()).build(),
-        ints("dilations", s.dilationH(), s.dilationW()).build(),
-        ints("pads", s.padTop(), s.padLeft(), s.padBottom(), s.padRight()).build(),
-        integer("group", s.groups()).build());
-  }
-
-  private void layerNorm(Node n, LayerNorm l, String x, String y) {
-    String name = n.name();
-    boolean image = graph.shape(name).rank() == 4;
-    String from = image ? part(name, "nhwc") : x;
-    String to = image ? part(name, "normalised") : y;
-    if (image) {
-      add("Transpose", from, List.of(x), from).addAttribute(ints("perm", 0, 2, 3, 1));
-    }
-    add("LayerNormalization", name, with(List.of(from), name, true), to)
-        .addAttribute(integer("axis", -1))
-        .addAttribute(number("epsilon", l.eps()));
-    if (image) {
-      add("Transpose", part(name, "nchw"), List.of(to), y).addAttribute(ints("perm", 0, 3, 1, 2));
-    }
-  }
-
-  private static String poolName(PoolSpec.Kind kind) {
-    return switch (kind) {
-      case MAX -> "MaxPool";
-      case AVERAGE, AVERAGE_INCLUDE_PADDING -> "AveragePool";
-    };
-  }
-
-  /** The node that makes y; a switch expression, so that a forgotten kind does not compile. */
-  private OnnxMl.NodeProto.Builder activation(String name, Activation a, String x, String y) {
-    return switch (a) {
-      case NONE -> add("Identity", name, List.of(x), y);
-      case RELU -> add("Relu", name, List.of(x), y);
-      case RELU6 -> clip(name, x, 0, 6, y);
-    };
-  }
-
-  /** Likewise. */
-  private OnnxMl.NodeProto.Builder elementwise(String name, ElementwiseSpec s, String x, String y) {
-    List<String> in = List.of(x);
-    return switch (s.kind()) {
-      case LEAKY_RELU -> add("LeakyRelu", name, in, y).addAttribute(number("alpha", s.alpha()));
-      case ELU -> add("Elu", name, in, y).addAttribute(number("alpha", s.alpha()));
-      case CLIP -> clip(name, x, s.alpha(), s.beta(), y);
-      case SIGMOID -> add("Sigmoid", name, in, y);
-      case HARD_SIGMOID ->
-          add("HardSigmoid", name, in, y)
-              .addAttribute(number("alpha", s.alpha()))
-              .addAttribute(number("beta", s.beta()));
-      case HARD_SWISH -> add("HardSwish", name, in, y);
-      case TANH -> add("Tanh", name, in, y);
-      case SILU -> {
-        String gate = part(name, "sigmoid");
-        add("Sigmoid", gate, in, gate);
-        yield add("Mul", name, List.of(x, gate), y);
-      }
-      case GELU -> {
-        String scaled = part(name, "scaled");
-        String erf = part(name, "erf");
-        String plus = part(name, "plus");
-        String product = part(name, "product");
-        add("Mul", scaled, List.of(x, scalar(name, "rsqrt2", (float) Math.sqrt(0.5))), scaled);
-        add("Erf", erf, List.of(scaled), erf);
-        add("Add", plus, List.of(erf, scalar(name, "one", 1)), plus);
-        add("Mul", product, List.of(x, plus), product);
-        yield add("Mul", name, List.of(product, scalar(name, "half", 0.5f)), y);
-      }
-    };
-  }
-
-  private OnnxMl.NodeProto.Builder clip(String name, String x, float low, float high, String y) {
-    return add("Clip", name, List.of(x, scalar(name, "min", low), scalar(name, "max", high)), y);
-  }
-
-  /** By sizes, not scales, which would be rounded; the batch is taken from the input. */
-  private void resize(String name, ResizeSpec s, String x, String y) {
-    String shape = part(name, "shape");
-    String images = part(name, "images");
-    String sizes = part(name, "sizes");
-    String range = part(name, "range");
-    String end = part(name, "end");
-    String size = part(name, "size");
-    longs(range, 0);
-    longs(end, 2);
-    longs(size, s.height(), s.width());
-    add("Shape", shape, List.of(x), shape);
-    add("Slice", images, List.of(shape, range, end), images);
-    add("Concat", sizes, List.of(images, size), sizes).addAttribute(integer("axis", 0));
-    OnnxMl.NodeProto.Builder node = add("Resize", name, List.of(x, "", "", sizes), y);
-    node.addAttribute(
-        text(
-            "mode",
-            switch (s.mode()) {
-              case NEAREST -> "nearest";
-              case BILINEAR -> "linear";
-            }));
-    node.addAttribute(
-        text(
-            "coordinate_transformation_mode",
-            switch (s.coordinates()) {
-              case ASYMMETRIC -> "asymmetric";
-              case HALF_PIXEL -> "half_pixel";
-              case ALIGN_CORNERS -> "align_corners";
-            }));
-    if (s.mode() == ResizeSpec.Mode.NEAREST) {
-      node.addAttribute(text("nearest_mode", "floor"));
-    }
-  }
-
-  private void shortcut(String name, Shortcut s, String x, String y) {
-    longs(part(name, "starts"), 0, 0);
-    longs(part(name, "ends"), Long.MAX_VALUE, Long.MAX_VALUE);
-    longs(part(name, "axes"), 2, 3);
-    longs(part(name, "steps"), s.stride(), s.stride());
-    longs(part(name, "pads"), 0, s.before(), 0, 0, 0, s.after(), 0, 0);
-    List<String> slice = new ArrayList<>(List.of(x));
-    for (String p : List.of("starts", "ends", "axes", "steps")) {
-      slice.add(part(name, p));
-    }
-    String sliced = part(name, "slice");
-    add("Slice", sliced, slice, sliced);
-    add("Pad", name, List.of(sliced, part(name, "pads")), y);
-  }
-
+  /** The file's input, normalised as the network wants it, in the type of the layers. */
   private void input(String name) {
+    boolean half =
+        inputType == TensorProto.DataType.FLOAT16_VALUE
+            || inputType == TensorProto.DataType.BFLOAT16_VALUE;
+    int own = half ? inputType : TensorProto.DataType.FLOAT_VALUE;
+    String from = input;
+    if (own != inputType) {
+      from = g.part(name, "float");
+      cast(input, own, from);
+    }
+    if (channelsLast()) {
+      String nchw = g.part(name, "nchw");
+      g.add("Transpose", nchw, List.of(from), nchw)
+          .addAttribute(OnnxGraph.ints("perm", 0, 3, 1, 2));
+      from = nchw;
+    }
+    String to = own == type ? g.value(name) : g.part(name, "scaled.cast");
+    String scaled = scaled(name, from, own, to);
+    if (own != type) {
+      cast(scaled, type, g.value(name));
+    } else if (!scaled.equals(to)) {
+      g.value(name, scaled);
+    }
+  }
+
+  /**
+   * @param own the data type of the input here
+   * @param to the tensor that takes the result, where there is something to do
+   * @return where the result is
+   */
+  private String scaled(String name, String from, int own, String to) {
     HostTensor mean = model.parameters().get(name + ".mean");
     HostTensor std = model.parameters().get(name + ".std");
     Shape shape = mean.shape();
     Shape wide = shape.rank() == 1 ? Shape.of(shape.dim(0), 1, 1) : shape;
     if (!imported()) {
-      floats(name + ".mean", new HostTensor(wide, mean.data()));
-      floats(name + ".std", new HostTensor(wide, std.data()));
+      g.floats(name + ".mean", new HostTensor(wide, mean.data()), own);
+      g.floats(name + ".std", new HostTensor(wide, std.data()), own);
       String centred = name + ".centred";
-      add("Sub", centred, List.of("input", name + ".mean"), centred);
-      add("Div", name + ".normalised", List.of(centred, name + ".std"), values.get(name));
-      return;
-    }
-    String from = input;
-    if (channelsLast()) {
-      from = part(name, "nchw");
-      add("Transpose", from, List.of(input), from).addAttribute(ints("perm", 0, 3, 1, 2));
+      g.add("Sub", centred, List.of(from, name + ".mean"), centred);
+      g.add("Div", name + ".normalised", List.of(centred, name + ".std"), to);
+      return to;
     }
     // the file's values are (pixel - given mean) / given std
     float[] givenMean = numbers(OnnxImport.MEAN);
@@ -424,14 +375,14 @@ public final class OnnxExport {
       same &= scale[i] == 1 && shift[i] == 0;
     }
     if (same) {
-      values.put(name, from);
-      return;
+      return from;
     }
-    String scaled = part(name, "scaled");
-    floats(part(name, "scale"), new HostTensor(wide, scale));
-    floats(part(name, "shift"), new HostTensor(wide, shift));
-    add("Mul", scaled, List.of(from, part(name, "scale")), scaled);
-    add("Add", part(name, "shifted"), List.of(scaled, part(name, "shift")), values.get(name));
+    String scaled = g.part(name, "scaled");
+    g.floats(g.part(name, "scale"), new HostTensor(wide, scale), own);
+    g.floats(g.part(name, "shift"), new HostTensor(wide, shift), own);
+    g.add("Mul", scaled, List.of(from, g.part(name, "scale")), scaled);
+    g.add("Add", g.part(name, "shifted"), List.of(scaled, g.part(name, "shift")), to);
+    return to;
   }
 
   private float[] numbers(String key) {
@@ -445,104 +396,5 @@ public final class OnnxExport {
       throw new SecateurException("the model's metadata has " + key + " " + Arrays.asList(words));
     }
     return out;
-  }
-
-  /** The name of something inside of a node, the same each time it is asked for. */
-  private String part(String node, String part) {
-    return values.computeIfAbsent(
-        node + "\0" + part, k -> imported() ? free(node + "." + part) : node + "." + part);
-  }
-
-  private String scalar(String node, String part, float value) {
-    String name = part(node, part);
-    floats(name, new HostTensor(Shape.of(), new float[] {value}));
-    return name;
-  }
-
-  private List<String> with(List<String> in, String name, boolean bias) {
-    List<String> all = new ArrayList<>(in);
-    all.add(parameter(name + ".weight"));
-    if (bias) {
-      all.add(parameter(name + ".bias"));
-    }
-    return all;
-  }
-
-  private String parameter(String name) {
-    floats(name, model.parameters().get(name));
-    return name;
-  }
-
-  private OnnxMl.NodeProto.Builder add(String type, String name, List<String> in, String output) {
-    return out.addNodeBuilder().setOpType(type).setName(name).addAllInput(in).addOutput(output);
-  }
-
-  private void floats(String name, HostTensor t) {
-    TensorProto.Builder p =
-        out.addInitializerBuilder().setName(name).setDataType(TensorProto.DataType.FLOAT_VALUE);
-    for (long d : t.shape().toArray()) {
-      p.addDims(d);
-    }
-    if (dataFile.isEmpty() || t.data().length < 64) {
-      p.setRawData(raw(t.data()));
-      return;
-    }
-    long length = 4L * t.data().length;
-    p.setDataLocation(TensorProto.DataLocation.EXTERNAL)
-        .addExternalData(entry("location", dataFile.get()))
-        .addExternalData(entry("offset", Long.toString(dataBytes)))
-        .addExternalData(entry("length", Long.toString(length)));
-    data.add(t);
-    dataBytes += length;
-  }
-
-  private static OnnxMl.StringStringEntryProto entry(String key, String value) {
-    return OnnxMl.StringStringEntryProto.newBuilder().setKey(key).setValue(value).build();
-  }
-
-  private static ByteString raw(float[] values) {
-    try (ByteString.Output bytes = ByteString.newOutput(4 * values.length)) {
-      LittleEndian.write(values, bytes);
-      return bytes.toByteString();
-    } catch (IOException e) {
-      throw new UncheckedIOException(e); // memory does not fail
-    }
-  }
-
-  private void longs(String name, long... values) {
-    TensorProto.Builder p =
-        out.addInitializerBuilder()
-            .setName(name)
-            .setDataType(TensorProto.DataType.INT64_VALUE)
-            .addDims(values.length);
-    for (long v : values) {
-      p.addInt64Data(v);
-    }
-  }
-
-  private static OnnxMl.AttributeProto.Builder attribute(
-      String name, OnnxMl.AttributeProto.AttributeType type) {
-    return OnnxMl.AttributeProto.newBuilder().setName(name).setType(type);
-  }
-
-  private static OnnxMl.AttributeProto.Builder ints(String name, long... values) {
-    OnnxMl.AttributeProto.Builder a = attribute(name, OnnxMl.AttributeProto.AttributeType.INTS);
-    for (long v : values) {
-      a.addInts(v);
-    }
-    return a;
-  }
-
-  private static OnnxMl.AttributeProto.Builder integer(String name, long value) {
-    return attribute(name, OnnxMl.AttributeProto.AttributeType.INT).setI(value);
-  }
-
-  private static OnnxMl.AttributeProto.Builder number(String name, float value) {
-    return attribute(name, OnnxMl.AttributeProto.AttributeType.FLOAT).setF(value);
-  }
-
-  private static OnnxMl.AttributeProto.Builder text(String name, String value) {
-    return attribute(name, OnnxMl.AttributeProto.AttributeType.STRING)
-        .setS(ByteString.copyFromUtf8(value));
   }
 }

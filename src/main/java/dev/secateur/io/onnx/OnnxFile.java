@@ -22,6 +22,7 @@ import java.security.NoSuchAlgorithmException;
 import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.Map;
+import java.util.function.Consumer;
 
 /**
  * An ONNX file and the numbers in its tensors. The file is mapped, not read; tensors are read one
@@ -187,15 +188,49 @@ final class OnnxFile {
     }
   }
 
+  /** A tensor of an external file as one that holds its bytes itself. */
+  TensorProto inside(TensorProto t) throws IOException {
+    TensorProto.DataType type = TensorProto.DataType.forNumber(t.getDataType());
+    long size = 1;
+    for (long d : t.getDimsList()) {
+      size = Math.multiplyExact(size, d);
+    }
+    if (type == null || size < 0) {
+      throw new IllegalArgumentException(
+          "tensor " + Text.name(t.getName()) + " has a type or extents that are not read");
+    }
+    long need = Math.multiplyExact(size, width(type));
+    ByteString.Output bytes = ByteString.newOutput();
+    external(
+        t,
+        need,
+        chunk -> {
+          byte[] part = new byte[chunk.remaining()];
+          chunk.get(part);
+          bytes.write(part, 0, part.length);
+        });
+    return t.toBuilder()
+        .clearExternalData()
+        .clearDataLocation()
+        .setRawData(bytes.toByteString())
+        .build();
+  }
+
   // ---- external data ---------------------------------------------------------------------------
 
   private Constant external(
       TensorProto t, TensorProto.DataType type, long[] dims, long size, int width)
       throws IOException {
+    Sink sink = new Sink(type, Math.toIntExact(size));
+    external(t, Math.multiplyExact(size, width), sink::take);
+    return sink.constant(dims);
+  }
+
+  /** Hands the bytes of a tensor in another file on, part by part. */
+  private void external(TensorProto t, long need, Consumer<ByteBuffer> to) throws IOException {
     Map<String, String> where = new HashMap<>();
     t.getExternalDataList().forEach(e -> where.put(e.getKey(), e.getValue()));
     Path file = inside(t, where.getOrDefault("location", ""));
-    long need = Math.multiplyExact(size, width);
     long offset = number(t, where, "offset", 0);
     long length = number(t, where, "length", need);
     check(t, length, need, "bytes");
@@ -213,7 +248,6 @@ final class OnnxFile {
                 + ", which has "
                 + in.size());
       }
-      Sink sink = new Sink(type, Math.toIntExact(size));
       ByteBuffer chunk =
           ByteBuffer.allocate((int) Math.min(Math.max(need, 1), CHUNK))
               .order(ByteOrder.LITTLE_ENDIAN);
@@ -224,9 +258,8 @@ final class OnnxFile {
           throw new IOException(file + ": ended while it was read");
         }
         at += chunk.flip().limit();
-        sink.take(chunk);
+        to.accept(chunk);
       }
-      return sink.constant(dims);
     }
   }
 

@@ -9,6 +9,9 @@ import dev.secateur.io.Text;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.ParameterShapes;
+import dev.secateur.nn.op.Concat;
+import dev.secateur.nn.op.Flatten;
+import dev.secateur.nn.op.Identity;
 import dev.secateur.nn.op.Input;
 import dev.secateur.tensor.HostTensor;
 import java.io.IOException;
@@ -17,11 +20,13 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.Comparator;
 import java.util.Deque;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.NoSuchElementException;
@@ -30,9 +35,10 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
+import java.util.regex.Pattern;
 
 /**
- * ONNX models, opsets 9 to 21, as graphs: one image input, float (N,C,H,W) or (N,H,W,C); one
+ * ONNX models, opsets 7 to 24, as graphs: one image input, float (N,C,H,W) or (N,H,W,C); one
  * output, (N,classes) or (N,C,H,W). Only what the output needs is read. A softmax at the end is
  * taken off, so that the output is logits, and put back by {@link OnnxExport}.
  */
@@ -48,6 +54,37 @@ public final class OnnxImport {
   /** Metadata: NHWC where the file's input is (N,H,W,C). */
   static final String LAYOUT = "onnx.input.layout";
 
+  /** Metadata: the file's opset, and its batch where that is not any or has a name. */
+  static final String OPSET = "onnx.opset";
+
+  static final String BATCH = "onnx.batch";
+
+  /** Metadata: the data type of the file's weights where that is not float, and of its input. */
+  static final String TYPE = "onnx.type";
+
+  static final String INPUT_TYPE = "onnx.input.type";
+
+  /** Metadata: that of its first output. */
+  static final String OUTPUT_TYPE = "onnx.output.type";
+
+  private static final List<Integer> INPUT_TYPES =
+      List.of(
+          OnnxMl.TensorProto.DataType.FLOAT_VALUE,
+          OnnxMl.TensorProto.DataType.UINT8_VALUE,
+          OnnxMl.TensorProto.DataType.FLOAT16_VALUE,
+          OnnxMl.TensorProto.DataType.BFLOAT16_VALUE);
+
+  /** Operators of quantised networks, whose numbers would have to be cut too. */
+  private static final Pattern QUANTISED =
+      Pattern.compile(
+          "(Dynamic|De)?QuantizeLinear|QLinear\\w+|ConvInteger|MatMulInteger|Quant|BipolarQuant|Trunc");
+
+  /** Metadata: operators that are carried along, for people. */
+  static final String CARRIED_NODES = "onnx.carried.operators";
+
+  /** Names of nodes that join what is carried along begin with it. */
+  static final String PACKED = "carried.";
+
   /** Metadata of our own exports whose input is raw pixels. */
   static final String PIXELS = "secateur.input";
 
@@ -62,11 +99,11 @@ public final class OnnxImport {
           "GRU", "recurrent networks are not pruned",
           "QuantizeLinear", "export the float network from before quantisation",
           "QLinearConv", "export the float network from before quantisation",
-          "LRN", "remove local response normalisation, or replace it by batch norm",
           "InstanceNormalization", "group and instance norm are not supported; use batch norm");
 
   private final Path path;
   private final OnnxFile file;
+  private final OnnxMl.ModelProto model;
   private final OnnxMl.GraphProto graph;
   private final OnnxOptions options;
   private final Consumer<String> warnings;
@@ -75,10 +112,19 @@ public final class OnnxImport {
   private OnnxImport(Path path, OnnxOptions options, Consumer<String> warnings) throws IOException {
     this.path = path;
     this.file = OnnxFile.open(path);
-    this.graph = file.model().getGraph();
+    this.model = inlined();
+    this.graph = model.getGraph();
     this.options = options;
     this.warnings = warnings;
     graph.getInitializerList().forEach(t -> initializers.put(t.getName(), t));
+  }
+
+  private OnnxMl.ModelProto inlined() {
+    try {
+      return LocalFunctions.inlined(file.model());
+    } catch (IllegalArgumentException e) {
+      throw refuse(e.getMessage());
+    }
   }
 
   /**
@@ -102,17 +148,21 @@ public final class OnnxImport {
     }
   }
 
+  /** Why nodes are not known, in the order of the file; what follows from them is not told. */
+  private final List<SecateurException> unknown = new ArrayList<>();
+
   private SecateurException refuse(String why) {
     return new SecateurException(path + ": " + why);
   }
 
   private Model read() {
     int opset = opset();
-    ValueInfoProto output = output();
-    List<NodeProto> nodes = needed(output.getName());
-    supported(nodes);
-    Map<String, Integer> uses = new HashMap<>(Map.of(output.getName(), 1));
-    nodes.forEach(n -> n.getInputList().forEach(i -> uses.merge(i, 1, Integer::sum)));
+    List<ValueInfoProto> outputs = outputs();
+    List<String> wanted = outputs.stream().map(ValueInfoProto::getName).toList();
+    List<NodeProto> nodes = needed(wanted);
+    Map<String, Integer> uses = new HashMap<>();
+    wanted.forEach(o -> uses.merge(o, 1, Integer::sum));
+    nodes.forEach(n -> Carried.reads(n).forEach(i -> uses.merge(i, 1, Integer::sum)));
     ValueInfoProto input = input(uses);
     Input image = image(input);
     List<Dimension> dims = input.getType().getTensorType().getShape().getDimList();
@@ -120,15 +170,26 @@ public final class OnnxImport {
     if (batch > 1 << 16) {
       throw refuse("input " + Text.name(input.getName()) + " has a batch of " + batch);
     }
-    float unit = pixels() ? 1 : 255;
+    int type = input.getType().getTensorType().getElemType();
+    float unit = pixels() || type == OnnxMl.TensorProto.DataType.UINT8_VALUE ? 1 : 255;
     float[] mean = perChannel(options.mean(), image.channels(), 0, unit, MEAN);
     float[] std = perChannel(options.std(), image.channels(), 1, unit, STD);
-    Translator t = new Translator(file, initializers, uses, opset, batch, output.getName());
+    Translator t = new Translator(file, initializers, uses, opset, batch, wanted.get(0));
     t.input(input.getName(), image, mean, std, channelsLast(dims));
+    for (ValueInfoProto other : inputs(uses)) {
+      if (other != input) {
+        t.put(other.getName(), new Value.Opaque());
+      }
+    }
     for (NodeProto n : nodes) {
       step(t, n);
     }
-    Graph g = finish(t, output.getName());
+    Map<String, String> metadata =
+        metadata(t, input, outputs.get(0).getType().getTensorType().getElemType(), mean, std);
+    Graph g =
+        wanted.size() == 1 && unknown.isEmpty()
+            ? finish(t, wanted.get(0))
+            : carry(t, nodes, outputs, metadata);
     Map<String, HostTensor> parameters = new LinkedHashMap<>();
     ParameterShapes.of(g)
         .forEach(
@@ -139,7 +200,7 @@ public final class OnnxImport {
               }
               parameters.put(name, p);
             });
-    return new Model(g, parameters, metadata(t, input, mean, std));
+    return new Model(g, parameters, metadata);
   }
 
   private Graph finish(Translator t, String output) {
@@ -149,10 +210,150 @@ public final class OnnxImport {
         throw new IllegalArgumentException(
             "is (N,H,W,C); export with an output (N,C,H,W) or (N,classes)");
       }
-      return t.builder().graph(end.node());
+      return t.builder().graph(end.node(), List.of());
     } catch (IllegalArgumentException | ArithmeticException e) {
       throw refuse("output " + Text.name(output) + " " + e.getMessage());
     }
+  }
+
+  // ---- what is carried along -------------------------------------------------------------------
+
+  /**
+   * The network up to where nodes are not known, and what is behind as it is.
+   *
+   * @param metadata takes what is carried
+   */
+  private Graph carry(
+      Translator t,
+      List<NodeProto> nodes,
+      List<ValueInfoProto> outputs,
+      Map<String, String> metadata) {
+    Map<String, NodeProto> makers = new HashMap<>();
+    nodes.forEach(n -> n.getOutputList().forEach(o -> makers.put(o, n)));
+    Map<String, Carried.Tap> taps = new LinkedHashMap<>();
+    Set<NodeProto> rest = Collections.newSetFromMap(new IdentityHashMap<>());
+    Set<String> seen = new HashSet<>();
+    Deque<String> open = new ArrayDeque<>();
+    outputs.forEach(o -> open.add(o.getName()));
+    OnnxMl.GraphProto.Builder out = OnnxMl.GraphProto.newBuilder().setName("carried");
+    while (!open.isEmpty()) {
+      String tensor = open.poll();
+      if (!seen.add(tensor)) {
+        continue;
+      }
+      Optional<Translator.Placed> whole = t.whole(tensor);
+      NodeProto maker = makers.get(tensor);
+      if (whole.isPresent() && maker != null) {
+        taps.put(
+            tensor, new Carried.Tap(tensor, whole.get().node(), whole.get().layout(), cast(maker)));
+      } else if (maker != null) {
+        if (rest.add(maker)) {
+          open.addAll(Carried.reads(maker));
+        }
+      } else if (initializers.containsKey(tensor)) {
+        out.addInitializer(inside(initializers.get(tensor)));
+      }
+    }
+    nodes.stream().filter(rest::contains).forEach(out::addNode);
+    graph.getInputList().stream()
+        .filter(i -> !initializers.containsKey(i.getName()))
+        .forEach(out::addInput);
+    out.addAllOutput(outputs);
+    Graph g = joined(t, taps, outputs.get(0).getName());
+    long mixing = g.nodes().stream().filter(n -> n.op().mixesChannels()).count();
+    if (taps.isEmpty() || mixing < 2 && !unknown.isEmpty()) {
+      throw unknown.isEmpty() ? refuse("no output is known") : unknown.get(0);
+    }
+    Carried c =
+        new Carried(
+            OnnxMl.ModelProto.newBuilder()
+                .setIrVersion(file.model().getIrVersion())
+                .addAllOpsetImport(model.getOpsetImportList())
+                .setGraph(out)
+                .build(),
+            List.copyOf(taps.values()));
+    try {
+      c.into(metadata);
+    } catch (IllegalArgumentException e) {
+      throw refuse(e.getMessage());
+    }
+    metadata.put(CARRIED_NODES, c.operators());
+    if (!taps.containsKey(outputs.get(0).getName()) || !unknown.isEmpty()) {
+      warnings.accept(
+          path
+              + ": carried along as it is, "
+              + c.parameters()
+              + " numbers: "
+              + (c.operators().isEmpty() ? "no node" : Text.name(c.operators()))
+              + (unknown.isEmpty() ? "" : "; the first of them " + told(unknown.get(0))));
+    }
+    return g;
+  }
+
+  /** The type of the largest weight, where it is a half. */
+  private Optional<Integer> weightType() {
+    return initializers.values().stream()
+        .filter(t -> t.getDimsCount() > 1)
+        .max(Comparator.comparingLong(t -> t.getDimsList().stream().reduce(1L, (a, b) -> a * b)))
+        .map(OnnxMl.TensorProto::getDataType)
+        .filter(
+            t ->
+                t == OnnxMl.TensorProto.DataType.FLOAT16_VALUE
+                    || t == OnnxMl.TensorProto.DataType.BFLOAT16_VALUE);
+  }
+
+  private String told(SecateurException e) {
+    String all = e.getMessage();
+    String front = path + ": node ";
+    return all.startsWith(front) ? all.substring(front.length()) : all;
+  }
+
+  /** The data type that a node casts to; 0: it does not. */
+  private static int cast(NodeProto n) {
+    return n.getOpType().equals("Cast") ? (int) new Attributes(n).integer("to", 1) : 0;
+  }
+
+  /** An initializer whose numbers are not in another file. */
+  private OnnxMl.TensorProto inside(OnnxMl.TensorProto t) {
+    if (t.getDataLocation() != OnnxMl.TensorProto.DataLocation.EXTERNAL) {
+      return t;
+    }
+    try {
+      return file.inside(t);
+    } catch (IOException | IllegalArgumentException e) {
+      throw refuse("cannot read external data (" + e.getMessage() + ")");
+    }
+  }
+
+  /**
+   * The network with everything that is read from it; its own output is the first, if it can be.
+   */
+  private Graph joined(Translator t, Map<String, Carried.Tap> taps, String first) {
+    NetworkBuilder b = t.builder();
+    Set<String> held = new LinkedHashSet<>();
+    Map<String, String> holders = new HashMap<>();
+    for (Map.Entry<String, Carried.Tap> e : taps.entrySet()) {
+      Carried.Tap tap = e.getValue();
+      String holder =
+          holders.computeIfAbsent(tap.node(), n -> b.add(n + ".held", new Identity(), List.of(n)));
+      held.add(holder);
+      e.setValue(new Carried.Tap(tap.tensor(), holder, tap.layout(), tap.type()));
+    }
+    Carried.Tap main = taps.get(first);
+    if (main != null && main.layout() != View.Layout.NHWC) {
+      return b.graph(main.node(), held);
+    }
+    if (held.size() == 1) {
+      return b.graph(held.iterator().next(), held);
+    }
+    List<String> flat = new ArrayList<>();
+    for (String h : held) {
+      flat.add(b.add(PACKED + flat.size(), new Flatten(), List.of(b.input(h))));
+    }
+    if (flat.isEmpty()) {
+      throw unknown.isEmpty() ? refuse("no output is known") : unknown.get(0);
+    }
+    return b.graph(b.add(PACKED, new Concat(), flat), held);
   }
 
   /**
@@ -160,15 +361,38 @@ public final class OnnxImport {
    * exports.
    */
   private Map<String, String> metadata(
-      Translator t, ValueInfoProto input, float[] mean, float[] std) {
+      Translator t, ValueInfoProto input, int outputType, float[] mean, float[] std) {
     Map<String, String> m = new LinkedHashMap<>();
     file.model().getMetadataPropsList().forEach(p -> m.put(p.getKey(), p.getValue()));
     if (!file.model().getProducerName().equals("secateur") || !m.containsKey("source.sha256")) {
       m.put("source", path.getFileName().toString());
       m.put("source.sha256", file.sha256());
     }
-    m.keySet().removeAll(List.of(INPUT, OUTPUT, MEAN, STD, HEAD, LAYOUT));
+    m.keySet()
+        .removeAll(
+            List.of(
+                INPUT,
+                OUTPUT,
+                MEAN,
+                STD,
+                HEAD,
+                LAYOUT,
+                OPSET,
+                BATCH,
+                TYPE,
+                INPUT_TYPE,
+                OUTPUT_TYPE));
     if (!pixels()) {
+      m.put(OPSET, Integer.toString(t.opset()));
+      m.put(OUTPUT_TYPE, Integer.toString(outputType));
+      m.put(INPUT_TYPE, Integer.toString(input.getType().getTensorType().getElemType()));
+      weightType().ifPresent(type -> m.put(TYPE, Integer.toString(type)));
+      Dimension batch = input.getType().getTensorType().getShape().getDim(0);
+      if (batch.getDimValue() > 0) {
+        m.put(BATCH, Long.toString(batch.getDimValue()));
+      } else if (!batch.getDimParam().isBlank()) {
+        m.put(BATCH, batch.getDimParam());
+      }
       m.put(INPUT, input.getName());
       if (channelsLast(input.getType().getTensorType().getShape().getDimList())) {
         m.put(LAYOUT, "NHWC");
@@ -244,40 +468,34 @@ public final class OnnxImport {
 
   private int opset() {
     long version =
-        file.model().getOpsetImportList().stream()
+        model.getOpsetImportList().stream()
             .filter(o -> o.getDomain().isEmpty() || o.getDomain().equals("ai.onnx"))
             .mapToLong(OnnxMl.OperatorSetIdProto::getVersion)
             .max()
             .orElse(0);
-    if (version < 9 || version > 21) {
-      throw refuse("has opset " + version + "; opsets 9 to 21 are read: export again with one");
+    if (version < 7 || version > 24) {
+      throw refuse("has opset " + version + "; opsets 7 to 24 are read: export again with one");
     }
     return (int) version;
   }
 
-  private ValueInfoProto output() {
+  private List<ValueInfoProto> outputs() {
     List<String> names = graph.getOutputList().stream().map(ValueInfoProto::getName).toList();
     if (names.isEmpty()) {
       throw refuse("has no output");
     }
-    String wanted = options.output().orElse(names.get(0));
+    if (options.output().isEmpty()) {
+      return graph.getOutputList();
+    }
+    String wanted = options.output().get();
     if (!names.contains(wanted)) {
       throw refuse(
           "has no output " + Text.name(wanted) + "; it has " + Text.name(String.join(", ", names)));
     }
-    if (names.size() > 1 && options.output().isEmpty()) {
-      warnings.accept(
-          path
-              + ": of "
-              + names.size()
-              + " outputs the first, "
-              + Text.name(wanted)
-              + ", is read, and an export has it alone; another can be taken by its name");
-    }
-    return graph.getOutput(names.indexOf(wanted));
+    return List.of(graph.getOutput(names.indexOf(wanted)));
   }
 
-  private List<NodeProto> needed(String output) {
+  private List<NodeProto> needed(List<String> outputs) {
     Map<String, NodeProto> makers = new HashMap<>();
     for (NodeProto n : graph.getNodeList()) {
       for (String o : n.getOutputList()) {
@@ -287,12 +505,12 @@ public final class OnnxImport {
       }
     }
     Set<NodeProto> out = Collections.newSetFromMap(new IdentityHashMap<>());
-    Set<String> seen = new HashSet<>(Set.of(output));
+    Set<String> seen = new HashSet<>(outputs);
     Deque<String> open = new ArrayDeque<>(seen);
     while (!open.isEmpty()) {
       NodeProto n = makers.get(open.poll());
       if (n != null && out.add(n)) {
-        for (String i : n.getInputList()) {
+        for (String i : Carried.reads(n)) {
           if (seen.add(i)) {
             open.add(i);
           }
@@ -300,37 +518,36 @@ public final class OnnxImport {
       }
     }
     if (out.isEmpty()) {
-      throw refuse("no node makes the output " + Text.name(output));
+      throw refuse("no node makes the output " + Text.name(outputs.get(0)));
     }
     return graph.getNodeList().stream().filter(out::contains).toList();
   }
 
-  private void supported(List<NodeProto> nodes) {
+  /** The refusal of an operator that is not read; the first names others too. */
+  private SecateurException unsupported(NodeProto n) {
     Set<String> others = new TreeSet<>();
-    NodeProto first = null;
-    for (NodeProto n : nodes) {
-      boolean own = n.getDomain().isEmpty() || n.getDomain().equals("ai.onnx");
-      if (!own || !Operators.known(n.getOpType())) {
-        first = first == null ? n : first;
-        others.add(Text.name(own ? n.getOpType() : n.getDomain() + "." + n.getOpType()));
+    for (NodeProto m : graph.getNodeList()) {
+      boolean own = ours(m);
+      if (!own || !Operators.known(m.getOpType())) {
+        others.add(Text.name(own ? m.getOpType() : m.getDomain() + "." + m.getOpType()));
       }
     }
-    if (first != null) {
-      others.remove(Text.name(first.getOpType()));
-      String advice =
-          ADVICE.getOrDefault(
-              first.getOpType(),
-              "try onnxsim, an export with constant folding, or leave this part of the network"
-                  + " out");
-      throw refuse(
-          "node "
-              + describe(first, Text::name)
-              + " is not supported; "
-              + advice
-              + (others.isEmpty()
-                  ? ""
-                  : " (nor are " + Text.name(String.join(", ", others)) + ")"));
-    }
+    others.remove(Text.name(n.getOpType()));
+    String advice =
+        ADVICE.getOrDefault(
+            n.getOpType(),
+            "try onnxsim, an export with constant folding, or leave this part of the network"
+                + " out");
+    return refuse(
+        "node "
+            + describe(n, Text::name)
+            + " is not supported; "
+            + advice
+            + (others.isEmpty() ? "" : " (nor are " + Text.name(String.join(", ", others)) + ")"));
+  }
+
+  private static boolean ours(NodeProto n) {
+    return n.getDomain().isEmpty() || n.getDomain().equals("ai.onnx");
   }
 
   private String describe(NodeProto n, UnaryOperator<String> tensor) {
@@ -342,20 +559,30 @@ public final class OnnxImport {
         + (in.isEmpty() ? ")" : "; inputs " + String.join(", ", in) + ")");
   }
 
+  /** What the network is given, weights that are listed as inputs left out. */
+  private List<ValueInfoProto> inputs(Map<String, Integer> uses) {
+    return graph.getInputList().stream()
+        .filter(i -> !initializers.containsKey(i.getName()) && uses.containsKey(i.getName()))
+        .toList();
+  }
+
+  /** The image: the first input of four axes where there are several. */
   private ValueInfoProto input(Map<String, Integer> uses) {
-    List<ValueInfoProto> inputs =
-        graph.getInputList().stream()
-            .filter(i -> !initializers.containsKey(i.getName()) && uses.containsKey(i.getName()))
-            .toList();
-    if (inputs.size() != 1) {
-      throw refuse(
-          "has "
-              + inputs.size()
-              + " inputs ("
-              + Text.name(String.join(", ", inputs.stream().map(ValueInfoProto::getName).toList()))
-              + "); expected one image");
-    }
-    return inputs.get(0);
+    List<ValueInfoProto> inputs = inputs(uses);
+    return inputs.stream()
+        .filter(
+            i -> inputs.size() == 1 || i.getType().getTensorType().getShape().getDimCount() == 4)
+        .findFirst()
+        .orElseThrow(
+            () ->
+                refuse(
+                    "has "
+                        + inputs.size()
+                        + " inputs ("
+                        + Text.name(
+                            String.join(
+                                ", ", inputs.stream().map(ValueInfoProto::getName).toList()))
+                        + "); expected an image"));
   }
 
   /** Whether an input is (N,H,W,C), as TensorFlow's are: one or three channels behind an image. */
@@ -368,8 +595,12 @@ public final class OnnxImport {
   private Input image(ValueInfoProto input) {
     OnnxMl.TypeProto.Tensor type = input.getType().getTensorType();
     String name = "input " + Text.name(input.getName());
-    if (type.getElemType() != OnnxMl.TensorProto.DataType.FLOAT_VALUE) {
-      throw refuse(name + " has data type " + type.getElemType() + "; expected float (1)");
+    if (!INPUT_TYPES.contains(type.getElemType())) {
+      throw refuse(
+          name
+              + " has data type "
+              + type.getElemType()
+              + "; expected float (1), uint8 (2), float16 (10) or bfloat16 (16)");
     }
     List<Dimension> dims = type.getShape().getDimList();
     List<String> shown =
@@ -412,11 +643,48 @@ public final class OnnxImport {
 
   // ---- node by node ----------------------------------------------------------------------------
 
+  /** Reads a node; where it is not known, what it makes is not either. */
   private void step(Translator t, NodeProto n) {
-    try {
-      if (n.getOutputCount() == 0) {
-        throw new IllegalArgumentException("has no output");
+    if (n.getOutputCount() == 0) {
+      throw refuse("node " + describe(n, t::describe) + ": has no output");
+    }
+    if (QUANTISED.matcher(n.getOpType()).matches()) {
+      throw refuse(
+          "node "
+              + describe(n, Text::name)
+              + " is of a quantised network, which is not supported; export the float network from"
+              + " before quantisation");
+    }
+    boolean follows = Carried.reads(n).stream().anyMatch(t::opaque);
+    if (!follows) {
+      try {
+        if (!ours(n) || !Operators.known(n.getOpType())) {
+          throw unsupported(n);
+        }
+        read(t, n);
+        return;
+      } catch (SecateurException e) {
+        if (e.getCause() instanceof Translator.Broken) {
+          throw e;
+        }
+        unknown.add(e);
       }
+    }
+    for (String i : Carried.reads(n)) {
+      if (!t.known(i)) {
+        throw refuse(
+            "node "
+                + describe(n, t::describe)
+                + ": reads "
+                + Text.name(i)
+                + ", which nothing before it makes (a cycle, or a node is missing)");
+      }
+    }
+    n.getOutputList().forEach(o -> t.put(o, new Value.Opaque()));
+  }
+
+  private void read(Translator t, NodeProto n) {
+    try {
       Operators.read(new Step(t, n));
     } catch (IllegalArgumentException
         | ArithmeticException

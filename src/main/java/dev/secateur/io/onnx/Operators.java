@@ -41,8 +41,20 @@ final class Operators {
     of("AveragePool", s -> Layers.pool(s, false));
     of("GlobalAveragePool", s -> Layers.globalPool(s, PoolSpec.Kind.AVERAGE));
     of("GlobalMaxPool", s -> Layers.globalPool(s, PoolSpec.Kind.MAX));
-    of("ReduceMean", s -> Layers.reduce(s, PoolSpec.Kind.AVERAGE));
-    of("ReduceMax", s -> Layers.reduce(s, PoolSpec.Kind.MAX));
+    of(
+        "ReduceMean",
+        reduced(ConstantFolding.Reduction.MEAN),
+        s -> Layers.reduce(s, PoolSpec.Kind.AVERAGE));
+    of(
+        "ReduceMax",
+        reduced(ConstantFolding.Reduction.MAX),
+        s -> Layers.reduce(s, PoolSpec.Kind.MAX));
+    of("ReduceSum", reduced(ConstantFolding.Reduction.SUM));
+    of("ReduceSumSquare", reduced(ConstantFolding.Reduction.SUM_OF_SQUARES));
+    of("ReduceL2", reduced(ConstantFolding.Reduction.L2));
+    of("DepthToSpace", s -> Channels.blocks(s, true));
+    of("SpaceToDepth", s -> Channels.blocks(s, false));
+    of("LRN", Arithmetic::localResponseNorm);
     of("Resize", Layers::resize);
     of("Upsample", Layers::resize);
     of("Softmax", s -> Channels.softmax(s, false));
@@ -58,6 +70,8 @@ final class Operators {
     of("HardSigmoid", Arithmetic::hardSigmoid);
     of("HardSwish", s -> s.function(Functions.HARD_SWISH));
     of("Tanh", s -> s.function(Functions.TANH));
+    of("Softplus", s -> s.function(Functions.SOFTPLUS));
+    of("Mish", s -> s.function(Functions.MISH));
     of("Gelu", Arithmetic::gelu);
     of("Erf", Arithmetic::erf);
 
@@ -95,6 +109,7 @@ final class Operators {
         (c, a, in) -> Constant.of(new long[0], new long[] {in.get(0).size()}),
         Channels::size);
     of("Cast", (c, a, in) -> c.cast(in.get(0), a.integer("to", 1)), Channels::cast);
+    of("CastLike", Channels::castLike);
     of("Where", (c, a, in) -> c.where(in.get(0), in.get(1), in.get(2)));
     of(
         "ReduceProd",
@@ -192,6 +207,11 @@ final class Operators {
 
   private static Fold unary(DoubleUnaryOperator real, LongUnaryOperator whole) {
     return (c, a, in) -> c.unary(in.get(0), real, whole);
+  }
+
+  private static Fold reduced(ConstantFolding.Reduction how) {
+    return (c, a, in) ->
+        c.reduced(in.get(0), a.axes(in.all(), 1), a.integer("keepdims", 1) != 0, how);
   }
 
   private static Fold compare(LongBinaryOperator op) {

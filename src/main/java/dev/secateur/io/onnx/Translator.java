@@ -2,10 +2,15 @@ package dev.secateur.io.onnx;
 
 import ai.onnx.proto.OnnxMl;
 import dev.secateur.SecateurException;
+import dev.secateur.device.PoolSpec;
 import dev.secateur.io.Text;
 import dev.secateur.nn.op.Flatten;
 import dev.secateur.nn.op.Input;
+import dev.secateur.nn.op.Op;
+import dev.secateur.nn.op.ReduceChannels;
 import dev.secateur.nn.op.SelectChannels;
+import dev.secateur.nn.op.Softmax;
+import dev.secateur.nn.op.Unflatten;
 import dev.secateur.tensor.Shape;
 import java.io.IOException;
 import java.util.Arrays;
@@ -24,9 +29,19 @@ final class Translator {
   private final String output;
   private final Map<String, Value> values = new HashMap<>();
   private final Map<String, String> flattened = new HashMap<>();
+  private final Map<String, String> unflattened = new HashMap<>();
   private final NetworkBuilder builder = new NetworkBuilder();
   private final ConstantFolding folding;
   private Optional<String> head = Optional.empty();
+
+  /** Of a file that no one could read, or that is too large to: none of it is carried along. */
+  static final class Broken extends IllegalArgumentException {
+    private static final long serialVersionUID = 1;
+
+    Broken(String why) {
+      super(why);
+    }
+  }
 
   /** A node that holds features in the order of a layout. */
   record Placed(String node, View.Layout layout) {}
@@ -88,6 +103,16 @@ final class Translator {
     return values.containsKey(tensor) || initializers.containsKey(tensor);
   }
 
+  /** Whether nothing is known of a tensor. */
+  boolean opaque(String tensor) {
+    return values.get(tensor) instanceof Value.Opaque;
+  }
+
+  /** What is known of a tensor so far; empty for initializers and what nothing makes. */
+  Optional<Value> seen(String tensor) {
+    return Optional.ofNullable(values.get(tensor));
+  }
+
   /** Whether anything reads a tensor. */
   boolean used(String tensor) {
     return uses.containsKey(tensor);
@@ -105,7 +130,7 @@ final class Translator {
     }
     OnnxMl.TensorProto t = initializers.get(tensor);
     if (t == null) {
-      throw new IllegalArgumentException(
+      throw new Broken(
           "reads "
               + Text.name(tensor)
               + ", which nothing before it makes (a cycle, or a node is"
@@ -149,6 +174,9 @@ final class Translator {
    * put into the graph first, so that they share it.
    */
   Value.Features raw(String tensor) {
+    if (value(tensor) instanceof Value.Moment m && m.kind() == Value.Moment.Kind.MEAN) {
+      values.put(tensor, mean(tensor, m.x())); // it begins no layer norm
+    }
     if (!(value(tensor) instanceof Value.Features f)) {
       throw new IllegalArgumentException(
           Text.name(tensor) + " is not known to be a tensor of features (N,C,...)");
@@ -159,6 +187,16 @@ final class Translator {
       values.put(tensor, f);
     }
     return new Value.Features(f.node(), f.view(), f.affine(), f.sole() && alone);
+  }
+
+  /** The mean over the channels, which stay an axis. */
+  private Value.Features mean(String tensor, Value.Features x) {
+    Placed at = place(x);
+    if (at.layout() == View.Layout.FLAT) {
+      throw new IllegalArgumentException(Text.name(tensor) + " is a mean over features");
+    }
+    Op op = new ReduceChannels(PoolSpec.Kind.AVERAGE, builder.shape(at.node()).size(1));
+    return features(new Placed(builder.add(tensor, op, List.of(at.node())), at.layout()));
   }
 
   /** Features with nothing pending. */
@@ -189,6 +227,16 @@ final class Translator {
    */
   Placed place(Value.Features unsettled) {
     Value.Features f = settle(unsettled);
+    Optional<long[]> image = f.view().unflattened();
+    if (f.view().layout().isEmpty() && image.isPresent()) {
+      int h = Math.toIntExact(image.get()[0]);
+      int w = Math.toIntExact(image.get()[1]);
+      String y =
+          unflattened.computeIfAbsent(
+              f.node() + " " + h + " " + w,
+              k -> builder.add(f.node() + ".unflatten", new Unflatten(h, w), List.of(f.node())));
+      return new Placed(y, View.Layout.NCHW);
+    }
     View.Layout layout =
         f.view()
             .layout()
@@ -209,6 +257,29 @@ final class Translator {
       order[i] /= each;
     }
     return new Placed(select(f.node(), order), layout);
+  }
+
+  /** The features as a whole node's output in its own order, where they are that. */
+  Optional<Placed> whole(String tensor) {
+    if (!(values.get(tensor) instanceof Value.Features f)) {
+      return Optional.empty();
+    }
+    Optional<View.Layout> layout = f.view().layout();
+    Shape s = builder.shape(f.node());
+    boolean known =
+        layout.isPresent()
+            && !(builder.op(f.node()) instanceof Softmax)
+            && (layout.get() == View.Layout.FLAT) == (s.rank() == 2 || f.view().rank() == 2);
+    if (!known) {
+      return Optional.empty();
+    }
+    int each = layout.get() == View.Layout.FLAT ? 1 : Math.toIntExact(s.dim(2) * s.dim(3));
+    int[] order = f.view().order(layout.get() == View.Layout.NHWC ? 3 : 1);
+    boolean all = (long) order.length * each == s.elements();
+    for (int i = 0; i < order.length; i++) {
+      all &= order[i] == i * each;
+    }
+    return all ? Optional.of(place(features(tensor))) : Optional.empty();
   }
 
   /** The node, or a flatten behind it. */

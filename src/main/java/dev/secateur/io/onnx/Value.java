@@ -4,7 +4,7 @@ import java.util.Arrays;
 import java.util.Optional;
 
 /** What an ONNX tensor is to the importer. */
-sealed interface Value permits Constant, Value.Features, Value.Erf, Value.Moment {
+sealed interface Value permits Constant, Value.Features, Value.Erf, Value.Moment, Value.Opaque {
 
   /**
    * The output of a node, seen through a view, after y = scale x + shift a channel.
@@ -21,6 +21,9 @@ sealed interface Value permits Constant, Value.Features, Value.Erf, Value.Moment
       return node.equals(o.node) && view.alike(o.view);
     }
   }
+
+  /** Nothing is known but that a node that is carried along makes it, or an input. */
+  record Opaque() implements Value {}
 
   /** {@code scale (plus + erf(x / sqrt 2))}, on the way to GELU. */
   record Erf(Features x, double plus, double scale) implements Value {}

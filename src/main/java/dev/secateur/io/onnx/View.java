@@ -218,7 +218,7 @@ final class View {
   int[] order(int axis) {
     long size = dims[axis];
     if (size > LARGEST_ORDER) {
-      throw new IllegalArgumentException("an order of " + size + " elements is too long");
+      throw new Translator.Broken("an order of " + size + " elements is too long");
     }
     int[] out = new int[(int) size];
     long h = shape.rank() == 4 ? shape.dim(2) : 1;
@@ -264,6 +264,39 @@ final class View {
       out[c] = Math.toIntExact(at);
     }
     return Optional.of(out);
+  }
+
+  /** A view of nothing, which is like no other. */
+  View none() {
+    return new View(shape, batch, new long[0], List.of());
+  }
+
+  /** (N,C,H,W) cut into blocks of pixels, or channels into such, in the order of pixel shuffle. */
+  Optional<View> shuffled(long r, boolean up) {
+    long n = dims[0];
+    long c = dims[1];
+    long[] split =
+        up
+            ? new long[] {n, c / (r * r), r, r, dims[2], dims[3]}
+            : new long[] {n, c, dims[2] / r, r, dims[3] / r, r};
+    int[] order = up ? new int[] {0, 1, 4, 2, 5, 3} : new int[] {0, 1, 3, 5, 2, 4};
+    return reshape(split).map(v -> v.transpose(order));
+  }
+
+  /** Height and width, where features of two axes are seen as an image of (N,C,H,W) in order. */
+  Optional<long[]> unflattened() {
+    boolean image =
+        rank() == 4
+            && shape.rank() == 2
+            && new View(
+                    shape,
+                    batch,
+                    new long[] {dims[0], shape.dim(1)},
+                    List.of(axes.get(0), List.of(new Part(Axis.C, shape.dim(1), 1))))
+                .reshape(dims)
+                .filter(this::alike)
+                .isPresent();
+    return image ? Optional.of(new long[] {dims[2], dims[3]}) : Optional.empty();
   }
 
   /** Whether both have the same extents over the same axes; the nodes may differ. */

@@ -41,6 +41,9 @@ public record Elementwise(ElementwiseSpec spec) implements Op {
       case SILU -> "SILU";
       case GELU -> "GELU";
       case TANH -> "TANH";
+      case SOFTPLUS -> "SOFTPLUS";
+      case MISH -> "MISH";
+      case POWER -> "POWER";
     };
   }
 

@@ -39,6 +39,12 @@ public sealed interface Op
         Resize,
         Shortcut,
         Flatten,
+        PixelShuffle,
+        PRelu,
+        LocalResponseNorm,
+        ReduceChannels,
+        Spread,
+        Unflatten,
         Identity {
 
   /** All operations, as files name them. */
@@ -64,6 +70,12 @@ public sealed interface Op
             Resize.TYPE,
             Shortcut.TYPE,
             Flatten.TYPE,
+            PixelShuffle.TYPE,
+            PRelu.TYPE,
+            LocalResponseNorm.TYPE,
+            ReduceChannels.TYPE,
+            Spread.TYPE,
+            Unflatten.TYPE,
             Identity.TYPE);
 
     static {

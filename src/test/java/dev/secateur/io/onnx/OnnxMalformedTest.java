@@ -297,7 +297,7 @@ class OnnxMalformedTest {
     Path original = Fixtures.unpacked("unet.onnx.gz", dir);
     Model m = Models.importOnnx(original, OnnxOptions.DEFAULT, w -> {});
     Path file = dir.resolve("large.onnx");
-    OnnxExport.write(m, file, 1000);
+    OnnxExport.write(m, file, OnnxExportOptions.DEFAULT, 1000);
     assertTrue(Files.size(dir.resolve("large.onnx.data")) > Files.size(file));
     Model back = Models.importOnnx(file, OnnxOptions.DEFAULT, w -> {});
     byte[] pixels = Outputs.pixels(m, 1);

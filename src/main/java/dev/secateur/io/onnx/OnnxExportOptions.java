@@ -1,0 +1,16 @@
+package dev.secateur.io.onnx;
+
+import java.util.Optional;
+
+/**
+ * How an ONNX file is written.
+ *
+ * @param opset 9 to 24; empty: that of the file the model came from, 17 for others
+ * @param batch a fixed number of images; empty: as in that file, any for others
+ * @param half weights and computation in float16; inputs and outputs stay as they are
+ */
+public record OnnxExportOptions(Optional<Integer> opset, Optional<Integer> batch, boolean half) {
+  /** As the model came. */
+  public static final OnnxExportOptions DEFAULT =
+      new OnnxExportOptions(Optional.empty(), Optional.empty(), false);
+}

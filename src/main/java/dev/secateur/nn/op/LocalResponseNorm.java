@@ -1,0 +1,142 @@
+package dev.secateur.nn.op;
+
+import dev.secateur.device.Activation;
+import dev.secateur.device.ConvolutionSpec;
+import dev.secateur.device.Device;
+import dev.secateur.device.ElementwiseSpec;
+import dev.secateur.device.Epilogue;
+import dev.secateur.device.Kernel;
+import dev.secateur.tensor.Layout;
+import dev.secateur.tensor.Shape;
+import dev.secateur.tensor.Tensor;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+
+/**
+ * x over (bias + alpha / size Σ x²) to the power of beta, the sum over {@code size} neighbouring
+ * channels (Krizhevsky et al. 2012), as ONNX's LRN. Its channels stay, since neighbours count.
+ *
+ * <p>On a device the sum is a convolution by a band of constants.
+ */
+public record LocalResponseNorm(int size, float alpha, float beta, float bias) implements Op {
+  static final OpType<LocalResponseNorm> TYPE =
+      new OpType<>(
+          "LocalResponseNorm",
+          LocalResponseNorm.class,
+          (op, to) ->
+              to.put("size", op.size)
+                  .put("alpha", op.alpha)
+                  .put("beta", op.beta)
+                  .put("bias", op.bias),
+          a ->
+              new LocalResponseNorm(
+                  a.whole("size"), a.number("alpha"), a.number("beta"), a.number("bias")));
+
+  private static final ConvolutionSpec ONE = ConvolutionSpec.of(1, 0);
+
+  @Override
+  public OpType<?> type() {
+    return TYPE;
+  }
+
+  @Override
+  public String label() {
+    return "local response norm";
+  }
+
+  @Override
+  public Shape output(List<Shape> in) {
+    Fit.positive(size);
+    if (in.get(0).rank() != 4) {
+      throw new IllegalArgumentException("reads an image");
+    }
+    return in.get(0);
+  }
+
+  @Override
+  public void flow(ChannelFlow flow) {
+    flow.fix();
+  }
+
+  @Override
+  public OptionalLong padded(List<Shape> in, List<Long> wide, long out, long multiple) {
+    return in.get(0).dim(1) == wide.get(0) ? OptionalLong.of(out) : OptionalLong.empty();
+  }
+
+  private ElementwiseSpec power() {
+    return new ElementwiseSpec(ElementwiseSpec.Kind.POWER, -beta, 0);
+  }
+
+  private static Tensor like(Operands o) {
+    return o.arena().allocate(o.y().shape(), o.y().dtype(), o.y().layout());
+  }
+
+  /** (C, C, 1, 1): alpha / size where channels are neighbours. */
+  private Tensor band(Operands o) {
+    int c = o.y().shape().size(1);
+    float[] w = new float[c * c];
+    for (int k = 0; k < c; k++) {
+      for (int j = Math.max(0, k - (size - 1) / 2); j < Math.min(c, k + size / 2 + 1); j++) {
+        w[k * c + j] = alpha / size;
+      }
+    }
+    Shape shape = Shape.of(c, c, 1, 1);
+    Tensor t = o.arena().allocate(shape, o.device().activationType(), o.device().weightLayout());
+    o.device().upload(w, Operands.plain(t, shape));
+    return t;
+  }
+
+  private Tensor constant(Operands o) {
+    Shape each = Shape.of(o.y().shape().dim(1));
+    Tensor t = o.arena().allocate(each, o.y().dtype(), Layout.PLAIN);
+    o.device().moves().fill(t, bias).launch();
+    return t;
+  }
+
+  /**
+   * @param sums takes bias + alpha / size Σ x²
+   * @param powers takes these to the power of -beta
+   */
+  private Kernel forward(Operands o, Tensor band, Tensor sums, Tensor powers) {
+    Device d = o.device();
+    Tensor squares = like(o);
+    Epilogue add = new Epilogue(Optional.of(constant(o)), Optional.empty(), Activation.NONE);
+    return Kernel.each(
+        List.of(
+            d.pointwise().multiply(o.first(), o.first(), squares),
+            d.convolutions().forward(ONE, squares, band, add, sums, false),
+            d.pointwise().elementwise(power(), sums, powers),
+            d.pointwise().multiply(o.first(), powers, o.y())));
+  }
+
+  @Override
+  public Kernel forward(Operands o) {
+    return forward(o, band(o), like(o), like(o));
+  }
+
+  @Override
+  public void train(TrainingOperands t) {
+    Operands o = t.operands();
+    Device d = o.device();
+    Tensor band = band(o);
+    Tensor sums = like(o);
+    Tensor powers = like(o);
+    t.forward(forward(o, band, sums, powers));
+    Tensor x = o.first();
+    Tensor a = like(o);
+    Tensor b = like(o);
+    Tensor dx = t.gradient(0);
+    List<Kernel> all = new ArrayList<>();
+    all.add(d.pointwise().multiply(t.dy(), x, a));
+    all.add(d.pointwise().elementwiseBackward(power(), sums, a, a));
+    all.add(d.convolutions().backwardData(ONE, a, band, b));
+    all.add(d.pointwise().multiply(x, b, a)); // twice, as x² has the slope 2x
+    all.add(d.pointwise().multiply(t.dy(), powers, dx));
+    all.add(d.pointwise().add(dx, a, Activation.NONE, dx));
+    all.add(d.pointwise().add(dx, a, Activation.NONE, dx));
+    t.backward(Kernel.each(all));
+    t.contribute(0);
+  }
+}
