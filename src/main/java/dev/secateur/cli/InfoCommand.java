@@ -67,12 +67,19 @@ final class InfoCommand extends BaseCommand {
     Map<String, Object> json = new LinkedHashMap<>();
     json.put("parameters", cost.parameters());
     json.put("macs", cost.macs());
-    json.put("metadata", m.metadata());
+    json.put("metadata", shown(m));
     json.put("layers", layers);
     json.put("scope", recipe.choice().scope());
     json.put("groups", groups.coupledLayers());
     print(json, () -> text(layers, groups.coupledLayers(), cost, m));
     return 0;
+  }
+
+  /** Metadata for people: of what is carried along the names of its operators only. */
+  private static Map<String, String> shown(Model m) {
+    Map<String, String> out = new LinkedHashMap<>(m.metadata());
+    out.remove("onnx.carried");
+    return out;
   }
 
   private static String text(
@@ -95,7 +102,7 @@ final class InfoCommand extends BaseCommand {
     StringBuilder out = new StringBuilder();
     out.append(table.text()).append('\n').append(together.text());
     out.append('\n');
-    m.metadata().forEach((k, v) -> out.append(k).append(": ").append(v).append('\n'));
+    shown(m).forEach((k, v) -> out.append(k).append(": ").append(v).append('\n'));
     out.append(
         Numbers.format(
             "parameters %d (%s), MACs %d (%s) an image",

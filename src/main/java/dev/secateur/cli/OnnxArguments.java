@@ -38,7 +38,7 @@ class OnnxArguments {
   @Option(
       names = "--output-name",
       paramLabel = "NAME",
-      description = "the output to read of an .onnx network with several; default the first")
+      description = "the one output to keep of an .onnx network with several; default all")
   private String output;
 
   OnnxOptions onnx() {

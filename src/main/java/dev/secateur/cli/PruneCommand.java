@@ -1,8 +1,10 @@
 package dev.secateur.cli;
 
 import dev.secateur.data.Dataset;
+import dev.secateur.data.NoImages;
 import dev.secateur.data.Split;
 import dev.secateur.device.Device;
+import dev.secateur.io.Models;
 import dev.secateur.nn.Model;
 import dev.secateur.prune.Recipe;
 import dev.secateur.run.IterationMetrics;
@@ -30,18 +32,22 @@ import picocli.CommandLine.Option;
       "Removes the filters of least importance over all layers and fine-tunes, again and again.",
       "Writes a run directory: iter-NN/model.sct, summary.csv, run.json, and the result model.sct."
     },
-    customSynopsis = "secateur prune MODEL --data KIND:DIR -o DIR [OPTIONS]",
+    customSynopsis = {
+      "secateur prune MODEL --data KIND:DIR -o DIR [OPTIONS]",
+      "       secateur prune MODEL --criterion l1|l2|fpgm|bn-scale|random -o DIR [OPTIONS]"
+    },
     footer = {
       "%nExamples:",
       "  secateur prune resnet20.sct --data cifar10:DIR --iterations 3 --finetune-epochs 5 -o run",
       "  secateur prune net.onnx --data folder:DIR --scope all --target-macs 0.5 -o run",
+      "  secateur prune net.onnx --criterion l1 --scope all --target-macs 0.5 -o run",
       "  secateur prune --recipe paper --pruning-ratio 0.2 --print-config > mine.yaml"
     })
 final class PruneCommand extends BaseCommand.OnDevice {
   @ArgGroup(exclusive = false, multiplicity = "1", heading = ModelOptions.HEADING, order = 1)
   private ModelOptions model;
 
-  @ArgGroup(exclusive = false, multiplicity = "1", heading = DataOptions.HEADING, order = 2)
+  @ArgGroup(exclusive = false, multiplicity = "0..1", heading = DataOptions.HEADING, order = 2)
   private DataOptions data;
 
   @ArgGroup(validate = false, heading = RecipeOptions.HEADING, order = 3)
@@ -82,7 +88,11 @@ final class PruneCommand extends BaseCommand.OnDevice {
     boolean resumes = output != null && output.resume; // there is none where settings are printed
     Optional<Recipe> begun =
         resumes && !recipe.given() ? PruneRun.recipe(output.file) : Optional.empty();
-    Recipe r = recipe(begun.isPresent() ? begun.get() : recipe.base());
+    Recipe base = recipe.base();
+    if (data == null && !recipe.print) { // nothing can be tuned
+      base = base.with("fine-tuning.epochs", 0).with("fine-tuning.bn-recalibration", 0);
+    }
+    Recipe r = recipe(begun.isPresent() ? begun.get() : base);
     if (recipe.print) {
       spec.commandLine().getOut().print(r.resolved().yaml());
       return 0;
@@ -91,7 +101,13 @@ final class PruneCommand extends BaseCommand.OnDevice {
       PruneRun.math(output.file).ifPresent(device::goOn);
     }
     Model m = model.open(this::warn);
-    Dataset train = data.open(Split.TRAIN, m.graph(), this::warn);
+    Dataset train =
+        data == null
+            ? new NoImages(DataOptions.imageShape(m.graph()))
+            : data.open(Split.TRAIN, m.graph(), this::warn);
+    if (data == null) {
+      note("without --data there is no fine-tuning and no accuracy");
+    }
     if (r.stop().latency().isPresent()) {
       note("layers are timed as their times are needed; later runs know them");
     }
@@ -111,13 +127,20 @@ final class PruneCommand extends BaseCommand.OnDevice {
               this::told);
     }
     AtomicFile.write(output.file.resolve("command.txt"), commandWithout("--resume") + "\n");
+    Path pruned = output.file.resolve("model.sct");
+    Optional<Path> onnx =
+        Models.fromOnnx(m) ? Optional.of(output.file.resolve("model.onnx")) : Optional.empty();
+    if (onnx.isPresent()) {
+      Models.exportOnnx(Models.load(pruned), onnx.get());
+    }
     Map<String, Object> json = new LinkedHashMap<>();
     json.put("output", output.file.resolve("model.sct").toString());
     json.put("stoppedBy", result.stoppedBy());
     json.put("chosenIteration", result.chosen());
     json.put("iterations", result.iterations());
     result.latency().ifPresent(o -> json.put("latency", o));
-    print(json, () -> text(result));
+    onnx.ifPresent(o -> json.put("onnx", o.toString()));
+    print(json, () -> text(result) + onnx.map(o -> ", and as " + o).orElse(""));
     return 0;
   }
 
@@ -135,7 +158,7 @@ final class PruneCommand extends BaseCommand.OnDevice {
     return new RunInputs(
         model.file().toString(),
         Checksums.crc32(model.file()),
-        data.spec(),
+        data == null ? "none" : data.spec(),
         opened.name(),
         math(),
         Version.text(),
@@ -144,15 +167,18 @@ final class PruneCommand extends BaseCommand.OnDevice {
   }
 
   private static String line(IterationMetrics i) {
+    String accuracy =
+        Double.isNaN(i.accuracy())
+            ? ""
+            : Numbers.format(", held-out top-1 %.2f %% -> %.2f %%", i.afterPruning(), i.accuracy());
     return Numbers.format(
-        "iteration %d: %d filters%s, %s parameters, %s MACs, held-out top-1 %.2f %% -> %.2f %%",
+        "iteration %d: %d filters%s, %s parameters, %s MACs%s",
         i.iteration(),
         i.filters(),
         i.dead().isEmpty() ? "" : Numbers.format(" (%d dead ones went)", i.dead().size()),
         Numbers.count(i.parameters()),
         Numbers.count(i.macs()),
-        i.afterPruning(),
-        i.accuracy());
+        accuracy);
   }
 
   private String text(PruneRun.Result result) {
@@ -192,13 +218,17 @@ final class PruneCommand extends BaseCommand.OnDevice {
           i == first ? "" : Numbers.change(first.parameters(), i.parameters()),
           i.macs(),
           i == first ? "" : Numbers.change(first.macs(), i.macs()),
-          Numbers.format("%.2f", i.afterPruning()),
-          Numbers.format("%.2f", i.accuracy()),
+          percent(i.afterPruning()),
+          percent(i.accuracy()),
           EpochMetrics.best(i.epochs())
               .map(b -> Numbers.format("%.2f (%d)", b.heldOutTop1().orElseThrow(), b.epoch()))
               .orElse(""));
     }
     return out.text();
+  }
+
+  private static String percent(double value) {
+    return Double.isNaN(value) ? "" : Numbers.format("%.2f", value);
   }
 
   private static String text(LatencyOutcome o) {

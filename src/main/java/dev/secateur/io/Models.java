@@ -152,9 +152,24 @@ public final class Models {
     AtomicFile.write(file, out -> NativeFormat.write(model, out));
   }
 
-  /** Writes an ONNX file, opset 17; see {@link OnnxExport}. */
+  /** Writes an ONNX file as the model came; see {@link OnnxExport}. */
   public static void exportOnnx(Model model, Path file) {
-    OnnxExport.write(model, file, OnnxExportOptions.DEFAULT);
+    exportOnnx(model, file, OnnxExportOptions.DEFAULT);
+  }
+
+  /**
+   * Writes an ONNX file.
+   *
+   * @throws SecateurException for an opset that what is carried along is not of, or that has no
+   *     form of a layer
+   */
+  public static void exportOnnx(Model model, Path file, OnnxExportOptions options) {
+    OnnxExport.write(model, file, options);
+  }
+
+  /** Whether a model was read from an ONNX file, or what it was pruned from. */
+  public static boolean fromOnnx(Model model) {
+    return OnnxExport.fromOnnx(model);
   }
 
   /**

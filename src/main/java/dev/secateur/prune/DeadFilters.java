@@ -71,9 +71,10 @@ public final class DeadFilters {
 
   /**
    * @param groups those that may go
-   * @param data images that decide whether a filter fires
+   * @param data images that decide whether a filter fires; without them batch norms alone say which
+   *     are dead
    */
-  static DeadFilters find(Network net, ChannelGroups groups, ScoringData data) {
+  static DeadFilters find(Network net, ChannelGroups groups, Optional<ScoringData> data) {
     return new Search(net, groups, data).found();
   }
 
@@ -129,13 +130,13 @@ public final class DeadFilters {
     private final Network net;
     private final Graph graph;
     private final ChannelGroups groups;
-    private final ScoringData data;
+    private final Optional<ScoringData> data;
     private final Map<String, float[]> downloaded = new HashMap<>();
     private final Map<String, double[]> folded = new LinkedHashMap<>();
 
     private final Map<String, ChannelRoutes> routes = new HashMap<>();
 
-    Search(Network net, ChannelGroups groups, ScoringData data) {
+    Search(Network net, ChannelGroups groups, Optional<ScoringData> data) {
       this.net = net;
       this.graph = net.graph();
       this.groups = groups;
@@ -144,7 +145,9 @@ public final class DeadFilters {
 
     DeadFilters found() {
       Map<String, boolean[]> single = groups.uncoupled();
-      Map<String, boolean[]> fires = Firing.of(net, Firing.rectified(graph, single.keySet()), data);
+      Map<String, boolean[]> fires =
+          data.map(d -> Firing.of(net, Firing.rectified(graph, single.keySet()), d))
+              .orElse(Map.of());
       Map<String, int[]> gone = new LinkedHashMap<>();
       single.forEach(
           (layer, own) -> {

@@ -1,5 +1,6 @@
 package dev.secateur.prune;
 
+import dev.secateur.SettingException;
 import dev.secateur.data.DataSets;
 import dev.secateur.data.Dataset;
 import dev.secateur.data.HoldOut;
@@ -28,6 +29,49 @@ public record Images(Dataset scoring, Dataset tuning, Dataset evaluation, Datase
         DataSets.first(parts.train(), recipe.fineTuning().samples().most()),
         parts.held(),
         parts.held());
+  }
+
+  /** Whether there are none at all. */
+  public boolean none() {
+    return scoring.size() == 0;
+  }
+
+  /**
+   * Says what of a recipe cannot be without images.
+   *
+   * @throws SettingException naming the setting
+   */
+  public static void checkWithout(Recipe recipe) {
+    if (recipe.criterion().needsData()) {
+      throw new SettingException(
+          "scoring.criterion",
+          recipe.scoring().criterion()
+              + " looks at images, and no data is given; expected l1, l2, fpgm, bn-scale, outgoing"
+              + " or random");
+    }
+    Recipe.FineTuning tuning = recipe.fineTuning();
+    needs(!tuning.none(), "fine-tuning.epochs", tuning.epochs(), "0");
+    needs(
+        tuning.bnRecalibration() > 0,
+        "fine-tuning.bn-recalibration",
+        tuning.bnRecalibration(),
+        "0");
+    needs(
+        !recipe.sparseTraining().none(),
+        "sparse-training.kind",
+        recipe.sparseTraining().kind(),
+        "none");
+    recipe
+        .stop()
+        .maxDrop()
+        .ifPresent(d -> needs(true, "stop.max-drop", d, "another rule to stop by"));
+  }
+
+  private static void needs(boolean images, String setting, Object value, String without) {
+    if (images) {
+      throw new SettingException(
+          setting, value + ": needs images, and no data is given; expected " + without);
+    }
   }
 
   /** The same with accuracies measured elsewhere, such as on the test images. */

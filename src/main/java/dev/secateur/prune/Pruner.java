@@ -257,7 +257,10 @@ public final class Pruner {
     ScoringData data = data(images.scoring(), images.scoring().size());
     DeadFilters dead =
         recipe.choice().deadFilters() == DeadFilters.Rule.FIRST
-            ? DeadFilters.find(net, recipe.groups(net.graph()), data)
+            ? DeadFilters.find(
+                net,
+                recipe.groups(net.graph()),
+                images.none() ? Optional.empty() : Optional.of(data))
             : DeadFilters.none(net.graph());
     Importance ranked =
         alive(net, dead, n -> Importance.of(criterion, n, recipe.groups(n.graph()).layers(), data));
@@ -286,7 +289,9 @@ public final class Pruner {
 
   /** Accuracy and loss on the images that evaluate. */
   public Evaluation evaluate(Network net) {
-    return Evaluator.evaluate(net, images.evaluation(), recipe.scoring().batchSize(), progress);
+    return images.none()
+        ? Evaluation.NONE
+        : Evaluator.evaluate(net, images.evaluation(), recipe.scoring().batchSize(), progress);
   }
 
   /** Trains in place; nothing where the recipe has no fine-tuning. */

@@ -156,6 +156,9 @@ public final class PruneRun {
       Consumer<IterationMetrics> listener)
       throws IOException {
     Graph graph = model.graph();
+    if (train.size() == 0) {
+      Images.checkWithout(given.resolved(graph));
+    }
     if (given.fineTuning().epochs() > 0) {
       Trainer.checkClasses(train); // not only when a first scoring is done
     }
@@ -380,6 +383,9 @@ public final class PruneRun {
 
   /** Once, of the first and the last network: fitting costs less than a scoring. */
   private void project(Model first, Model last) {
+    if (images.none()) {
+      return;
+    }
     Optional<ProjectedImages> before = project(first);
     Optional<ProjectedImages> after = project(last);
     if (before.isPresent() && after.isPresent()) {

@@ -165,16 +165,21 @@ final class RunDirectory {
       csv.append(
           String.format(
               Locale.ROOT,
-              "%d,%d,%d,%d,%d,%.4f,%.4f,%.6f%n",
+              "%d,%d,%d,%d,%d,%s,%s,%s%n",
               m.iteration(),
               m.filters(),
               m.dead().size(),
               m.parameters(),
               m.macs(),
-              m.afterPruning(),
-              m.accuracy(),
-              m.loss()));
+              known("%.4f", m.afterPruning()),
+              known("%.4f", m.accuracy()),
+              known("%.6f", m.loss())));
     }
     AtomicFile.write(dir.resolve("summary.csv"), csv.toString());
+  }
+
+  /** Empty for what is not known, as without images. */
+  private static String known(String format, double value) {
+    return Double.isNaN(value) ? "" : String.format(Locale.ROOT, format, value);
   }
 }

@@ -10,4 +10,8 @@ package dev.secateur.train;
  *     answers
  */
 public record Evaluation(
-    double loss, double top1, double top5, long images, double imagesPerSecond) {}
+    double loss, double top1, double top5, long images, double imagesPerSecond) {
+  /** Of no image: nothing is known. */
+  public static final Evaluation NONE =
+      new Evaluation(Double.NaN, Double.NaN, Double.NaN, 0, Double.NaN);
+}

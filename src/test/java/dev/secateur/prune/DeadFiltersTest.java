@@ -32,6 +32,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
@@ -147,7 +148,8 @@ class DeadFiltersTest {
     ScoringData data = new ScoringData(noise, IMAGES, 8, Pooling.MAX, ProgressListener.none());
     try (Device opened = open(device);
         Network net = new Network(opened, planted())) {
-      DeadFilters dead = DeadFilters.find(net, ChannelGroups.of(net.graph(), Scope.ALL), data);
+      DeadFilters dead =
+          DeadFilters.find(net, ChannelGroups.of(net.graph(), Scope.ALL), Optional.of(data));
       Map<String, List<Integer>> found = new TreeMap<>();
       dead.removal().filters().forEach((l, f) -> found.put(l, Arrays.stream(f).boxed().toList()));
       assertEquals(Map.of("a", List.of(1, 2, 3), "b", List.of(0), "c", List.of(5)), found);
@@ -176,7 +178,8 @@ class DeadFiltersTest {
     ScoringData none = new ScoringData(new Noise(), 0, 8, Pooling.MAX, ProgressListener.none());
     try (Device device = new CpuDevice();
         Network net = new Network(device, model)) {
-      DeadFilters dead = DeadFilters.find(net, ChannelGroups.of(graph, Scope.ALL), none);
+      DeadFilters dead =
+          DeadFilters.find(net, ChannelGroups.of(graph, Scope.ALL), Optional.of(none));
       assertEquals(0, dead.removal().of("b").length, "b is read with padding");
       assertArrayEquals(new int[] {2, 3}, dead.removal().of("a"));
       float[] before = Zeroed.logits(device, model);

@@ -139,6 +139,10 @@ public final class OnnxExport {
   private int opset(OnnxExportOptions options) {
     int own = number(OnnxImport.OPSET, OPSET);
     int wanted = options.opset().orElse(carried.isPresent() ? own : Math.max(own, 11));
+    if (wanted < 9 && carried.isEmpty() || wanted > 24) {
+      throw new SecateurException("opset " + wanted + " is not written; expected 9 to 24")
+          .about("onnx.opset");
+    }
     if (carried.isPresent() && wanted != own) {
       throw new SecateurException(
               "opset " + wanted + ": what is carried along is of opset " + own + ", which stays")
@@ -148,6 +152,11 @@ public final class OnnxExport {
   }
 
   private boolean imported() {
+    return fromOnnx(model);
+  }
+
+  /** Whether a model was read from a file of another program. */
+  public static boolean fromOnnx(Model model) {
     return model.metadata().containsKey(OnnxImport.INPUT);
   }
 

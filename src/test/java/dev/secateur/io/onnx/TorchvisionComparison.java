@@ -111,7 +111,7 @@ final class TorchvisionComparison {
     return row.toString();
   }
 
-  private static Importance magnitudes(Model model) {
+  static Importance magnitudes(Model model) {
     Map<String, float[]> out = new HashMap<>();
     for (Node n : model.graph().nodes()) {
       if (!WITH_FILTERS.contains(n.op().getClass().getSimpleName())
