@@ -25,6 +25,7 @@ import java.util.Optional;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 
 @Command(
     name = "prune",
@@ -101,6 +102,13 @@ final class PruneCommand extends BaseCommand.OnDevice {
       PruneRun.math(output.file).ifPresent(device::goOn);
     }
     Model m = model.open(this::warn);
+    if (data == null && r.criterion().needsData()) {
+      throw new ParameterException(
+          spec.commandLine(),
+          "--data: expected KIND:DIR, as --criterion "
+              + r.criterion().name()
+              + " looks at images; l1, l2, fpgm, bn-scale, outgoing and random need none");
+    }
     Dataset train =
         data == null
             ? new NoImages(DataOptions.imageShape(m.graph()))

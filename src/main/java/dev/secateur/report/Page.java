@@ -149,19 +149,24 @@ final class Page {
                 gone,
                 first.filters(),
                 dead == 0 ? "" : Numbers.format(" (%d dead, which change nothing)", dead));
+    String accuracy =
+        first.measured()
+            ? Numbers.format(
+                ", held-out top-1 %.2f %% to %.2f %% (%s points).",
+                first.came(),
+                result.accuracy(),
+                Numbers.typeset(Numbers.format("%+.2f", result.accuracy() - first.came())))
+            : "; there were no images to know accuracies by.";
     String cost =
         Numbers.format(
-            "MACs %s to %s (%s), parameters %s to %s (%s), held-out top-1 %.2f %% to %.2f %% (%s"
-                + " points).",
+            "MACs %s to %s (%s), parameters %s to %s (%s)%s",
             Numbers.count(first.macs()),
             Numbers.count(result.macs()),
             Numbers.typeset(Numbers.change(first.macs(), result.macs())),
             Numbers.count(first.parameters()),
             Numbers.count(result.parameters()),
             Numbers.typeset(Numbers.change(first.parameters(), result.parameters())),
-            first.came(),
-            result.accuracy(),
-            Numbers.typeset(Numbers.format("%+.2f", result.accuracy() - first.came())));
+            accuracy);
     String time =
         resultRow()
             .map(
@@ -199,13 +204,15 @@ final class Page {
             Numbers.count(first.parameters()),
             Numbers.count(result.parameters()),
             Numbers.typeset(Numbers.change(first.parameters(), result.parameters()))));
-    all.add(
-        card(
-            "Held-out top-1",
-            Numbers.format("%.2f %%", first.came()),
-            Numbers.format("%.2f %%", result.accuracy()),
-            Numbers.typeset(Numbers.format("%+.2f", result.accuracy() - first.came()))
-                + " points"));
+    if (first.measured()) {
+      all.add(
+          card(
+              "Held-out top-1",
+              Numbers.format("%.2f %%", first.came()),
+              Numbers.format("%.2f %%", result.accuracy()),
+              Numbers.typeset(Numbers.format("%+.2f", result.accuracy() - first.came()))
+                  + " points"));
+    }
     resultRow()
         .ifPresent(
             r ->
@@ -258,8 +265,8 @@ final class Page {
                       : Numbers.typeset(Numbers.change(first.parameters(), m.parameters())),
                   Numbers.count(m.macs()),
                   m == first ? "" : Numbers.typeset(Numbers.change(first.macs(), m.macs())),
-                  Numbers.format("%.2f", m.afterPruning()),
-                  Numbers.format("%.2f", m.accuracy())));
+                  m.measured() ? Numbers.format("%.2f", m.afterPruning()) : "",
+                  m.measured() ? Numbers.format("%.2f", m.accuracy()) : ""));
       timing.ifPresent(
           t ->
               row.addAll(

@@ -64,10 +64,14 @@ public final class Report {
   private static List<Section> sections(
       SavedRun run, Optional<Timing> timing, Graph before, Graph after) {
     Figures figures = new Figures(run);
-    List<Figure> accuracy = new ArrayList<>(List.of(figures.accuracyByMacs()));
+    boolean measured = run.iterations().get(0).metrics().measured();
+    List<Figure> accuracy =
+        new ArrayList<>(measured ? List.of(figures.accuracyByMacs()) : List.of());
     timing.ifPresent(
         t -> {
-          accuracy.add(figures.accuracyByTime(t));
+          if (measured) {
+            accuracy.add(figures.accuracyByTime(t));
+          }
           accuracy.add(figures.speedup(t));
         });
     Optional<Projections> projections = run.projections();
@@ -122,9 +126,11 @@ public final class Report {
       one.put("deadFiltersRemoved", i.metrics().dead().size());
       one.put("parameters", i.metrics().parameters());
       one.put("macs", i.metrics().macs());
-      one.put("heldOutAfterRemoval", i.metrics().afterPruning());
-      one.put("heldOutTop1", i.metrics().accuracy());
-      one.put("heldOutLoss", i.metrics().loss());
+      if (i.metrics().measured()) {
+        one.put("heldOutAfterRemoval", i.metrics().afterPruning());
+        one.put("heldOutTop1", i.metrics().accuracy());
+        one.put("heldOutLoss", i.metrics().loss());
+      }
       double threshold = Figures.threshold(i);
       if (Double.isFinite(threshold)) {
         one.put("highestScoreRemoved", threshold);

@@ -34,6 +34,11 @@ public record IterationMetrics(
     double loss,
     List<EpochMetrics> epochs) {
 
+  /** Whether there were images to know accuracies by. */
+  public boolean measured() {
+    return !Double.isNaN(accuracy);
+  }
+
   /** Of iteration 0: the accuracy of the network as it came, which others are compared with. */
   public double came() {
     return afterPruning;
