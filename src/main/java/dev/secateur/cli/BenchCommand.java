@@ -10,6 +10,7 @@ import dev.secateur.data.Split;
 import dev.secateur.data.Unreadable;
 import dev.secateur.device.Device;
 import dev.secateur.device.Precision;
+import dev.secateur.io.PixelScale;
 import dev.secateur.io.onnx.OnnxOptions;
 import dev.secateur.nn.Network;
 import dev.secateur.tensor.Shape;
@@ -117,9 +118,12 @@ final class BenchCommand extends BaseCommand.OnDevice {
     List<Benchmark.Entry> entries = new ArrayList<>();
     for (Path f : files) {
       OnnxOptions options = ModelFiles.isOnnx(f) ? onnx.onnx() : OnnxOptions.DEFAULT;
+      PixelScale scale =
+          ModelFiles.isOnnx(f) || ModelFiles.isKeras(f) ? onnx.scale() : PixelScale.UNIT;
       entries.add(
           new Benchmark.Entry(
-              f, ModelFiles.open(f, Optional.empty(), Optional.empty(), options, this::warn)));
+              f,
+              ModelFiles.open(f, Optional.empty(), Optional.empty(), options, scale, this::warn)));
     }
     String math =
         device.precisions().stream().map(DeviceOptions::math).collect(Collectors.joining(","));

@@ -2,12 +2,14 @@ package dev.secateur.cli;
 
 import dev.secateur.SettingException;
 import dev.secateur.device.Precision;
+import dev.secateur.io.PixelScale;
 import dev.secateur.io.onnx.OnnxOptions;
 import dev.secateur.prune.Recipe;
 import dev.secateur.prune.criterion.Criteria;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.Iterator;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.DoublePredicate;
@@ -150,6 +152,19 @@ final class Converters {
     public Float convert(String value) {
       return (float)
           number(value, v -> (float) v > 0 && Float.isFinite((float) v), "a number greater than 0");
+    }
+  }
+
+  /** What pixels become, in a word. */
+  static final class Scale implements ITypeConverter<PixelScale.Named> {
+    @Override
+    public PixelScale.Named convert(String value) {
+      for (PixelScale.Named n : PixelScale.Named.values()) {
+        if (n.name().toLowerCase(Locale.ROOT).equals(value)) {
+          return n;
+        }
+      }
+      throw new TypeConversionException("'" + value + "': expected raw, unit, tf or caffe");
     }
   }
 

@@ -81,10 +81,22 @@ final class EvalCommand extends BaseCommand.OnDevice {
         Evaluation e = Evaluator.evaluate(net, images, batch, progress());
         json.putAll(json(e));
         text = text(e);
+        if (byChance(e, images.classNames().size())) {
+          warn(
+              "no better than chance: does the network expect other numbers of a pixel (--mean and"
+                  + " --std, or --input), or other classes?");
+        }
       }
     }
     print(json, () -> text);
     return 0;
+  }
+
+  /** Whether an accuracy is within three deviations of guessing. */
+  private static boolean byChance(Evaluation e, int classes) {
+    double guess = 1.0 / Math.max(1, classes);
+    double deviation = Math.sqrt(guess * (1 - guess) / Math.max(1, e.images()));
+    return classes > 1 && e.images() >= 100 && e.top1() / 100 < guess + 3 * deviation;
   }
 
   private static Map<String, Object> json(Verification v) {

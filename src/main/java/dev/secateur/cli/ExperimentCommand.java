@@ -10,6 +10,7 @@ import dev.secateur.experiment.CellResult;
 import dev.secateur.experiment.Experiment;
 import dev.secateur.experiment.Plan;
 import dev.secateur.experiment.Summary;
+import dev.secateur.io.PixelScale;
 import dev.secateur.io.onnx.OnnxOptions;
 import dev.secateur.nn.Model;
 import dev.secateur.util.Checksums;
@@ -105,7 +106,13 @@ final class ExperimentCommand extends BaseCommand.OnDevice {
     Plan p = Plan.read(plan, Optional.ofNullable(part.model), Optional.ofNullable(part.data));
     Path file = Path.of(p.model());
     Model m =
-        ModelFiles.open(file, Optional.empty(), Optional.empty(), OnnxOptions.DEFAULT, this::warn);
+        ModelFiles.open(
+            file,
+            Optional.empty(),
+            Optional.empty(),
+            OnnxOptions.DEFAULT,
+            PixelScale.UNIT,
+            this::warn);
     Unreadable unreadable = new Unreadable(false, this::warn);
     var shape = Optional.of(DataOptions.imageShape(m.graph()));
     Dataset train = DataSets.open(p.data(), Split.TRAIN, shape, unreadable);

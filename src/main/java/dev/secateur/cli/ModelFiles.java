@@ -2,6 +2,7 @@ package dev.secateur.cli;
 
 import dev.secateur.SecateurException;
 import dev.secateur.io.Models;
+import dev.secateur.io.PixelScale;
 import dev.secateur.io.onnx.OnnxOptions;
 import dev.secateur.nn.Architectures;
 import dev.secateur.nn.Model;
@@ -10,9 +11,13 @@ import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.function.Consumer;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipException;
+import java.util.zip.ZipFile;
 
 /** Opens model files of every kind that can be read. */
 final class ModelFiles {
@@ -21,6 +26,7 @@ final class ModelFiles {
   /**
    * @param architecture needed for a PyTorch state dict, which holds no structure
    * @param onnx needed for some ONNX files, of no use for others
+   * @param scale of a Keras network's pixels; of ONNX it is in the options
    * @param warn told what an import leaves out
    * @throws SecateurException when the file needs an architecture and none is given
    */
@@ -29,6 +35,7 @@ final class ModelFiles {
       Optional<String> architecture,
       Optional<Integer> classes,
       OnnxOptions onnx,
+      PixelScale scale,
       Consumer<String> warn)
       throws IOException {
     if (!Files.exists(file)) {
@@ -38,16 +45,24 @@ final class ModelFiles {
       throw new SecateurException(file + " is a directory; expected a model file");
     }
     if (isOnnx(file)) {
+      if (scale.bgr()) {
+        throw new SecateurException(
+            "--input caffe: is for Keras networks, and " + file + " is ONNX");
+      }
       return Models.importOnnx(file, onnx, warn);
     }
-    if (!onnx.equals(OnnxOptions.DEFAULT)) {
+    if (onnx.size().isPresent() || onnx.output().isPresent()) {
       throw new SecateurException(
-          file + " is no .onnx file; --mean, --std, --input-size and --output-name are for those");
+          file + " is no .onnx file; --input-size and --output-name are for those");
     }
-    String name = file.getFileName().toString().toLowerCase(Locale.ROOT);
-    if (name.endsWith(".json") || name.endsWith(".h5") || name.endsWith(".hdf5")) {
-      return Models.importKeras(file, Optional.empty());
+    if (isKeras(file)) {
+      return Models.importKeras(file, Optional.empty(), scale);
     }
+    if (!scale.equals(PixelScale.UNIT)) {
+      throw new SecateurException(
+          file + " is no .onnx or Keras file; --mean, --std and --input are for those");
+    }
+    foreign(file);
     if (architecture.isPresent()) {
       return Models.importPyTorch(file, architecture.get(), classes);
     }
@@ -60,8 +75,36 @@ final class ModelFiles {
     return Models.load(file);
   }
 
+  /** Archives of whole programs, which hold more than tensors. */
+  private static void foreign(Path file) throws IOException {
+    try (ZipFile zip = new ZipFile(file.toFile())) {
+      List<String> names = zip.stream().map(ZipEntry::getName).toList();
+      if (names.contains("model.weights.h5") && names.contains("config.json")) {
+        throw new SecateurException(
+            file
+                + " is a Keras 3 archive, which is not read; save it as one HDF5 file"
+                + " (model.save(\"model.h5\")), or export it to ONNX (model.export(\"model.onnx\","
+                + " format=\"onnx\"))");
+      }
+      if (names.stream().anyMatch(n -> n.contains("/code/") || n.endsWith("/constants.pkl"))) {
+        throw new SecateurException(
+            file
+                + " is TorchScript, whose program is not read; export it to ONNX"
+                + " (torch.onnx.export(torch.jit.load(FILE), torch.zeros(1, 3, 224, 224),"
+                + " \"model.onnx\"))");
+      }
+    } catch (ZipException e) {
+      // no archive at all
+    }
+  }
+
   static boolean isOnnx(Path file) {
     return file.getFileName().toString().toLowerCase(Locale.ROOT).endsWith(".onnx");
+  }
+
+  static boolean isKeras(Path file) {
+    String name = file.getFileName().toString().toLowerCase(Locale.ROOT);
+    return name.endsWith(".json") || name.endsWith(".h5") || name.endsWith(".hdf5");
   }
 
   private static boolean isPyTorch(Path file) throws IOException {

@@ -39,6 +39,11 @@ final class ModelOptions extends OnnxArguments {
 
   Model open(Consumer<String> warn) throws IOException {
     return ModelFiles.open(
-        file, Optional.ofNullable(architecture), Optional.ofNullable(classes), onnx(), warn);
+        file,
+        Optional.ofNullable(architecture),
+        Optional.ofNullable(classes),
+        onnx(),
+        scale(),
+        warn);
   }
 }

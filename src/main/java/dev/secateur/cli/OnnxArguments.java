@@ -1,5 +1,7 @@
 package dev.secateur.cli;
 
+import dev.secateur.SecateurException;
+import dev.secateur.io.PixelScale;
 import dev.secateur.io.onnx.OnnxOptions;
 import java.util.List;
 import java.util.Optional;
@@ -13,8 +15,8 @@ class OnnxArguments {
       split = ",",
       converter = Converters.Real.class,
       description =
-          "what an .onnx network expects to be subtracted from pixel / 255, one number or one a"
-              + " channel, such as 0.485,0.456,0.406; default 0")
+          "what an .onnx or Keras network expects to be subtracted from pixel / 255, one number or"
+              + " one a channel, such as 0.485,0.456,0.406; default 0")
   @Sets("onnx.mean")
   private List<Float> mean = List.of();
 
@@ -26,6 +28,17 @@ class OnnxArguments {
       description = "what it is divided by then, such as 0.229,0.224,0.225; default 1")
   @Sets("onnx.std")
   private List<Float> std = List.of();
+
+  @Option(
+      names = "--input",
+      paramLabel = "raw|unit|tf|caffe",
+      converter = Converters.Scale.class,
+      description = {
+        "the same in a word: raw pixels from 0 to 255; unit: pixel / 255, the default; tf: from -1",
+        "to 1; caffe: blue, green, red without ImageNet's mean, of Keras networks"
+      })
+  @Sets("onnx.input")
+  private PixelScale.Named input;
 
   @Option(
       names = "--input-size",
@@ -41,8 +54,20 @@ class OnnxArguments {
       description = "the one output to keep of an .onnx network with several; default all")
   private String output;
 
+  /**
+   * @throws SecateurException where it is said twice
+   */
+  PixelScale scale() {
+    if (input != null && !(mean.isEmpty() && std.isEmpty())) {
+      throw new SecateurException("--input says it all; expected that, or --mean and --std");
+    }
+    return input == null ? new PixelScale(mean, std, false) : input.scale();
+  }
+
   OnnxOptions onnx() {
-    return new OnnxOptions(mean, std, Optional.ofNullable(size), Optional.ofNullable(output));
+    PixelScale s = scale();
+    return new OnnxOptions(
+        s.mean(), s.std(), Optional.ofNullable(size), Optional.ofNullable(output));
   }
 
   /** What was said about an ONNX file, if anything. */

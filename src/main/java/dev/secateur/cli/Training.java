@@ -5,6 +5,7 @@ import dev.secateur.data.HoldOut;
 import dev.secateur.data.Split;
 import dev.secateur.device.Device;
 import dev.secateur.io.Models;
+import dev.secateur.io.PixelScale;
 import dev.secateur.io.onnx.OnnxOptions;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Network;
@@ -112,6 +113,7 @@ abstract class Training extends BaseCommand.OnDevice {
                 Optional.empty(),
                 Optional.empty(),
                 OnnxOptions.DEFAULT,
+                PixelScale.UNIT,
                 this::warn))
         : Optional.empty();
   }

@@ -98,16 +98,28 @@ public final class Models {
     return new Model(fresh.graph(), parameters, metadata);
   }
 
+  /** A Keras 2 model that reads pixel / 255. */
+  public static Model importKeras(Path file, Optional<Path> weights) throws IOException {
+    return importKeras(file, weights, PixelScale.UNIT);
+  }
+
   /**
    * A Keras 2 model; see {@link KerasImport#read}.
    *
    * @param weights empty: in the same file, or beside a .json file under its name ending in .h5
+   * @param scale what it reads
    */
-  public static Model importKeras(Path file, Optional<Path> weights) throws IOException {
+  public static Model importKeras(Path file, Optional<Path> weights, PixelScale scale)
+      throws IOException {
     String name = file.getFileName().toString();
     boolean json = name.endsWith(".json");
     Path beside = json ? file.resolveSibling(name.replaceFirst("json$", "h5")) : file;
-    return KerasImport.read(file, weights.orElse(beside));
+    Model model = KerasImport.read(file, weights.orElse(beside));
+    try {
+      return scale.of(model);
+    } catch (IllegalArgumentException e) {
+      throw new SecateurException(file + ": " + e.getMessage(), e);
+    }
   }
 
   /** Whether a file begins as safetensors do: eight bytes of length, then JSON. */
