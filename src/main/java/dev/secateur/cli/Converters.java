@@ -9,7 +9,6 @@ import dev.secateur.prune.criterion.Criteria;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.Iterator;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.DoublePredicate;
@@ -160,7 +159,7 @@ final class Converters {
     @Override
     public PixelScale.Named convert(String value) {
       for (PixelScale.Named n : PixelScale.Named.values()) {
-        if (n.name().toLowerCase(Locale.ROOT).equals(value)) {
+        if (n.toString().equals(value)) {
           return n;
         }
       }

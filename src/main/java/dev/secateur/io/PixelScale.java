@@ -9,6 +9,7 @@ import dev.secateur.tensor.HostTensor;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.stream.IntStream;
 
@@ -45,6 +46,12 @@ public record PixelScale(List<Float> mean, List<Float> std, boolean bgr) {
 
     public PixelScale scale() {
       return scale;
+    }
+
+    /** As it is written, in lower case. */
+    @Override
+    public String toString() {
+      return name().toLowerCase(Locale.ROOT);
     }
   }
 

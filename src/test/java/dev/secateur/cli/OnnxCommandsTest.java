@@ -5,9 +5,11 @@ import static dev.secateur.cli.Cli.run;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import ai.onnx.proto.OnnxMl;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.secateur.io.Models;
 import dev.secateur.io.onnx.Fixtures;
+import dev.secateur.io.onnx.OnnxFiles;
 import dev.secateur.nn.Model;
 import dev.secateur.util.Json;
 import java.io.IOException;
@@ -61,10 +63,82 @@ class OnnxCommandsTest {
   }
 
   @Test
+  void aNetworkIsPrunedWithoutImages() throws IOException {
+    Path out = dir.resolve("run");
+    Cli.Result r =
+        run(
+            "prune",
+            onnx,
+            "--criterion",
+            "l1",
+            "--scope",
+            "all",
+            "--target-macs",
+            "0.5",
+            "-o",
+            out);
+    assertEquals(0, r.code(), r.err());
+    assertTrue(r.err().contains("no fine-tuning and no accuracy"), r.err());
+    JsonNode before = Json.MAPPER.readTree(run("info", onnx, "--json").out());
+    JsonNode after = Json.MAPPER.readTree(run("info", out.resolve("model.onnx"), "--json").out());
+    assertTrue(after.get("macs").asLong() <= before.get("macs").asLong() / 2, after.toString());
+    assertTrue(Files.readString(out.resolve("summary.csv")).strip().endsWith(",,"));
+    assertEquals(0, run("report", out).code());
+    String page = Files.readString(out.resolve("report").resolve("report.html"));
+    assertTrue(!page.contains("NaN") && page.contains("no images to know accuracies by"));
+    fails(2, "--data: expected KIND:DIR, as --criterion pls-vip", run("prune", onnx, "-o", out));
+    fails(
+        1,
+        "--finetune-epochs 2: needs images",
+        withoutNote(run("prune", onnx, "--criterion", "l1", "--finetune-epochs", "2", "-o", out)));
+    fails(
+        1,
+        "--max-drop 1.0: needs images",
+        withoutNote(run("prune", onnx, "--criterion", "l1", "--max-drop", "1", "-o", out)));
+  }
+
+  private static Cli.Result withoutNote(Cli.Result r) {
+    String rest =
+        String.join("\n", r.err().lines().filter(l -> !l.startsWith("without --data")).toList());
+    return new Cli.Result(r.code(), r.out(), rest);
+  }
+
+  @Test
+  void exportedInAnotherOpsetAsHalvesAndForABatch() throws Exception {
+    Path out = dir.resolve("other.onnx");
+    Cli.Result r = run("export", onnx, "-o", out, "--opset", "11", "--fp16", "--fixed-batch", "3");
+    assertEquals(0, r.code(), r.err());
+    OnnxMl.ModelProto m = OnnxMl.ModelProto.parseFrom(Files.readAllBytes(out));
+    assertEquals(11, m.getOpsetImport(0).getVersion());
+    OnnxMl.TypeProto.Tensor in = m.getGraph().getInput(0).getType().getTensorType();
+    assertEquals(3, in.getShape().getDim(0).getDimValue());
+    assertEquals(OnnxMl.TensorProto.DataType.FLOAT_VALUE, in.getElemType());
+    assertTrue(
+        m.getGraph().getInitializerList().stream()
+            .filter(t -> t.getName().endsWith(".weight"))
+            .allMatch(t -> t.getDataType() == OnnxMl.TensorProto.DataType.FLOAT16_VALUE));
+    Path plain = dir.resolve("plain.onnx");
+    assertEquals(0, run("export", onnx, "-o", plain, "--fixed-batch", "3").code());
+    double d = OnnxFiles.difference(out, plain);
+    assertTrue(d > 0 && d < 5e-3, "halves: " + d);
+    fails(
+        1,
+        "opset 8 is not written; expected 9 to 24 (--opset)",
+        run("export", onnx, "-o", out, "--opset", "8"));
+    fails(
+        2,
+        "are for a name ending in .onnx",
+        run("export", onnx, "-o", dir.resolve("m.safetensors"), "--fp16"));
+  }
+
+  @Test
   void mistakesAreToldInOneLine() throws IOException {
     Path sct = dir.resolve("m.sct");
     assertEquals(0, run("import", onnx, "-o", sct).code());
-    fails(1, "is no .onnx file; --mean", run("info", sct, "--mean", "0.5"));
+    fails(1, "is no .onnx or Keras file; --mean", run("info", sct, "--mean", "0.5"));
+    fails(1, "is no .onnx file; --input-size", run("info", sct, "--input-size", "8,8"));
+    fails(2, "expected raw, unit, tf or caffe", run("info", onnx, "--input", "bgr"));
+    fails(1, "--input caffe: is for Keras networks", run("info", onnx, "--input", "caffe"));
     fails(
         1,
         "the mean has 2 numbers; the input has 3 channels (--mean)",

@@ -68,7 +68,8 @@ public final class OnnxExport {
       Map<String, String> outputs = new HashMap<>();
       carried.ifPresent(c -> ownOutputs(c, outputs));
       if (carried.isEmpty()) {
-        outputs.put(graph.output().name(), head().isPresent() ? g.free(output) : output);
+        boolean asItIs = head().isEmpty() && type == outputType;
+        outputs.put(graph.output().name(), asItIs ? output : g.free(output));
       }
       for (Node n : graph.nodes()) {
         String own = outputs.get(n.name());
@@ -243,7 +244,7 @@ public final class OnnxExport {
   private void headed(String result) {
     String last = result;
     if (type != outputType && carried.isEmpty()) {
-      last = g.free(output + ".cast");
+      last = head().isPresent() ? g.free(output + ".cast") : output;
       cast(result, outputType, last);
     }
     if (head().isPresent()) {
