@@ -2,6 +2,7 @@ package dev.secateur.bench;
 
 import dev.secateur.device.Device;
 import dev.secateur.io.Models;
+import dev.secateur.io.onnx.OnnxExportOptions;
 import dev.secateur.nn.Cost;
 import dev.secateur.nn.Model;
 import dev.secateur.util.Cleanup;
@@ -105,7 +106,7 @@ public final class Benchmark {
         boolean ready = given.toString().endsWith(".onnx");
         Path file = ready ? given : folder.resolve(i + ".onnx");
         if (!ready) {
-          Models.exportOnnx(entries.get(i).model(), file);
+          Models.exportOnnx(entries.get(i).model(), file, OnnxExportOptions.ANY_BATCH);
         }
         onnx.add(file);
       }

@@ -108,6 +108,7 @@ public final class Main implements Runnable {
     out.put("info", InfoCommand.class);
     out.put("eval", EvalCommand.class);
     out.put("create", CreateCommand.class);
+    out.put("verify", VerifyCommand.class);
     out.put("train", TrainCommand.class);
     out.put("score", ScoreCommand.class);
     out.put("prune", PruneCommand.class);

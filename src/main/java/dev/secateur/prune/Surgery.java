@@ -51,6 +51,11 @@ public final class Surgery {
     return net.cut(cut.smaller(), cut.parameters());
   }
 
+  /** What {@link #remove} keeps of every parameter; names that a layer may not have among them. */
+  static Map<String, ParameterCut> cuts(Graph graph, Removal removal) {
+    return new Cut(graph, removal).parameters();
+  }
+
   /** The structure alone after {@link #remove}. */
   public static Graph shrink(Graph graph, Removal removal) {
     return new Cut(graph, removal).smaller();

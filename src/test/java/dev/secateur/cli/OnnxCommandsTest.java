@@ -86,6 +86,12 @@ class OnnxCommandsTest {
     assertEquals(0, run("report", out).code());
     String page = Files.readString(out.resolve("report").resolve("report.html"));
     assertTrue(!page.contains("NaN") && page.contains("no images to know accuracies by"));
+    Cli.Result proof = run("verify", onnx, out.resolve("model.onnx"));
+    assertEquals(0, proof.code(), proof.out() + proof.err());
+    assertTrue(proof.out().contains("filters, bit for bit"), proof.out());
+    Path other = dir.resolve("other.sct");
+    assertEquals(0, run("create", "resnet18", "--image-size", "32", "-o", other).code());
+    assertEquals(1, run("verify", onnx, other).code());
     fails(2, "--data: expected KIND:DIR, as --criterion pls-vip", run("prune", onnx, "-o", out));
     fails(
         1,

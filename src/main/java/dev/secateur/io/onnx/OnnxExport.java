@@ -201,7 +201,7 @@ public final class OnnxExport {
     Optional<String> batch =
         options
             .batch()
-            .map(String::valueOf)
+            .map(n -> n == 0 ? "N" : n.toString())
             .or(() -> Optional.ofNullable(model.metadata().get(OnnxImport.BATCH)));
     OnnxMl.ModelProto.Builder m =
         OnnxMl.ModelProto.newBuilder()

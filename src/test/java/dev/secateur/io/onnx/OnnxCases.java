@@ -1,14 +1,8 @@
 package dev.secateur.io.onnx;
 
-import ai.onnxruntime.OnnxJavaType;
-import ai.onnxruntime.OnnxTensor;
-import ai.onnxruntime.OnnxTensorLike;
-import ai.onnxruntime.OrtEnvironment;
 import ai.onnxruntime.OrtException;
-import ai.onnxruntime.OrtSession;
-import ai.onnxruntime.TensorInfo;
 import dev.secateur.SecateurException;
-import dev.secateur.io.Half;
+import dev.secateur.bench.OnnxOutputs;
 import dev.secateur.io.Models;
 import dev.secateur.nn.Cost;
 import dev.secateur.nn.Model;
@@ -21,17 +15,13 @@ import dev.secateur.prune.Selection;
 import dev.secateur.prune.Surgery;
 import dev.secateur.prune.Zeroed;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
-import java.util.SplittableRandom;
 import java.util.stream.Stream;
 
 /**
@@ -169,95 +159,12 @@ final class OnnxCases {
         difference(outputs(small), outputs(zero)));
   }
 
-  // ---- ONNX Runtime ----------------------------------------------------------------------------
-
   /** All outputs, in order, of inputs that depend on names and shapes alone. */
-  static List<double[]> outputs(Path file) throws OrtException {
-    OrtEnvironment environment = OrtEnvironment.getEnvironment();
-    List<double[]> out = new ArrayList<>();
-    try (OrtSession.SessionOptions options = new OrtSession.SessionOptions()) {
-      options.setIntraOpNumThreads(1);
-      options.setOptimizationLevel(OrtSession.SessionOptions.OptLevel.NO_OPT);
-      try (OrtSession session = environment.createSession(file.toString(), options)) {
-        Map<String, OnnxTensorLike> in = new LinkedHashMap<>();
-        for (Map.Entry<String, ai.onnxruntime.NodeInfo> e : session.getInputInfo().entrySet()) {
-          in.put(e.getKey(), input(environment, (TensorInfo) e.getValue().getInfo()));
-        }
-        try (OrtSession.Result r = session.run(in)) {
-          for (Map.Entry<String, ai.onnxruntime.OnnxValue> e : r) {
-            out.add(numbers((OnnxTensor) e.getValue()));
-          }
-        }
-      }
-    }
-    return out;
+  static List<double[]> outputs(Path file) {
+    return OnnxOutputs.of(file, 2, SIZE.height(), SIZE.width());
   }
 
-  private static OnnxTensor input(OrtEnvironment environment, TensorInfo info) throws OrtException {
-    long[] shape = info.getShape();
-    long elements = 1;
-    for (int i = 0; i < shape.length; i++) {
-      if (shape[i] < 1) {
-        shape[i] = i == 0 ? 2 : i == 2 ? SIZE.height() : SIZE.width();
-      }
-      elements *= shape[i];
-    }
-    OnnxJavaType type = info.type;
-    ByteBuffer data = ByteBuffer.allocateDirect((int) elements * 8).order(ByteOrder.nativeOrder());
-    SplittableRandom random = new SplittableRandom(elements);
-    for (int i = 0; i < elements; i++) {
-      float v = (float) random.nextDouble();
-      switch (type) {
-        case FLOAT -> data.putFloat(v);
-        case FLOAT16 -> data.putShort(Half.ofFloat(v));
-        case UINT8 -> data.put((byte) (int) (255 * v));
-        case INT64 -> data.putLong((long) (100 * v));
-        default -> throw new AssertionError("no inputs of type " + type);
-      }
-    }
-    return OnnxTensor.createTensor(environment, data.flip(), shape, type);
-  }
-
-  private static double[] numbers(OnnxTensor t) {
-    ByteBuffer b = t.getByteBuffer().order(ByteOrder.nativeOrder());
-    List<Double> out = new ArrayList<>();
-    while (b.hasRemaining()) {
-      out.add(
-          switch (t.getInfo().type) {
-            case FLOAT -> (double) b.getFloat();
-            case DOUBLE -> b.getDouble();
-            case FLOAT16 -> (double) Half.toFloat(b.getShort());
-            case INT64 -> (double) b.getLong();
-            case INT32 -> (double) b.getInt();
-            default -> (double) b.get();
-          });
-    }
-    return out.stream().mapToDouble(Double::doubleValue).toArray();
-  }
-
-  /** The largest of all outputs' differences, each as a part of its largest value. */
   static double difference(List<double[]> got, List<double[]> expected) {
-    if (got.size() != expected.size()) {
-      throw new AssertionError(got.size() + " outputs and " + expected.size());
-    }
-    double worst = 0;
-    for (int o = 0; o < got.size(); o++) {
-      double[] a = got.get(o);
-      double[] b = expected.get(o);
-      if (a.length != b.length) {
-        throw new AssertionError("output " + o + ": " + a.length + " and " + b.length);
-      }
-      double largest = 1e-6;
-      double difference = 0;
-      for (int i = 0; i < a.length; i++) {
-        largest = Math.max(largest, Math.abs(b[i]));
-        difference =
-            Math.max(
-                difference,
-                Double.isNaN(a[i] - b[i]) ? Double.POSITIVE_INFINITY : Math.abs(a[i] - b[i]));
-      }
-      worst = Math.max(worst, difference / largest);
-    }
-    return worst;
+    return OnnxOutputs.difference(got, expected);
   }
 }
