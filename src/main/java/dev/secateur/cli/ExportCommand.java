@@ -15,13 +15,13 @@ import picocli.CommandLine.ParameterException;
 
 @Command(
     name = "export",
-    description = "Writes a model as ONNX or safetensors.",
+    description = "Writes a model as ONNX, a PyTorch module or safetensors.",
     customSynopsis = "secateur export MODEL -o FILE [OPTIONS]",
     footer = {
       "%nExamples:",
       "  secateur export run/model.sct -o pruned.onnx",
       "  secateur export run/model.sct -o pruned.onnx --opset 13 --fixed-batch 1 --fp16",
-      "  secateur export run/model.sct -o pruned.safetensors",
+      "  secateur export run/model.sct -o pruned.py",
       "  secateur export resnet56.th --arch resnet56 -o resnet56.onnx"
     })
 final class ExportCommand extends BaseCommand {
@@ -38,7 +38,8 @@ final class ExportCommand extends BaseCommand {
         paramLabel = "FILE",
         description = {
           "FILE.onnx: NCHW input as the ONNX file had it that the model came from, else raw pixels",
-          "0..255; or FILE.safetensors: parameters, with FILE.channels.json beside it"
+          "0..255; FILE.py: a PyTorch module, with FILE.safetensors beside it; or FILE.safetensors:",
+          "parameters, with FILE.channels.json beside it"
         })
     private Path file;
   }
@@ -79,7 +80,8 @@ final class ExportCommand extends BaseCommand {
   public Integer call() throws IOException {
     String name = output.file.getFileName().toString();
     boolean toOnnx = name.endsWith(".onnx");
-    if (!toOnnx && onnx.given()) {
+    boolean toPyTorch = name.endsWith(".py");
+    if (!toOnnx && !toPyTorch && onnx.given()) {
       throw new ParameterException(
           spec.commandLine(),
           "-o "
@@ -93,12 +95,14 @@ final class ExportCommand extends BaseCommand {
     if (!toOnnx && !name.endsWith(".safetensors")) {
       throw new ParameterException(
           spec.commandLine(),
-          "-o " + output.file + ": expected a name ending in .onnx or .safetensors");
+          "-o " + output.file + ": expected a name ending in .onnx, .py or .safetensors");
     }
     Model m = model.open(this::warn);
     Map<String, String> json = new LinkedHashMap<>(Map.of("output", output.file.toString()));
     if (toOnnx) {
       Models.exportOnnx(m, output.file, onnx.options());
+    } else if (toPyTorch) {
+      json.put("parameters", Models.exportPyTorch(m, output.file).toString());
     } else {
       json.put("channels", Models.exportSafetensors(m, output.file).toString());
     }

@@ -6,6 +6,7 @@ import dev.secateur.io.onnx.OnnxExport;
 import dev.secateur.io.onnx.OnnxExportOptions;
 import dev.secateur.io.onnx.OnnxImport;
 import dev.secateur.io.onnx.OnnxOptions;
+import dev.secateur.io.pytorch.ModuleWriter;
 import dev.secateur.io.pytorch.StateDict;
 import dev.secateur.nn.Architectures;
 import dev.secateur.nn.Graph;
@@ -182,6 +183,27 @@ public final class Models {
   /** Whether a model was read from an ONNX file, or what it was pruned from. */
   public static boolean fromOnnx(Model model) {
     return OnnxExport.fromOnnx(model);
+  }
+
+  /**
+   * Writes a PyTorch module of a network, and beside it its parameters as NAME.safetensors.
+   *
+   * @return the safetensors file
+   * @throws SecateurException for what is carried along, or what PyTorch has no function for
+   */
+  public static Path exportPyTorch(Model model, Path file) {
+    if (model.metadata().containsKey("onnx.carried")) {
+      throw new SecateurException(
+          "what is carried along ("
+              + model.metadata().getOrDefault("onnx.carried.operators", "")
+              + ") is no PyTorch; export to ONNX");
+    }
+    String source = ModuleWriter.source(model);
+    String name = file.getFileName().toString().replaceFirst("\\.py$", "");
+    Path beside = file.resolveSibling(name + ".safetensors");
+    AtomicFile.write(beside, out -> Safetensors.write(model.parameters(), model.metadata(), out));
+    AtomicFile.write(file, source);
+    return beside;
   }
 
   /**

@@ -373,7 +373,7 @@ class MixedPrecisionTest {
   @ParameterizedTest
   @CsvSource({
     "odd, 0.02, 8",
-    "every op, 0.02, 4",
+    "every op, 0.02, 6",
     "resnet8, 0.01, 8",
     "resnet14b, 0.01, 14",
     "resnet8, 0.05, 8"

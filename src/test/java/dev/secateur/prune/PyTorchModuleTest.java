@@ -1,0 +1,127 @@
+package dev.secateur.prune;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.secateur.SecateurException;
+import dev.secateur.device.Device;
+import dev.secateur.device.cpu.CpuDevice;
+import dev.secateur.io.LittleEndian;
+import dev.secateur.io.Models;
+import dev.secateur.nn.Architectures;
+import dev.secateur.nn.Model;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * The PyTorch modules of pruned networks compute in PyTorch what the networks compute here. Needs
+ * Debian's python3-torch; skipped without.
+ */
+class PyTorchModuleTest {
+  private static final int NETWORKS = 30;
+
+  /** Loads each module, runs it, and prints the largest difference beside the largest output. */
+  private static final String CHECK =
+      """
+      import importlib.util, pathlib, sys
+      import numpy, torch
+      for line in pathlib.Path(sys.argv[1]).read_text().splitlines():
+          name, *shape = line.split()
+          spec = importlib.util.spec_from_file_location(name, f"{sys.argv[2]}/{name}.py")
+          module = importlib.util.module_from_spec(spec)
+          spec.loader.exec_module(module)
+          pixels = numpy.fromfile(f"{sys.argv[2]}/{name}.in", "<f4").reshape([int(s) for s in shape])
+          with torch.no_grad():
+              got = module.load()(torch.from_numpy(pixels)).flatten().numpy()
+          want = numpy.fromfile(f"{sys.argv[2]}/{name}.out", "<f4")
+          print(name, abs(got - want).max() / max(1e-6, abs(want).max()))
+      """;
+
+  @TempDir Path dir;
+
+  private static boolean torch() {
+    try {
+      Process p =
+          new ProcessBuilder("/usr/bin/python3", "-c", "import torch, numpy")
+              .redirectErrorStream(true)
+              .start();
+      return p.waitFor(60, TimeUnit.SECONDS) && p.exitValue() == 0;
+    } catch (IOException e) {
+      return false;
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return false;
+    }
+  }
+
+  private static Model pruned(Model model, SplittableRandom random) {
+    try {
+      Removal r = Zeroed.random(model.graph(), Scope.ALL, random).lowest(0.3);
+      return r.isEmpty() ? model : Surgery.remove(model, r);
+    } catch (SecateurException tooMuch) {
+      return model;
+    }
+  }
+
+  @Test
+  void prunedNetworksComputeTheSameInPyTorch() throws Exception {
+    Assumptions.assumeTrue(torch(), "no python3-torch: skipped");
+    Map<String, Model> models = new LinkedHashMap<>();
+    for (String name : List.of("resnet20", "vgg11_bn_cifar", "mobilenet_v2", "densenet121")) {
+      models.put(name, Architectures.create(name, 10, 3, 32, 5));
+    }
+    for (int seed = 0; seed < NETWORKS; seed++) {
+      models.put("random" + seed, RandomGraph.draw(seed));
+    }
+    List<String> lines = new ArrayList<>();
+    try (Device device = new CpuDevice()) {
+      for (Map.Entry<String, Model> e : models.entrySet()) {
+        Model m = pruned(e.getValue(), new SplittableRandom(7));
+        Models.exportPyTorch(m, dir.resolve(e.getKey() + ".py"));
+        write(e.getKey() + ".out", Zeroed.logits(device, m));
+        byte[] pixels = dev.secateur.io.onnx.Outputs.pixels(m, 2);
+        float[] values = new float[pixels.length];
+        for (int i = 0; i < values.length; i++) {
+          values[i] = pixels[i] & 255;
+        }
+        write(e.getKey() + ".in", values);
+        String shape = m.graph().shape(m.graph().input().name()).with(0, 2).toString();
+        lines.add(e.getKey() + " " + shape.replace('x', ' '));
+      }
+    }
+    Path list = Files.write(dir.resolve("list"), lines);
+    Path check = Files.writeString(dir.resolve("check.py"), CHECK);
+    Process p =
+        new ProcessBuilder("/usr/bin/python3", check.toString(), list.toString(), dir.toString())
+            .redirectErrorStream(true)
+            .start();
+    List<String> out = new String(p.getInputStream().readAllBytes()).lines().toList();
+    assertEquals(0, p.waitFor(), String.join("\n", out));
+    int compared = 0;
+    for (String line : out) {
+      String[] words = line.split(" ");
+      if (models.containsKey(words[0])) {
+        assertTrue(Double.parseDouble(words[1]) < 1e-5, line);
+        compared++;
+      }
+    }
+    assertEquals(models.size(), compared);
+  }
+
+  private void write(String name, float[] values) throws IOException {
+    try (OutputStream to = Files.newOutputStream(dir.resolve(name))) {
+      LittleEndian.write(values, to);
+    }
+  }
+}
