@@ -49,7 +49,7 @@ public final class SurgeryProof {
       }
     }
     Removal removal = new Removal(out);
-    Model expected = removal.isEmpty() ? original : Surgery.remove(original, removal);
+    Model expected = expected(original, removal);
     for (Map.Entry<String, HostTensor> e : expected.parameters().entrySet()) {
       HostTensor got = pruned.parameters().get(e.getKey());
       boolean same =
@@ -62,6 +62,14 @@ public final class SurgeryProof {
       }
     }
     return removal;
+  }
+
+  private static Model expected(Model original, Removal removal) {
+    try {
+      return removal.isEmpty() ? original : Surgery.remove(original, removal);
+    } catch (IllegalArgumentException e) {
+      throw new SecateurException("what is gone could not go: " + e.getMessage(), e);
+    }
   }
 
   /** Outputs of a layer that are not among those of the pruned one; notes what is known by it. */
@@ -108,6 +116,9 @@ public final class SurgeryProof {
         IntStream.range(0, coupling.width(source))
             .filter(c -> !Boolean.FALSE.equals(kept[coupling.groupOf(first + c)]))
             .toArray();
+    if (in.length == 0) {
+      return false; // nothing that it reads is left
+    }
     Node small = pruned.graph().node(n.name());
     int[] all = IntStream.range(0, pruned.graph().shape(n.inputs().get(0)).size(1)).toArray();
     Map<String, ParameterCut> theirs = small.op().cuts(new One(all.length, all, at));

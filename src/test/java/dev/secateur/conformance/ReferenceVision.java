@@ -95,6 +95,28 @@ public final class ReferenceVision {
     return y;
   }
 
+  public static double[] groupNorm(
+      double[] x, Shape s, int count, double[] weight, double[] bias, double eps) {
+    double[] y = new double[x.length];
+    int each = x.length / s.size(0) / count; // in the order of (N,C,H,W) a group lies together
+    int plane = s.size(2) * s.size(3);
+    for (int at = 0; at < x.length; at += each) {
+      double mean = 0;
+      double squares = 0;
+      for (int i = at; i < at + each; i++) {
+        mean += x[i] / each;
+      }
+      for (int i = at; i < at + each; i++) {
+        squares += (x[i] - mean) * (x[i] - mean) / each;
+      }
+      for (int i = at; i < at + each; i++) {
+        int c = i / plane % s.size(1);
+        y[i] = (x[i] - mean) / Math.sqrt(squares + eps) * weight[c] + bias[c];
+      }
+    }
+    return y;
+  }
+
   public static double[] prelu(double[] x, Shape s, double[] slopes) {
     double[] y = x.clone();
     for (int p = 0; p < positions(s); p++) {

@@ -17,6 +17,7 @@ import dev.secateur.nn.op.Convolution;
 import dev.secateur.nn.op.Elementwise;
 import dev.secateur.nn.op.Flatten;
 import dev.secateur.nn.op.GlobalPool;
+import dev.secateur.nn.op.GroupNorm;
 import dev.secateur.nn.op.Identity;
 import dev.secateur.nn.op.Input;
 import dev.secateur.nn.op.LayerNorm;
@@ -67,6 +68,7 @@ final class FormatModels {
   static Map<String, Model> later() {
     Map<String, Model> out = new LinkedHashMap<>();
     out.put("shuffles", shuffles());
+    out.put("groups", groups());
     return out;
   }
 
@@ -138,6 +140,14 @@ final class FormatModels {
           ElementwiseSpec.Kind.SILU,
           ElementwiseSpec.Kind.GELU,
           ElementwiseSpec.Kind.TANH);
+
+  private static Model groups() {
+    FormatModels m = new FormatModels();
+    m.add("input", new Input(4, 3, 3));
+    m.add("norm", new GroupNorm(2, 1e-5f), "input");
+    m.add("flat", new Flatten(), "norm");
+    return m.model(Map.of("architecture", "groups"));
+  }
 
   /** What came after the first files: of November 2026. */
   private static Model shuffles() {

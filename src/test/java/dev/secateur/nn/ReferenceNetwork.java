@@ -12,6 +12,7 @@ import dev.secateur.nn.op.Convolution;
 import dev.secateur.nn.op.Elementwise;
 import dev.secateur.nn.op.Flatten;
 import dev.secateur.nn.op.GlobalPool;
+import dev.secateur.nn.op.GroupNorm;
 import dev.secateur.nn.op.Identity;
 import dev.secateur.nn.op.Input;
 import dev.secateur.nn.op.LayerNorm;
@@ -141,6 +142,9 @@ record ReferenceNetwork(Model model, int batch, byte[] pixels) {
     Op op = n.op();
     if (op instanceof PixelShuffle p) {
       return ReferenceVision.pixelShuffle(x, p.up() ? xs : ys, p.factor(), p.up());
+    } else if (op instanceof GroupNorm g) {
+      return ReferenceVision.groupNorm(
+          x, xs, g.count(), p(n.name() + ".weight"), p(n.name() + ".bias"), g.eps());
     } else if (op instanceof PRelu) {
       return ReferenceVision.prelu(x, xs, p(n.name() + ".weight"));
     } else if (op instanceof LocalResponseNorm l) {

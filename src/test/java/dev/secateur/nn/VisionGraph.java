@@ -16,6 +16,7 @@ import dev.secateur.nn.op.Convolution;
 import dev.secateur.nn.op.Elementwise;
 import dev.secateur.nn.op.Flatten;
 import dev.secateur.nn.op.GlobalPool;
+import dev.secateur.nn.op.GroupNorm;
 import dev.secateur.nn.op.Input;
 import dev.secateur.nn.op.LayerNorm;
 import dev.secateur.nn.op.Linear;
@@ -84,7 +85,8 @@ final class VisionGraph {
     n.add(node("gated", new Multiply(), "half", "spread"));
     n.add(node("shuffled", new PixelShuffle(2, true), "hs"));
     n.add(elementwise("mish", Kind.MISH, 0, 0, "shuffled"));
-    n.add(node("unshuffled", new PixelShuffle(2, false), "mish"));
+    n.add(node("unshuffle", new PixelShuffle(2, false), "mish"));
+    n.add(node("unshuffled", new GroupNorm(4, 1e-2f), "unshuffle"));
     n.add(node("self", new Multiply(), "half", "half"));
     n.add(node("cat", new Concat(), "square", "unshuffled", "slice", "self", "gated"));
     n.add(node("c2", new Convolution(5, 1, 1, ConvolutionSpec.of(1, 0), false), "cat"));

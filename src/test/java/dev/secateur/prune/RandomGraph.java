@@ -18,6 +18,7 @@ import dev.secateur.nn.op.Convolution;
 import dev.secateur.nn.op.Elementwise;
 import dev.secateur.nn.op.Flatten;
 import dev.secateur.nn.op.GlobalPool;
+import dev.secateur.nn.op.GroupNorm;
 import dev.secateur.nn.op.Identity;
 import dev.secateur.nn.op.Input;
 import dev.secateur.nn.op.LayerNorm;
@@ -197,7 +198,10 @@ final class RandomGraph {
           value(add(op, x), op.output(List.of(s)));
         }
       }
-      case 14 -> value(add(new PRelu(), x), s);
+      case 14 -> {
+        int count = random.nextBoolean() ? c : c % 2 == 0 ? c / 2 : 1;
+        value(add(random.nextBoolean() ? new PRelu() : new GroupNorm(count, 1e-2f), x), s);
+      }
       case 15 -> {
         // a gate of one channel for all
         boolean max = random.nextInt(3) == 0;

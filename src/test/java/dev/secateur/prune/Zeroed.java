@@ -14,6 +14,7 @@ import dev.secateur.nn.op.Concat;
 import dev.secateur.nn.op.Elementwise;
 import dev.secateur.nn.op.Flatten;
 import dev.secateur.nn.op.GlobalPool;
+import dev.secateur.nn.op.GroupNorm;
 import dev.secateur.nn.op.Identity;
 import dev.secateur.nn.op.Multiply;
 import dev.secateur.nn.op.PRelu;
@@ -106,7 +107,8 @@ public final class Zeroed {
           int dot = name.lastIndexOf('.');
           Node n = m.graph().node(name.substring(0, dot));
           boolean filter = removed.filters().containsKey(n.name());
-          if (!filter && !(n.op() instanceof BatchNorm) || name.contains(".running")) {
+          if (!filter && !(n.op() instanceof BatchNorm || n.op() instanceof GroupNorm)
+              || name.contains(".running")) {
             return;
           }
           boolean[] dead = zero.get(n.name());
@@ -191,6 +193,7 @@ public final class Zeroed {
     } else if (n.op() instanceof BatchNorm
         || n.op() instanceof Activate
         || n.op() instanceof PRelu
+        || n.op() instanceof GroupNorm
         || n.op() instanceof Pool
         || n.op() instanceof GlobalPool
         || n.op() instanceof Resize

@@ -9,6 +9,7 @@ import dev.secateur.io.onnx.Value.Moment;
 import dev.secateur.nn.op.BatchNorm;
 import dev.secateur.nn.op.Convolution;
 import dev.secateur.nn.op.GlobalPool;
+import dev.secateur.nn.op.GroupNorm;
 import dev.secateur.nn.op.LayerNorm;
 import dev.secateur.nn.op.Linear;
 import dev.secateur.nn.op.Op;
@@ -235,6 +236,70 @@ final class Layers {
     g.parameter(y, "weight", exactly(s.constant(1), n));
     g.parameter(y, "bias", s.optional(2).map(b -> exactly(b, n)).orElse(new float[n]));
     s.put(y, x.layout());
+  }
+
+  /**
+   * Instance norm over (N,C,H,W), and over (N,G,L), as which group norm is written. Neighbouring
+   * channels of the node have to be a group.
+   */
+  static void instanceNorm(Step s) {
+    Features x = s.features(0);
+    View v = x.view();
+    int channels = s.builder().shape(x.node()).size(1);
+    if (v.rank() < 3 || s.builder().shape(x.node()).rank() != 4) {
+      throw new IllegalArgumentException("reads " + Text.dims(v.dims()) + ", no image");
+    }
+    int count = Math.toIntExact(v.dims()[1]);
+    int[] groups = v.channelPlaces(1).orElse(new int[0]);
+    boolean order = channels % count == 0 && groups.length == channels;
+    for (int c = 0; order && c < channels; c++) {
+      order = groups[c] == c / (channels / count);
+    }
+    if (!order) {
+      throw new IllegalArgumentException("its groups are not of neighbouring channels");
+    }
+    groupNorm(
+        s,
+        x,
+        count,
+        spread(s.constant(1), count, channels),
+        spread(s.constant(2), count, channels));
+  }
+
+  /** GroupNormalization: scale and bias a group in opset 18, a channel from 21 on. */
+  static void groupNorm(Step s) {
+    String x = s.image(0);
+    int channels = s.builder().shape(x).size(1);
+    long count = s.attributes().integer("num_groups", 0);
+    if (count < 1 || channels % count != 0) {
+      throw new IllegalArgumentException("has " + count + " groups for " + channels + " channels");
+    }
+    int each = s.opset() < 21 ? (int) count : channels;
+    groupNorm(
+        s,
+        s.features(0),
+        (int) count,
+        spread(s.constant(1), each, channels),
+        spread(s.constant(2), each, channels));
+  }
+
+  /** A number for each of some groups of neighbouring channels, as one a channel. */
+  private static float[] spread(Constant c, int count, int channels) {
+    float[] each = exactly(c, count);
+    float[] out = new float[channels];
+    for (int i = 0; i < channels; i++) {
+      out[i] = each[i / (channels / count)];
+    }
+    return out;
+  }
+
+  private static void groupNorm(Step s, Features x, int count, float[] scale, float[] shift) {
+    NetworkBuilder g = s.builder();
+    Op op = new GroupNorm(count, s.attributes().number("epsilon", 1e-5f));
+    String y = g.add(s.name(1), op, List.of(x.node()));
+    g.parameter(y, "weight", scale);
+    g.parameter(y, "bias", shift);
+    s.put(new Features(y, x.view(), Optional.empty(), true));
   }
 
   // ---- linear ----------------------------------------------------------------------------------

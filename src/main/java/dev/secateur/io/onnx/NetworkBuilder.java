@@ -4,6 +4,7 @@ import dev.secateur.nn.Graph;
 import dev.secateur.nn.Node;
 import dev.secateur.nn.op.BatchNorm;
 import dev.secateur.nn.op.Convolution;
+import dev.secateur.nn.op.GroupNorm;
 import dev.secateur.nn.op.Identity;
 import dev.secateur.nn.op.Input;
 import dev.secateur.nn.op.LayerNorm;
@@ -144,7 +145,7 @@ final class NetworkBuilder {
       replace(node, new Linear(l.outFeatures(), true));
       return node;
     }
-    if (sole && (op instanceof BatchNorm || op instanceof LayerNorm)) {
+    if (sole && (op instanceof BatchNorm || op instanceof LayerNorm || op instanceof GroupNorm)) {
       fold(node, a, true);
       affines.computeIfPresent(node, (k, before) -> before.then(a));
       return node;

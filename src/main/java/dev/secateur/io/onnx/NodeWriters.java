@@ -17,6 +17,7 @@ import dev.secateur.nn.op.Convolution;
 import dev.secateur.nn.op.Elementwise;
 import dev.secateur.nn.op.Flatten;
 import dev.secateur.nn.op.GlobalPool;
+import dev.secateur.nn.op.GroupNorm;
 import dev.secateur.nn.op.Identity;
 import dev.secateur.nn.op.Input;
 import dev.secateur.nn.op.LayerNorm;
@@ -39,6 +40,7 @@ import dev.secateur.nn.op.Unflatten;
 import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Shape;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -82,6 +84,7 @@ final class NodeWriters {
                 .addAttribute(OnnxGraph.integer("transB", 1)));
     of(BatchNorm.class, NodeWriters::batchNorm);
     of(LayerNorm.class, NodeWriters::layerNorm);
+    of(GroupNorm.class, NodeWriters::groupNorm);
     of(Activate.class, (g, n, op) -> activation(g, n, op.activation()));
     of(Elementwise.class, (g, n, op) -> elementwise(g, n, op.spec()));
     of(Softmax.class, NodeWriters::softmax);
@@ -341,6 +344,37 @@ final class NodeWriters {
       g.add("Transpose", g.part(name, "nchw"), List.of(to), n.y())
           .addAttribute(OnnxGraph.ints("perm", 0, 3, 1, 2));
     }
+  }
+
+  /** Instance norm over what is seen as an image of groups, as PyTorch's exporter writes it. */
+  private static void groupNorm(OnnxGraph g, Place n, GroupNorm op) {
+    String name = n.name();
+    long channels = n.shape().dim(1);
+    if (op.count() == channels) {
+      g.add("InstanceNormalization", name, g.with(List.of(n.x()), name, true), n.y())
+          .addAttribute(OnnxGraph.number("epsilon", op.eps()));
+      return;
+    }
+    float[] ones = new float[op.count()];
+    Arrays.fill(ones, 1);
+    Shape each = Shape.of(op.count());
+    g.floats(g.part(name, "ones"), new HostTensor(each, ones));
+    g.floats(g.part(name, "zeros"), new HostTensor(each, new float[op.count()]));
+    String groups = g.part(name, "groups");
+    String normed = g.part(name, "normed");
+    String image = g.part(name, "image");
+    reshape(g, groups, n.x(), new long[] {0, op.count(), -1}, groups);
+    List<String> in = List.of(groups, g.part(name, "ones"), g.part(name, "zeros"));
+    g.add("InstanceNormalization", name, in, normed)
+        .addAttribute(OnnxGraph.number("epsilon", op.eps()));
+    reshape(g, image, normed, new long[] {0, channels, n.shape().dim(2), n.shape().dim(3)}, image);
+    Shape wide = Shape.of(channels, 1, 1);
+    String weight = name + ".weight";
+    String bias = name + ".bias";
+    g.floats(weight, new HostTensor(wide, g.parameterOf(weight).data()));
+    g.floats(bias, new HostTensor(wide, g.parameterOf(bias).data()));
+    String scaled = step(g, "Mul", name, "scaled", image, weight);
+    g.add("Add", g.part(name, "shifted"), List.of(scaled, bias), n.y());
   }
 
   private static String mean(OnnxGraph g, String name, String part, String x) {

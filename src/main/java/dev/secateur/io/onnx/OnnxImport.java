@@ -98,8 +98,7 @@ public final class OnnxImport {
           "LSTM", "recurrent networks are not pruned",
           "GRU", "recurrent networks are not pruned",
           "QuantizeLinear", "export the float network from before quantisation",
-          "QLinearConv", "export the float network from before quantisation",
-          "InstanceNormalization", "group and instance norm are not supported; use batch norm");
+          "QLinearConv", "export the float network from before quantisation");
 
   private final Path path;
   private final OnnxFile file;

@@ -35,6 +35,8 @@ final class Operators {
     of("ConvTranspose", Layers::transposed);
     of("BatchNormalization", Layers::batchNorm);
     of("LayerNormalization", Layers::layerNorm);
+    of("InstanceNormalization", Layers::instanceNorm);
+    of("GroupNormalization", Layers::groupNorm);
     of("Gemm", Layers::gemm);
     of("MatMul", Layers::matMul);
     of("MaxPool", s -> Layers.pool(s, true));

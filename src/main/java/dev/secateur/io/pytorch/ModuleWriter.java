@@ -17,6 +17,7 @@ import dev.secateur.nn.op.Elementwise;
 import dev.secateur.nn.op.FilterBank;
 import dev.secateur.nn.op.Flatten;
 import dev.secateur.nn.op.GlobalPool;
+import dev.secateur.nn.op.GroupNorm;
 import dev.secateur.nn.op.Identity;
 import dev.secateur.nn.op.Input;
 import dev.secateur.nn.op.LayerNorm;
@@ -171,6 +172,12 @@ public final class ModuleWriter {
               ? n.module(module, n.x() + ".permute(0, 2, 3, 1)") + ".permute(0, 3, 1, 2)"
               : n.module(module, n.x());
         });
+    of(
+        GroupNorm.class,
+        (n, op) ->
+            n.module(
+                "nn.GroupNorm(" + op.count() + ", " + n.channels() + ", eps=" + op.eps() + ")",
+                n.x()));
     of(
         Activate.class,
         (n, op) ->
