@@ -46,6 +46,9 @@ public final class OnnxExport {
   private final String input;
   private final String output;
 
+  /** The file's images in the order of their channels, where there are several. */
+  private final Map<String, Integer> images = new LinkedHashMap<>();
+
   /** Nodes that only hold what is carried apart from what the network reads. */
   private final Set<String> holders = new HashSet<>();
 
@@ -63,6 +66,8 @@ public final class OnnxExport {
     output = metadata.getOrDefault(OnnxImport.OUTPUT, "logits");
     g.take(input);
     g.take(output);
+    images();
+    images.keySet().forEach(g::take);
     carried.ifPresent(c -> c.names().forEach(g::take));
     if (imported()) {
       Map<String, String> outputs = new HashMap<>();
@@ -79,6 +84,17 @@ public final class OnnxExport {
       // as files of ours always were: the graph's input has a name of its own
       graph.nodes().forEach(n -> g.value(n.name(), n.name()));
       g.value("input", "input.normalised");
+    }
+  }
+
+  private void images() {
+    String several = model.metadata().getOrDefault(OnnxImport.INPUTS, "");
+    for (String line : several.lines().toList()) {
+      String[] words = line.split(" ", 2);
+      if (words.length < 2 || !words[0].matches("\\d{1,6}")) {
+        throw new SecateurException("the model's metadata has a broken " + OnnxImport.INPUTS);
+      }
+      images.put(words[1], Integer.parseInt(words[0]));
     }
   }
 
@@ -215,12 +231,16 @@ public final class OnnxExport {
     } else {
       headed(g.value(graph.output().name()));
       Shape image = graph.shape(graph.input().name());
-      out.addInput(
-          value(
-              input,
-              channelsLast() ? Shape.of(1, image.dim(2), image.dim(3), image.dim(1)) : image,
-              batch,
-              inputType));
+      images.forEach(
+          (name, channels) -> out.addInput(value(name, image.with(1, channels), batch, inputType)));
+      if (images.isEmpty()) {
+        out.addInput(
+            value(
+                input,
+                channelsLast() ? Shape.of(1, image.dim(2), image.dim(3), image.dim(1)) : image,
+                batch,
+                inputType));
+      }
       out.addOutput(value(output, graph.shape(graph.output().name()), batch, outputType));
       m.addOpsetImport(OnnxMl.OperatorSetIdProto.newBuilder().setDomain("").setVersion(opset));
     }
@@ -334,9 +354,15 @@ public final class OnnxExport {
             || inputType == TensorProto.DataType.BFLOAT16_VALUE;
     int own = half ? inputType : TensorProto.DataType.FLOAT_VALUE;
     String from = input;
+    if (!images.isEmpty()) {
+      from = g.part(name, "images");
+      g.add("Concat", from, List.copyOf(images.keySet()), from)
+          .addAttribute(OnnxGraph.integer("axis", 1));
+    }
     if (own != inputType) {
-      from = g.part(name, "float");
-      cast(input, own, from);
+      String as = g.part(name, "float");
+      cast(from, own, as);
+      from = as;
     }
     if (channelsLast()) {
       String nchw = g.part(name, "nchw");

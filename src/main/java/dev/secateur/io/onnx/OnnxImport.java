@@ -64,6 +64,9 @@ public final class OnnxImport {
 
   static final String INPUT_TYPE = "onnx.input.type";
 
+  /** Metadata: of several images "CHANNELS NAME", a line each. */
+  static final String INPUTS = "onnx.inputs";
+
   /** Metadata: that of its first output. */
   static final String OUTPUT_TYPE = "onnx.output.type";
 
@@ -163,7 +166,11 @@ public final class OnnxImport {
     wanted.forEach(o -> uses.merge(o, 1, Integer::sum));
     nodes.forEach(n -> Carried.reads(n).forEach(i -> uses.merge(i, 1, Integer::sum)));
     ValueInfoProto input = input(uses);
-    Input image = image(input);
+    List<ValueInfoProto> images = images(input, uses);
+    List<Input> sizes = images.stream().map(this::image).toList();
+    Input first = sizes.get(0);
+    int channels = sizes.stream().mapToInt(Input::channels).sum();
+    Input image = new Input(channels, first.height(), first.width());
     List<Dimension> dims = input.getType().getTensorType().getShape().getDimList();
     long batch = dims.get(0).getDimValue() > 0 ? dims.get(0).getDimValue() : 1;
     if (batch > 1 << 16) {
@@ -175,9 +182,21 @@ public final class OnnxImport {
     float[] std = perChannel(options.std(), image.channels(), 1, unit, STD);
     Translator t = new Translator(file, initializers, uses, opset, batch, wanted.get(0));
     t.input(input.getName(), image, mean, std, channelsLast(dims));
+    if (images.size() > 1) {
+      t.divide(
+          images.stream().map(ValueInfoProto::getName).toList(),
+          sizes.stream().map(Input::channels).toList());
+    }
     for (ValueInfoProto other : inputs(uses)) {
-      if (other != input) {
+      if (!images.contains(other)) {
         t.put(other.getName(), new Value.Opaque());
+        unknown.add(
+            refuse(
+                "input "
+                    + Text.name(other.getName())
+                    + " is no image like "
+                    + Text.name(input.getName())
+                    + ", and what reads it is not known"));
       }
     }
     for (NodeProto n : nodes) {
@@ -185,6 +204,15 @@ public final class OnnxImport {
     }
     Map<String, String> metadata =
         metadata(t, input, outputs.get(0).getType().getTensorType().getElemType(), mean, std);
+    if (images.size() > 1) {
+      metadata.put(
+          INPUTS,
+          String.join(
+              "\n",
+              images.stream()
+                  .map(i -> sizes.get(images.indexOf(i)).channels() + " " + i.getName())
+                  .toList()));
+    }
     Graph g =
         wanted.size() == 1 && unknown.isEmpty()
             ? finish(t, wanted.get(0))
@@ -371,6 +399,7 @@ public final class OnnxImport {
         .removeAll(
             List.of(
                 INPUT,
+                INPUTS,
                 OUTPUT,
                 MEAN,
                 STD,
@@ -582,6 +611,27 @@ public final class OnnxImport {
                             String.join(
                                 ", ", inputs.stream().map(ValueInfoProto::getName).toList()))
                         + "); expected an image"));
+  }
+
+  /** The image and others that are like it but for their channels: they are read as one. */
+  private List<ValueInfoProto> images(ValueInfoProto image, Map<String, Integer> uses) {
+    List<Dimension> own = image.getType().getTensorType().getShape().getDimList();
+    if (own.size() != 4 || channelsLast(own)) {
+      return List.of(image);
+    }
+    return inputs(uses).stream()
+        .filter(
+            i -> {
+              OnnxMl.TypeProto.Tensor t = i.getType().getTensorType();
+              List<Dimension> dims = t.getShape().getDimList();
+              return i == image
+                  || t.getElemType() == image.getType().getTensorType().getElemType()
+                      && dims.size() == 4
+                      && dims.get(0).equals(own.get(0))
+                      && dims.get(1).getDimValue() > 0
+                      && dims.subList(2, 4).equals(own.subList(2, 4));
+            })
+        .toList();
   }
 
   /** Whether an input is (N,H,W,C), as TensorFlow's are: one or three channels behind an image. */

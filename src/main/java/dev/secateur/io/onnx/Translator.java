@@ -18,6 +18,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.IntStream;
 
 /** What is known while an ONNX graph is walked: the value of every tensor, the graph so far. */
 final class Translator {
@@ -97,6 +98,18 @@ final class Translator {
     builder.parameter(node, "mean", mean);
     builder.parameter(node, "std", std);
     put(tensor, features(new Placed(node, channelsLast ? View.Layout.NHWC : View.Layout.NCHW)));
+  }
+
+  /** Gives the input's channels to several tensors of the file. */
+  void divide(List<String> tensors, List<Integer> channels) {
+    int at = 0;
+    for (int i = 0; i < tensors.size(); i++) {
+      int first = at;
+      at += channels.get(i);
+      List<Integer> own = IntStream.range(first, at).boxed().toList();
+      String node = builder.add(tensors.get(i), new SelectChannels(own), List.of("input"));
+      put(tensors.get(i), features(new Placed(node, View.Layout.NCHW)));
+    }
   }
 
   boolean known(String tensor) {

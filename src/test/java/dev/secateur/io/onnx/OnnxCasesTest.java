@@ -8,7 +8,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
@@ -23,10 +22,6 @@ import org.junit.jupiter.params.provider.MethodSource;
 class OnnxCasesTest {
   private static final Path CASES = Path.of("..", "shared", "cases", "onnx");
 
-  /** Kinds that are refused, with what is said. */
-  private static final Map<String, String> REFUSED =
-      Map.of("25_multi_input.onnx", "is not known to be a tensor of features");
-
   @TempDir Path dir;
 
   static Stream<Path> cases() throws IOException {
@@ -38,11 +33,6 @@ class OnnxCasesTest {
   void reportedKindsArePrunedExactly(Path file) throws IOException, OrtException {
     Assumptions.assumeTrue(Files.isRegularFile(file), file + " is absent: skipped");
     OnnxCases.Outcome o = OnnxCases.of(file, 0.2, 0.5);
-    String wanted = REFUSED.get(file.getFileName().toString());
-    if (wanted != null) {
-      assertTrue(o.refused().orElse("").contains(wanted), o.toString());
-      return;
-    }
     check(o);
   }
 
@@ -103,6 +93,31 @@ class OnnxCasesTest {
     OnnxCases.Outcome o = of(p, p.node("ReduceMax", rows, "axes=", new int[] {1}));
     check(o);
     assertTrue(o.carried().contains("1 Shape"), o.toString());
+  }
+
+  /** Two images of a size are one input of the network, and two of the file. */
+  @Test
+  void twoImages() throws IOException, OrtException {
+    Proto p = new Proto(13, 3, 8, 8);
+    String second = p.image("y", 1, 8, 8);
+    String a = convolution(p, convolution(p, "x", 3, 8), 8, 6);
+    String b = convolution(p, second, 1, 6);
+    OnnxCases.Outcome o = of(p, convolution(p, p.node("Add", a, b), 6, 4));
+    check(o);
+    assertEquals("", o.carried());
+  }
+
+  /** A number for each image that meets the layers late is carried along with what it meets. */
+  @Test
+  void anInputThatIsNoImage() throws IOException, OrtException {
+    Proto p = new Proto(13, 3, 8, 8);
+    String time = p.image("t", 5);
+    String a = convolution(p, convolution(p, "x", 3, 8), 8, 6);
+    String pooled = p.node("Flatten", p.node("GlobalAveragePool", a));
+    String joined = p.node("Concat", pooled, time, "axis=", 1);
+    OnnxCases.Outcome o = of(p, p.node("Gemm", joined, p.weight(11, 3), p.weight(3)));
+    check(o);
+    assertEquals("1 Concat, 1 Gemm", o.carried());
   }
 
   @Test

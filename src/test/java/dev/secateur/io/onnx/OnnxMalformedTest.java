@@ -43,6 +43,9 @@ class OnnxMalformedTest {
     Long.MIN_VALUE
   };
 
+  /** A victim; more by -Dsecateur.test.mutations=N. */
+  private static final int MUTATIONS = Integer.getInteger("secateur.test.mutations", 60);
+
   @TempDir Path dir;
 
   /** Whether the file is read; if not, it must be refused as we promise. */
@@ -67,7 +70,7 @@ class OnnxMalformedTest {
     for (String victim : VICTIMS) {
       byte[] whole = Files.readAllBytes(Fixtures.unpacked(victim + ".onnx.gz", dir));
       SplittableRandom random = new SplittableRandom(victim.hashCode());
-      for (int i = 0; i < 60; i++) {
+      for (int i = 0; i < MUTATIONS; i++) {
         byte[] b = Arrays.copyOf(whole, whole.length);
         String what = victim + " " + i;
         if (i % 4 == 0) {
@@ -93,7 +96,7 @@ class OnnxMalformedTest {
           OnnxMl.ModelProto.parseFrom(
               Files.readAllBytes(Fixtures.unpacked(victim + ".onnx.gz", dir)));
       SplittableRandom random = new SplittableRandom(victim.hashCode());
-      for (int i = 0; i < 120; i++) {
+      for (int i = 0; i < 2 * MUTATIONS; i++) {
         OnnxMl.ModelProto.Builder m = whole.toBuilder();
         for (int k = 0; k <= i % 3; k++) {
           lie(m.getGraphBuilder(), random);

@@ -39,6 +39,12 @@ final class Proto {
         .build();
   }
 
+  /** One more input. */
+  String image(String name, long... dims) {
+    graph.addInput(value(name, dims));
+    return name;
+  }
+
   String node(String type, Object... inputsThenAttributes) {
     String name = type.toLowerCase(java.util.Locale.ROOT) + count++;
     nodes(type, name, List.of(name), inputsThenAttributes);
