@@ -1,9 +1,11 @@
 package dev.secateur.cli;
 
+import dev.secateur.SecateurException;
 import dev.secateur.data.DataSets;
 import dev.secateur.data.Dataset;
 import dev.secateur.data.Split;
 import dev.secateur.data.Unreadable;
+import dev.secateur.io.Models;
 import dev.secateur.nn.Graph;
 import dev.secateur.tensor.Shape;
 import java.io.IOException;
@@ -48,6 +50,11 @@ final class DataOptions {
 
   /** Opened at the network's input size where the data leaves it open. */
   Dataset open(Split split, Graph graph, Consumer<String> warn) throws IOException {
+    if (Models.outputIsJoined(graph)) {
+      throw new SecateurException(
+          "the network's outputs are computed by what is carried along, so that images cannot say"
+              + " what is right; without --data prune goes by weights (--criterion l1)");
+    }
     return DataSets.open(data, split, Optional.of(imageShape(graph)), new Unreadable(strict, warn));
   }
 

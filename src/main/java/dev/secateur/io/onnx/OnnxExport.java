@@ -209,7 +209,7 @@ public final class OnnxExport {
     out.setName(model.metadata().getOrDefault("architecture", "secateur"));
     input(graph.input().name());
     for (Node n : graph.nodes()) {
-      boolean packed = carried.isPresent() && packs(n);
+      boolean packed = carried.isPresent() && joins(n);
       if (!holders.contains(n.name()) && !packed) {
         NodeWriters.write(g, graph, n);
       }
@@ -282,7 +282,7 @@ public final class OnnxExport {
   // ---- what is carried -------------------------------------------------------------------------
 
   /** Whether a node only joins what is read from the network, for the network's own output. */
-  private boolean packs(Node n) {
+  public static boolean joins(Node n) {
     return n.name().startsWith(OnnxImport.PACKED);
   }
 

@@ -4,6 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import ai.onnxruntime.OrtException;
+import dev.secateur.io.Models;
+import dev.secateur.nn.Model;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -79,6 +81,8 @@ class OnnxCasesTest {
     OnnxCases.Outcome o = of(p, boxes, scores, fine);
     check(o);
     assertTrue(o.carried().contains("1 Exp"), o.toString());
+    Model m = Models.importOnnx(dir.resolve("net.onnx"), OnnxOptions.DEFAULT, w -> {});
+    assertTrue(Models.outputIsJoined(m.graph()), m.graph().output().toString());
   }
 
   /** A batch that the graph reshapes by its own extents stays any. */
