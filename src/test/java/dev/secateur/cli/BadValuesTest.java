@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.secateur.JavaNames;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -20,6 +21,7 @@ import picocli.CommandLine;
 import picocli.CommandLine.Model.ArgSpec;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.Model.PositionalParamSpec;
 import picocli.CommandLine.ParameterException;
 
 /** Values that no option can have, given to every option of every command. */
@@ -55,9 +57,14 @@ class BadValuesTest {
   }
 
   private static Object[] line(String command, ArgSpec a, String value) {
-    return a instanceof OptionSpec o
-        ? new Object[] {command, o.longestName() + "=" + value}
-        : new Object[] {command, "--", value};
+    if (a instanceof OptionSpec o) {
+      return new Object[] {command, o.longestName() + "=" + value};
+    }
+    List<Object> out = new ArrayList<>(List.of(command, "--"));
+    int before = ((PositionalParamSpec) a).index().min();
+    out.addAll(Collections.nCopies(before, "/nowhere/m.sct"));
+    out.add(value);
+    return out.toArray();
   }
 
   private static boolean freeText(ArgSpec a) {
