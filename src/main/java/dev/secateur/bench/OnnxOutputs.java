@@ -65,8 +65,7 @@ public final class OnnxOutputs {
         return out;
       }
     } catch (OrtException e) {
-      String reason = String.valueOf(e.getMessage()).lines().findFirst().orElse("");
-      throw new SecateurException(file + ": ONNX Runtime: " + reason, e);
+      throw OnnxRuntimeContender.refused(file.toString(), e);
     }
   }
 

@@ -70,7 +70,7 @@ public final class OnnxRuntimeContender implements Contender {
     }
   }
 
-  private static SecateurException refused(String what, OrtException e) {
+  static SecateurException refused(String what, OrtException e) {
     String reason = String.valueOf(e.getMessage()).lines().findFirst().orElse("");
     return new SecateurException(what + ": ONNX Runtime: " + reason, e);
   }

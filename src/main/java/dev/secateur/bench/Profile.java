@@ -248,7 +248,7 @@ public final class Profile {
       return new Layer(
           s.nodes().isEmpty() ? "(single precision)" : s.nodes().get(0).name(),
           s.nodes().stream().map(Node::name).toList(),
-          KernelNames.of(s.nodes()),
+          KernelNames.of(graph, s.nodes()),
           shape.substring(shape.indexOf('x') + 1),
           macs,
           s.bytes(),

@@ -10,8 +10,6 @@ import dev.secateur.data.Split;
 import dev.secateur.data.Unreadable;
 import dev.secateur.device.Device;
 import dev.secateur.device.Precision;
-import dev.secateur.io.PixelScale;
-import dev.secateur.io.onnx.OnnxOptions;
 import dev.secateur.nn.Network;
 import dev.secateur.tensor.Shape;
 import dev.secateur.train.Evaluator;
@@ -117,13 +115,7 @@ final class BenchCommand extends BaseCommand.OnDevice {
     }
     List<Benchmark.Entry> entries = new ArrayList<>();
     for (Path f : files) {
-      OnnxOptions options = ModelFiles.isOnnx(f) ? onnx.onnx() : OnnxOptions.DEFAULT;
-      PixelScale scale =
-          ModelFiles.isOnnx(f) || ModelFiles.isKeras(f) ? onnx.scale() : PixelScale.UNIT;
-      entries.add(
-          new Benchmark.Entry(
-              f,
-              ModelFiles.open(f, Optional.empty(), Optional.empty(), options, scale, this::warn)));
+      entries.add(new Benchmark.Entry(f, onnx.open(f, this::warn)));
     }
     String math =
         device.precisions().stream().map(DeviceOptions::math).collect(Collectors.joining(","));

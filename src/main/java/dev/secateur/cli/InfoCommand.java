@@ -1,5 +1,6 @@
 package dev.secateur.cli;
 
+import dev.secateur.io.onnx.OnnxImport;
 import dev.secateur.nn.Cost;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Model;
@@ -78,7 +79,7 @@ final class InfoCommand extends BaseCommand {
   /** Metadata for people: of what is carried along the names of its operators only. */
   private static Map<String, String> shown(Model m) {
     Map<String, String> out = new LinkedHashMap<>(m.metadata());
-    out.remove("onnx.carried");
+    out.remove(OnnxImport.CARRIED);
     return out;
   }
 

@@ -3,8 +3,12 @@ package dev.secateur.cli;
 import dev.secateur.SecateurException;
 import dev.secateur.io.PixelScale;
 import dev.secateur.io.onnx.OnnxOptions;
+import dev.secateur.nn.Model;
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Consumer;
 import picocli.CommandLine.Option;
 
 /** What a person says about an ONNX file that the file does not. */
@@ -68,6 +72,14 @@ class OnnxArguments {
     PixelScale s = scale();
     return new OnnxOptions(
         s.mean(), s.std(), Optional.ofNullable(size), Optional.ofNullable(output));
+  }
+
+  /** A file of any kind, which need not be one that something was said about. */
+  Model open(Path file, Consumer<String> warn) throws IOException {
+    OnnxOptions options = ModelFiles.isOnnx(file) ? onnx() : OnnxOptions.DEFAULT;
+    boolean scaled = ModelFiles.isOnnx(file) || ModelFiles.isKeras(file);
+    PixelScale scale = scaled ? scale() : PixelScale.UNIT;
+    return ModelFiles.open(file, Optional.empty(), Optional.empty(), options, scale, warn);
   }
 
   /** What was said about an ONNX file, if anything. */

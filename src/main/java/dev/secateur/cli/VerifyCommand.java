@@ -5,9 +5,7 @@ import dev.secateur.bench.OnnxOutputs;
 import dev.secateur.device.Device;
 import dev.secateur.device.HostBuffer;
 import dev.secateur.io.Models;
-import dev.secateur.io.PixelScale;
 import dev.secateur.io.onnx.OnnxExportOptions;
-import dev.secateur.io.onnx.OnnxOptions;
 import dev.secateur.nn.InferenceProgram;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Network;
@@ -76,8 +74,8 @@ final class VerifyCommand extends BaseCommand.OnDevice {
 
   @Override
   public Integer call() throws IOException {
-    Model a = open(original);
-    Model b = open(other);
+    Model a = onnx.open(original, this::warn);
+    Model b = onnx.open(other, this::warn);
     Shape image = DataOptions.imageShape(a.graph());
     if (!image.equals(DataOptions.imageShape(b.graph()))) {
       throw new SecateurException(
@@ -129,13 +127,6 @@ final class VerifyCommand extends BaseCommand.OnDevice {
                     filters == 0 ? "" : " with these set to zero",
                     same ? "the same" : "not the same"));
     return same ? 0 : 1;
-  }
-
-  private Model open(Path file) throws IOException {
-    OnnxOptions options = ModelFiles.isOnnx(file) ? onnx.onnx() : OnnxOptions.DEFAULT;
-    boolean scaled = ModelFiles.isOnnx(file) || ModelFiles.isKeras(file);
-    PixelScale scale = scaled ? onnx.scale() : PixelScale.UNIT;
-    return ModelFiles.open(file, Optional.empty(), Optional.empty(), options, scale, this::warn);
   }
 
   private double here(Model a, Model b) {

@@ -200,10 +200,10 @@ public final class Models {
    * @throws SecateurException for what is carried along, or what PyTorch has no function for
    */
   public static Path exportPyTorch(Model model, Path file) {
-    if (model.metadata().containsKey("onnx.carried")) {
+    if (model.metadata().containsKey(OnnxImport.CARRIED)) {
       throw new SecateurException(
           "what is carried along ("
-              + model.metadata().getOrDefault("onnx.carried.operators", "")
+              + model.metadata().getOrDefault(OnnxImport.CARRIED_NODES, "")
               + ") is no PyTorch; export to ONNX");
     }
     String source = ModuleWriter.source(model);

@@ -2,6 +2,7 @@ package dev.secateur.nn;
 
 import dev.secateur.device.Arena;
 import dev.secateur.device.Moves;
+import dev.secateur.nn.op.Fit;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Shape;
@@ -50,7 +51,7 @@ public record BatchInput(
   }
 
   private static long end(long start, Shape shape, DType type) {
-    return Widths.up(start + shape.elements() * type.bytes(), ALIGNMENT);
+    return Fit.up(start + shape.elements() * type.bytes(), ALIGNMENT);
   }
 
   private static Tensor part(Tensor all, long at, Shape shape, DType type) {

@@ -100,7 +100,7 @@ public final class Graph {
   }
 
   /** Whether a node's output is its input's memory under another shape. */
-  boolean isView(Node n) {
+  public boolean isView(Node n) {
     return !n.inputs().isEmpty() && n.op().isView(shape(n.inputs().get(0)));
   }
 }

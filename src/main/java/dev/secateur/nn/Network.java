@@ -3,6 +3,7 @@ package dev.secateur.nn;
 import dev.secateur.device.Arena;
 import dev.secateur.device.Device;
 import dev.secateur.device.MixedPrecision;
+import dev.secateur.nn.op.Fit;
 import dev.secateur.nn.op.ParameterCut;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.HostTensor;
@@ -106,7 +107,7 @@ public final class Network implements AutoCloseable {
 
   /** Elements that a parameter takes of a flat vector: its own, and zeros behind them. */
   static long padded(Shape shape) {
-    return Widths.up(shape.elements(), MixedPrecision.UNIT);
+    return Fit.up(shape.elements(), MixedPrecision.UNIT);
   }
 
   public Device device() {

@@ -1,6 +1,7 @@
 package dev.secateur.nn;
 
 import dev.secateur.device.Device;
+import dev.secateur.nn.op.Fit;
 import dev.secateur.nn.op.Op;
 import dev.secateur.tensor.Shape;
 import java.util.HashMap;
@@ -61,7 +62,7 @@ final class Widths {
   static InferenceStep of(InferenceStep step, Device device) {
     int multiple = device.channelMultiple();
     List<Shape> in = step.inputs();
-    List<Long> wide = in.stream().map(s -> up(s.dim(1), multiple)).toList();
+    List<Long> wide = in.stream().map(s -> Fit.up(s.dim(1), multiple)).toList();
     OptionalLong out = step.op().padded(in, wide, step.output().dim(1), multiple);
     if (out.isEmpty()) {
       return step;
@@ -70,25 +71,13 @@ final class Widths {
     List<Shape> inputs =
         IntStream.range(0, in.size()).mapToObj(i -> in.get(i).with(1, wide.get(i))).toList();
     Op op = in.isEmpty() ? step.op() : widened(step.op(), in.get(0).dim(1), wide.get(0), width);
-    return new InferenceStep(
-        op,
-        inputs,
-        step.output().with(1, width),
-        step.bias(),
-        step.residual(),
-        step.activation(),
-        step.logits());
+    return step.at(op, inputs, step.output().with(1, width));
   }
 
   private static Widths asTheyAre(Graph graph) {
     Map<String, Long> out = new HashMap<>();
     graph.nodes().forEach(n -> out.put(n.name(), graph.shape(n.name()).dim(1)));
     return new Widths(graph, out);
-  }
-
-  /** Rounded up to a multiple. */
-  static long up(long channels, long multiple) {
-    return (channels + multiple - 1) / multiple * multiple;
   }
 
   /** The shape of a node's result for one image. */

@@ -59,7 +59,7 @@ public final class Selection {
     for (int l = 0; l < layers; l++) {
       Node n = groups.graph().node(groups.layers().get(l));
       width[l] = groups.graph().shape(n.name()).size(1);
-      boolean depthwise = n.op().depthwise(groups.graph().shape(n.inputs().get(0)));
+      boolean depthwise = n.op().depthwise(groups.graph().shape(n.inputs().get(0)).dim(1));
       multiple[l] = roundTo * (depthwise ? 1 : n.op().groups());
       int before = original.shape(n.name()).size(1);
       maximum[l] = constraints.maximum(n.name(), before) - (before - width[l]);

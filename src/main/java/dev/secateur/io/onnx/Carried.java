@@ -28,9 +28,6 @@ import java.util.TreeMap;
  * @param taps tensors of the network that are read there or are outputs
  */
 record Carried(ModelProto rest, List<Tap> taps) {
-  /** Metadata: what is carried. */
-  private static final String KEY = "onnx.carried";
-
   private static final String TAP = "tap.";
 
   /** More than this is not put into metadata. */
@@ -46,7 +43,7 @@ record Carried(ModelProto rest, List<Tap> taps) {
 
   /** What a model carries. */
   static Optional<Carried> of(Map<String, String> metadata) {
-    String text = metadata.get(KEY);
+    String text = metadata.get(OnnxImport.CARRIED);
     if (text == null) {
       return Optional.empty();
     }
@@ -66,7 +63,7 @@ record Carried(ModelProto rest, List<Tap> taps) {
     } catch (InvalidProtocolBufferException
         | IllegalArgumentException
         | IndexOutOfBoundsException e) {
-      throw new SecateurException("the model's metadata has a broken " + KEY, e);
+      throw new SecateurException("the model's metadata has a broken " + OnnxImport.CARRIED, e);
     }
   }
 
@@ -88,12 +85,7 @@ record Carried(ModelProto rest, List<Tap> taps) {
               + LIMIT / (1 << 20)
               + " are carried along");
     }
-    metadata.put(KEY, Base64.getEncoder().encodeToString(bytes));
-  }
-
-  /** Takes it out of metadata that go into the file itself. */
-  void clear(Map<String, String> metadata) {
-    metadata.remove(KEY);
+    metadata.put(OnnxImport.CARRIED, Base64.getEncoder().encodeToString(bytes));
   }
 
   GraphProto graph() {

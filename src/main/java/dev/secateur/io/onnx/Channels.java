@@ -131,9 +131,10 @@ final class Channels {
         continue;
       }
       boolean same =
-          x.view()
-              .alike(
-                  View.of(from, to[0], View.Layout.NCHW).shuffled(r, up).orElse(x.view().none()));
+          View.of(from, to[0], View.Layout.NCHW)
+              .shuffled(r, up)
+              .filter(x.view()::alike)
+              .isPresent();
       if (same && Arrays.equals(out.with(0, to[0]).toArray(), to)) {
         return Optional.of(op);
       }
@@ -153,9 +154,8 @@ final class Channels {
     boolean columns = up && s.attributes().text("mode", "DCR").equals("CRD");
     int c = up ? s.builder().shape(x).size(1) : s.builder().shape(x).size(1) * each;
     int[] order = new int[c];
-    for (int i = 0;
-        i < c;
-        i++) { // of PyTorch's order (c r + i) r + j from ONNX's (i r + j) c, or back
+    // of PyTorch's order (c r + i) r + j from ONNX's (i r + j) c, or back
+    for (int i = 0; i < c; i++) {
       order[i] = up ? i % each * (c / each) + i / each : i % (c / each) * each + i / (c / each);
     }
     if (up && !columns) {

@@ -246,7 +246,7 @@ public final class OnnxExport {
     }
     m.setGraph(out);
     Map<String, String> metadata = new LinkedHashMap<>(model.metadata());
-    carried.ifPresent(c -> c.clear(metadata));
+    metadata.remove(OnnxImport.CARRIED);
     metadata.put(OnnxImport.PIXELS, imported() ? "values" : "pixels");
     metadata.forEach(
         (k, v) ->

@@ -94,19 +94,8 @@ final class OnnxFile {
    */
   Constant read(TensorProto t) throws IOException {
     long[] dims = t.getDimsList().stream().mapToLong(Long::longValue).toArray();
-    long size = 1;
-    for (long d : dims) {
-      if (d < 0) {
-        throw new IllegalArgumentException(
-            "tensor " + Text.name(t.getName()) + " has an extent " + d);
-      }
-      size = Math.multiplyExact(size, d);
-    }
-    TensorProto.DataType type = TensorProto.DataType.forNumber(t.getDataType());
-    if (type == null) {
-      throw new IllegalArgumentException(
-          "tensor " + Text.name(t.getName()) + " has the unknown data type " + t.getDataType());
-    }
+    long size = size(t);
+    TensorProto.DataType type = type(t);
     int width = width(type);
     boolean external = t.getDataLocation() == TensorProto.DataLocation.EXTERNAL;
     if (external) {
@@ -120,6 +109,28 @@ final class OnnxFile {
       return sink.constant(dims);
     }
     return typed(t, type, dims, size);
+  }
+
+  /** How many numbers a tensor says that it has. */
+  private static long size(TensorProto t) {
+    long size = 1;
+    for (long d : t.getDimsList()) {
+      if (d < 0) {
+        throw new IllegalArgumentException(
+            "tensor " + Text.name(t.getName()) + " has an extent " + d);
+      }
+      size = Math.multiplyExact(size, d);
+    }
+    return size;
+  }
+
+  private static TensorProto.DataType type(TensorProto t) {
+    TensorProto.DataType type = TensorProto.DataType.forNumber(t.getDataType());
+    if (type == null) {
+      throw new IllegalArgumentException(
+          "tensor " + Text.name(t.getName()) + " has the unknown data type " + t.getDataType());
+    }
+    return type;
   }
 
   private static void check(TensorProto t, long got, long expected, String what) {
@@ -190,16 +201,7 @@ final class OnnxFile {
 
   /** A tensor of an external file as one that holds its bytes itself. */
   TensorProto inside(TensorProto t) throws IOException {
-    TensorProto.DataType type = TensorProto.DataType.forNumber(t.getDataType());
-    long size = 1;
-    for (long d : t.getDimsList()) {
-      size = Math.multiplyExact(size, d);
-    }
-    if (type == null || size < 0) {
-      throw new IllegalArgumentException(
-          "tensor " + Text.name(t.getName()) + " has a type or extents that are not read");
-    }
-    long need = Math.multiplyExact(size, width(type));
+    long need = Math.multiplyExact(size(t), width(type(t)));
     ByteString.Output bytes = ByteString.newOutput();
     external(
         t,

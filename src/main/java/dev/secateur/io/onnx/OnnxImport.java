@@ -49,7 +49,7 @@ public final class OnnxImport {
   static final String OUTPUT = "onnx.output";
   static final String MEAN = "onnx.input.mean";
   static final String STD = "onnx.input.std";
-  static final String HEAD = "onnx.head";
+  public static final String HEAD = "onnx.head";
 
   /** Metadata: NHWC where the file's input is (N,H,W,C). */
   static final String LAYOUT = "onnx.input.layout";
@@ -82,8 +82,11 @@ public final class OnnxImport {
       Pattern.compile(
           "(Dynamic|De)?QuantizeLinear|QLinear\\w+|ConvInteger|MatMulInteger|Quant|BipolarQuant|Trunc");
 
+  /** Metadata: what is carried along, in base 64. */
+  public static final String CARRIED = "onnx.carried";
+
   /** Metadata: operators that are carried along, for people. */
-  static final String CARRIED_NODES = "onnx.carried.operators";
+  public static final String CARRIED_NODES = "onnx.carried.operators";
 
   /** Names of nodes that join what is carried along begin with it. */
   static final String PACKED = "carried.";
@@ -286,10 +289,12 @@ public final class OnnxImport {
         .filter(i -> !initializers.containsKey(i.getName()))
         .forEach(out::addInput);
     out.addAllOutput(outputs);
-    Graph g = joined(t, taps, outputs.get(0).getName());
-    long mixing = g.nodes().stream().filter(n -> n.op().mixesChannels()).count();
-    if (taps.isEmpty() || mixing < 2 && !unknown.isEmpty()) {
+    if (taps.isEmpty()) {
       throw unknown.isEmpty() ? refuse("no output is known") : unknown.get(0);
+    }
+    Graph g = joined(t, taps, outputs.get(0).getName());
+    if (!unknown.isEmpty() && g.nodes().stream().filter(n -> n.op().mixesChannels()).count() < 2) {
+      throw unknown.get(0);
     }
     Carried c =
         new Carried(
@@ -347,7 +352,7 @@ public final class OnnxImport {
     }
     try {
       return file.inside(t);
-    } catch (IOException | IllegalArgumentException e) {
+    } catch (IOException | IllegalArgumentException | ArithmeticException e) {
       throw refuse("cannot read external data (" + e.getMessage() + ")");
     }
   }
@@ -376,9 +381,6 @@ public final class OnnxImport {
     List<String> flat = new ArrayList<>();
     for (String h : held) {
       flat.add(b.add(PACKED + flat.size(), new Flatten(), List.of(b.input(h))));
-    }
-    if (flat.isEmpty()) {
-      throw unknown.isEmpty() ? refuse("no output is known") : unknown.get(0);
     }
     return b.graph(b.add(PACKED, new Concat(), flat), held);
   }
@@ -409,7 +411,9 @@ public final class OnnxImport {
                 BATCH,
                 TYPE,
                 INPUT_TYPE,
-                OUTPUT_TYPE));
+                OUTPUT_TYPE,
+                CARRIED,
+                CARRIED_NODES));
     if (!pixels()) {
       m.put(OPSET, Integer.toString(t.opset()));
       m.put(OUTPUT_TYPE, Integer.toString(outputType));
@@ -722,11 +726,7 @@ public final class OnnxImport {
     for (String i : Carried.reads(n)) {
       if (!t.known(i)) {
         throw refuse(
-            "node "
-                + describe(n, t::describe)
-                + ": reads "
-                + Text.name(i)
-                + ", which nothing before it makes (a cycle, or a node is missing)");
+            "node " + describe(n, t::describe) + ": " + Translator.missing(i).getMessage());
       }
     }
     n.getOutputList().forEach(o -> t.put(o, new Value.Opaque()));

@@ -121,11 +121,6 @@ final class Translator {
     return values.get(tensor) instanceof Value.Opaque;
   }
 
-  /** What is known of a tensor so far; empty for initializers and what nothing makes. */
-  Optional<Value> seen(String tensor) {
-    return Optional.ofNullable(values.get(tensor));
-  }
-
   /** Whether anything reads a tensor. */
   boolean used(String tensor) {
     return uses.containsKey(tensor);
@@ -143,13 +138,17 @@ final class Translator {
     }
     OnnxMl.TensorProto t = initializers.get(tensor);
     if (t == null) {
-      throw new Broken(
-          "reads "
-              + Text.name(tensor)
-              + ", which nothing before it makes (a cycle, or a node is"
-              + " missing)");
+      throw missing(tensor);
     }
     return read(t);
+  }
+
+  /** What is wrong with a node that reads a tensor which is not {@link #known}. */
+  static Broken missing(String tensor) {
+    return new Broken(
+        "reads "
+            + Text.name(tensor)
+            + ", which nothing before it makes (a cycle, or a node is missing)");
   }
 
   Constant read(OnnxMl.TensorProto t) {

@@ -266,11 +266,6 @@ final class View {
     return Optional.of(out);
   }
 
-  /** A view of nothing, which is like no other. */
-  View none() {
-    return new View(shape, batch, new long[0], List.of());
-  }
-
   /** (N,C,H,W) cut into blocks of pixels, or channels into such, in the order of pixel shuffle. */
   Optional<View> shuffled(long r, boolean up) {
     long n = dims[0];

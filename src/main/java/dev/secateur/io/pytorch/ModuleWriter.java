@@ -5,6 +5,7 @@ import dev.secateur.device.ConvolutionSpec;
 import dev.secateur.device.ElementwiseSpec;
 import dev.secateur.device.PoolSpec;
 import dev.secateur.device.ResizeSpec;
+import dev.secateur.io.onnx.OnnxImport;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Node;
@@ -293,7 +294,7 @@ public final class ModuleWriter {
       values.put(n.name(), value);
     }
     String result = values.get(graph.output().name());
-    String head = model.metadata().getOrDefault("onnx.head", "");
+    String head = model.metadata().getOrDefault(OnnxImport.HEAD, "");
     if (!head.isEmpty()) {
       result = (head.startsWith("Log") ? "F.log_softmax(" : "F.softmax(") + result + ", 1)";
     }

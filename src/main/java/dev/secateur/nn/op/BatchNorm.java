@@ -3,7 +3,6 @@ package dev.secateur.nn.op;
 import dev.secateur.device.Activation;
 import dev.secateur.device.BatchNormTraining;
 import dev.secateur.device.Kernel;
-import dev.secateur.device.MixedPrecision;
 import dev.secateur.device.TrainingKernels;
 import dev.secateur.tensor.Shape;
 import java.util.LinkedHashMap;
@@ -64,10 +63,7 @@ public record BatchNorm(float eps, float momentum) implements Op {
 
   @Override
   public OptionalLong padded(List<Shape> in, List<Long> wide, long out, long multiple) {
-    // vectors of parameters have room for as many as a multiple of 16
-    return Fit.up(out, MixedPrecision.UNIT) < wide.get(0)
-        ? OptionalLong.empty()
-        : OptionalLong.of(wide.get(0));
+    return Fit.withRoom(out, wide.get(0));
   }
 
   /** Inference programs fold it, alone or into what is before it. */

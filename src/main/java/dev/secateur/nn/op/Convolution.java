@@ -89,9 +89,8 @@ public record Convolution(
 
   @Override
   public Map<String, ParameterCut> cuts(KeptChannels kept) {
-    boolean depthwise = groups() > 1 && groups() == kept.before(0);
     Optional<int[]> second =
-        depthwise
+        depthwise(kept.before(0))
             ? Optional.empty()
             : Optional.of(KeptChannels.ofOneGroup(kept.in(0), kept.before(0), groups()));
     return Map.of(

@@ -1,7 +1,6 @@
 package dev.secateur.nn.op;
 
 import dev.secateur.device.ConvolutionSpec;
-import dev.secateur.device.MixedPrecision;
 import dev.secateur.tensor.Shape;
 import java.util.List;
 import java.util.OptionalLong;
@@ -60,8 +59,7 @@ final class Filters {
       return OptionalLong.of(Fit.up(out, multiple));
     }
     if (groups == own) { // depthwise: additional channels are additional groups
-      long all = out / own * wide.get(0);
-      return Fit.up(out, MixedPrecision.UNIT) < all ? OptionalLong.empty() : OptionalLong.of(all);
+      return Fit.withRoom(out, out / own * wide.get(0));
     }
     return own == wide.get(0) && out % multiple == 0 ? OptionalLong.of(out) : OptionalLong.empty();
   }

@@ -1,9 +1,11 @@
 package dev.secateur.nn.op;
 
+import dev.secateur.device.MixedPrecision;
 import dev.secateur.tensor.Shape;
+import java.util.OptionalLong;
 
-/** Checks of shapes that several operations share. */
-final class Fit {
+/** Checks and sizes of shapes that several operations share. */
+public final class Fit {
   private Fit() {}
 
   static long positive(long size) {
@@ -14,8 +16,18 @@ final class Fit {
   }
 
   /** Rounded up to a multiple. */
-  static long up(long channels, long multiple) {
-    return (channels + multiple - 1) / multiple * multiple;
+  public static long up(long size, long multiple) {
+    return (size + multiple - 1) / multiple * multiple;
+  }
+
+  /**
+   * So many channels as there are with additional ones, where vectors of parameters have room for
+   * them: that is for as many as a multiple of {@link MixedPrecision#UNIT}.
+   *
+   * @param own channels without
+   */
+  static OptionalLong withRoom(long own, long all) {
+    return up(own, MixedPrecision.UNIT) < all ? OptionalLong.empty() : OptionalLong.of(all);
   }
 
   /** (1,C,1,1) for an image, the shape itself for features. */

@@ -1,11 +1,8 @@
 package dev.secateur.nn.op;
 
-import dev.secateur.device.Activation;
 import dev.secateur.device.Device;
 import dev.secateur.device.Kernel;
 import dev.secateur.device.LayerNormTraining;
-import dev.secateur.device.MixedPrecision;
-import dev.secateur.device.Norms;
 import dev.secateur.device.TrainingKernels;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Layout;
@@ -15,7 +12,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.OptionalLong;
 
 /**
@@ -94,21 +90,13 @@ public record GroupNorm(int count, float eps) implements Op {
 
   @Override
   public OptionalLong padded(List<Shape> in, List<Long> wide, long out, long multiple) {
-    return Fit.up(out, MixedPrecision.UNIT) < wide.get(0)
-        ? OptionalLong.empty()
-        : OptionalLong.of(wide.get(0));
+    return Fit.withRoom(out, wide.get(0));
   }
 
   /** A row an image and group. */
   private Shape rows(Tensor own) {
     Shape s = own.shape();
     return Shape.of(s.dim(0) * count, s.elements() / s.dim(0) / count);
-  }
-
-  private static Tensor vector(Operands o, long size, double value) {
-    Tensor v = o.arena().allocate(Shape.of(size), DType.F32, Layout.PLAIN);
-    o.device().moves().fill(v, value).launch();
-    return v;
   }
 
   /** A tensor in the order of rows: itself where it lies so, else memory for a copy. */
@@ -122,23 +110,13 @@ public record GroupNorm(int count, float eps) implements Op {
     }
   }
 
-  private static Tensor like(Operands o, Tensor t) {
-    return o.arena().allocate(t.shape(), t.dtype(), t.layout());
-  }
-
-  private static Kernel scaled(Operands o, Tensor x, Tensor scale, Tensor shift, Tensor y) {
-    return o.device()
-        .norms()
-        .affine(new Norms.Affine(x, scale, shift, Optional.empty(), Activation.NONE, y));
-  }
-
   /** Own channels alone, as groups are of them. */
   private record Place(Tensor x, Tensor normed, Tensor y) {}
 
   private static Place place(Operands o, List<Kernel> forward) {
     long own = o.channels().get(0);
     Tensor x = OwnChannels.of(o, o.first(), own, forward);
-    return new Place(x, like(o, x), OwnChannels.room(o, o.y(), own));
+    return new Place(x, o.like(x), OwnChannels.room(o, o.y(), own));
   }
 
   @Override
@@ -149,8 +127,8 @@ public record GroupNorm(int count, float eps) implements Op {
     Tensor x = inOrder(o, p.x());
     copy(o, p.x(), x, all);
     Tensor y = inOrder(o, p.normed());
-    Tensor one = vector(o, rows.dim(1), 1);
-    Tensor zero = vector(o, rows.dim(1), 0);
+    Tensor one = o.filled(rows.dim(1), 1, DType.F32);
+    Tensor zero = o.filled(rows.dim(1), 0, DType.F32);
     all.add(
         o.device()
             .norms()
@@ -163,7 +141,7 @@ public record GroupNorm(int count, float eps) implements Op {
   /** Scale and shift; vectors may have room for more channels. */
   private static void end(Operands o, Place p, Tensor weight, Tensor bias, List<Kernel> all) {
     Shape own = Shape.of(p.x().shape().dim(1));
-    all.add(scaled(o, p.normed(), weight.view(0, own), bias.view(0, own), p.y()));
+    all.add(o.scaled(p.normed(), weight.view(0, own), bias.view(0, own), p.y()));
     OwnChannels.back(o, p.y(), o.y(), all);
   }
 
@@ -181,7 +159,7 @@ public record GroupNorm(int count, float eps) implements Op {
     Tensor y = inOrder(o, p.normed());
     Tensor weight = t.own("weight");
     Tensor given = OwnChannels.of(o, t.dy(), own, backward);
-    Tensor slope = like(o, p.x()); // the gradient of what is normed
+    Tensor slope = o.like(p.x()); // the gradient of what is normed
     Tensor dy = inOrder(o, slope);
     Tensor gradient = OwnChannels.room(o, t.gradient(0), own);
     Tensor dx = inOrder(o, gradient);
@@ -190,14 +168,14 @@ public record GroupNorm(int count, float eps) implements Op {
             .layerNormTraining(
                 new LayerNormTraining(
                     Operands.plain(x, rows),
-                    vector(o, rows.dim(1), 1),
-                    vector(o, rows.dim(1), 0),
+                    o.filled(rows.dim(1), 1, DType.F32),
+                    o.filled(rows.dim(1), 0, DType.F32),
                     eps,
                     Operands.plain(y, rows),
                     Operands.plain(dy, rows),
                     Operands.plain(dx, rows),
-                    vector(o, rows.dim(1), 0),
-                    vector(o, rows.dim(1), 0)),
+                    o.filled(rows.dim(1), 0, DType.F32),
+                    o.filled(rows.dim(1), 0, DType.F32)),
                 o.arena());
     forward.add(k.forward());
     copy(o, y, p.normed(), forward);
@@ -207,7 +185,7 @@ public record GroupNorm(int count, float eps) implements Op {
     backward.add(d.reductions().channelProducts(p.normed(), given, products));
     backward.add(d.reductions().biasBackward(products, t.gradients().of(o.node() + ".weight")));
     backward.add(d.reductions().biasBackward(given, t.gradients().of(o.node() + ".bias")));
-    backward.add(scaled(o, given, weight, vector(o, own, 0), slope));
+    backward.add(o.scaled(given, weight, o.filled(own, 0, DType.F32), slope));
     copy(o, slope, dy, backward);
     backward.add(k.backward());
     copy(o, dx, gradient, backward);

@@ -6,7 +6,6 @@ import dev.secateur.device.Device;
 import dev.secateur.device.ElementwiseSpec;
 import dev.secateur.device.Epilogue;
 import dev.secateur.device.Kernel;
-import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Shape;
 import dev.secateur.tensor.Tensor;
 import java.util.ArrayList;
@@ -69,10 +68,6 @@ public record LocalResponseNorm(int size, float alpha, float beta, float bias) i
     return new ElementwiseSpec(ElementwiseSpec.Kind.POWER, -beta, 0);
   }
 
-  private static Tensor like(Operands o) {
-    return o.arena().allocate(o.y().shape(), o.y().dtype(), o.y().layout());
-  }
-
   /** (C, C, 1, 1): alpha / size where channels are neighbours. */
   private Tensor band(Operands o) {
     int c = o.y().shape().size(1);
@@ -82,17 +77,7 @@ public record LocalResponseNorm(int size, float alpha, float beta, float bias) i
         w[k * c + j] = alpha / size;
       }
     }
-    Shape shape = Shape.of(c, c, 1, 1);
-    Tensor t = o.arena().allocate(shape, o.device().activationType(), o.device().weightLayout());
-    o.device().upload(w, Operands.plain(t, shape));
-    return t;
-  }
-
-  private Tensor constant(Operands o) {
-    Shape each = Shape.of(o.y().shape().dim(1));
-    Tensor t = o.arena().allocate(each, o.y().dtype(), Layout.PLAIN);
-    o.device().moves().fill(t, bias).launch();
-    return t;
+    return o.filters(Shape.of(c, c, 1, 1), w);
   }
 
   /**
@@ -101,8 +86,9 @@ public record LocalResponseNorm(int size, float alpha, float beta, float bias) i
    */
   private Kernel forward(Operands o, Tensor band, Tensor sums, Tensor powers) {
     Device d = o.device();
-    Tensor squares = like(o);
-    Epilogue add = new Epilogue(Optional.of(constant(o)), Optional.empty(), Activation.NONE);
+    Tensor squares = o.like(o.y());
+    Tensor constant = o.filled(o.y().shape().dim(1), bias, o.y().dtype());
+    Epilogue add = new Epilogue(Optional.of(constant), Optional.empty(), Activation.NONE);
     return Kernel.each(
         List.of(
             d.pointwise().multiply(o.first(), o.first(), squares),
@@ -113,7 +99,7 @@ public record LocalResponseNorm(int size, float alpha, float beta, float bias) i
 
   @Override
   public Kernel forward(Operands o) {
-    return forward(o, band(o), like(o), like(o));
+    return forward(o, band(o), o.like(o.y()), o.like(o.y()));
   }
 
   @Override
@@ -121,12 +107,12 @@ public record LocalResponseNorm(int size, float alpha, float beta, float bias) i
     Operands o = t.operands();
     Device d = o.device();
     Tensor band = band(o);
-    Tensor sums = like(o);
-    Tensor powers = like(o);
+    Tensor sums = o.like(o.y());
+    Tensor powers = o.like(o.y());
     t.forward(forward(o, band, sums, powers));
     Tensor x = o.first();
-    Tensor a = like(o);
-    Tensor b = like(o);
+    Tensor a = o.like(o.y());
+    Tensor b = o.like(o.y());
     Tensor dx = t.gradient(0);
     List<Kernel> all = new ArrayList<>();
     all.add(d.pointwise().multiply(t.dy(), x, a));

@@ -158,9 +158,13 @@ public sealed interface Op
     return 1;
   }
 
-  /** Whether each of several groups reads a single channel of an input. */
-  default boolean depthwise(Shape in) {
-    return groups() > 1 && groups() == in.dim(1);
+  /**
+   * Whether each of several groups reads a single channel.
+   *
+   * @param channels that it reads
+   */
+  default boolean depthwise(long channels) {
+    return groups() > 1 && groups() == channels;
   }
 
   /** Whether channels are coupled by it that would not be: of several layers, or of groups. */

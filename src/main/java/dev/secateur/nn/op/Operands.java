@@ -4,6 +4,8 @@ import dev.secateur.device.Activation;
 import dev.secateur.device.Arena;
 import dev.secateur.device.Device;
 import dev.secateur.device.Epilogue;
+import dev.secateur.device.Kernel;
+import dev.secateur.device.Norms;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Layout;
 import dev.secateur.tensor.Shape;
@@ -49,6 +51,38 @@ public record Operands(
   /** A bias, where there is one, and nothing more. */
   Epilogue epilogue(boolean bias) {
     return new Epilogue(bias(bias), Optional.empty(), Activation.NONE);
+  }
+
+  /** Memory of its own in the shape, type and layout of a tensor. */
+  Tensor like(Tensor t) {
+    return arena.allocate(t.shape(), t.dtype(), t.layout());
+  }
+
+  /** A vector of equal numbers. */
+  Tensor filled(long size, double value, DType type) {
+    Tensor v = arena.allocate(Shape.of(size), type, Layout.PLAIN);
+    device.moves().fill(v, value).launch();
+    return v;
+  }
+
+  /**
+   * Weights that never change, as convolutions read them.
+   *
+   * @param shape (K, C/groups, R, S), of which C/groups or R and S are 1, so that any layout has
+   *     them in one order
+   */
+  Tensor filters(Shape shape, float[] values) {
+    Tensor w = arena.allocate(shape, device.activationType(), device.weightLayout());
+    device.upload(values, plain(w, shape));
+    return w;
+  }
+
+  /** y = scale x + shift, by channel; the vectors are F32. */
+  Kernel scaled(Tensor x, Tensor scale, Tensor shift, Tensor y) {
+    return device
+        .norms()
+        .affine(
+            new Norms.Affine(image(x), scale, shift, Optional.empty(), Activation.NONE, image(y)));
   }
 
   /** (N,C) as (N,C,1,1), which is the same memory in any layout. */

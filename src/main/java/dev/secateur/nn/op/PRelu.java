@@ -4,7 +4,6 @@ import dev.secateur.device.Activation;
 import dev.secateur.device.Device;
 import dev.secateur.device.ElementwiseSpec;
 import dev.secateur.device.Kernel;
-import dev.secateur.device.MixedPrecision;
 import dev.secateur.device.Norms;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Shape;
@@ -61,17 +60,11 @@ public record PRelu() implements Op {
 
   @Override
   public OptionalLong padded(List<Shape> in, List<Long> wide, long out, long multiple) {
-    return Fit.up(out, MixedPrecision.UNIT) < wide.get(0)
-        ? OptionalLong.empty()
-        : OptionalLong.of(wide.get(0));
+    return Fit.withRoom(out, wide.get(0));
   }
 
   /** What is above and below zero, kept for the gradients. */
   private record Halves(Tensor above, Tensor below) {}
-
-  private static Tensor like(Operands o, Tensor t) {
-    return o.arena().allocate(t.shape(), t.dtype(), t.layout());
-  }
 
   private static Kernel forward(Operands o, Halves h, Tensor slopes) {
     Device d = o.device();
@@ -84,8 +77,7 @@ public record PRelu() implements Op {
 
   /** y = slope a + b. */
   private static Kernel sum(Operands o, Tensor a, Tensor slopes, Tensor b, Tensor y) {
-    Tensor zero = o.arena().allocate(slopes.shape(), DType.F32, slopes.layout());
-    o.device().moves().fill(zero, 0).launch();
+    Tensor zero = o.filled(slopes.elements(), 0, DType.F32);
     return o.device()
         .norms()
         .affine(
@@ -95,7 +87,7 @@ public record PRelu() implements Op {
 
   @Override
   public Kernel forward(Operands o) {
-    Halves h = new Halves(like(o, o.y()), like(o, o.y()));
+    Halves h = new Halves(o.like(o.y()), o.like(o.y()));
     return forward(o, h, o.vector("weight", DType.F32));
   }
 
@@ -103,7 +95,7 @@ public record PRelu() implements Op {
   public void train(TrainingOperands t) {
     Operands o = t.operands();
     Device d = o.device();
-    Halves h = new Halves(like(o, o.y()), like(o, o.y()));
+    Halves h = new Halves(o.like(o.y()), o.like(o.y()));
     Tensor slopes = t.wide("weight");
     t.forward(forward(o, h, slopes));
     Tensor x = o.first();
@@ -111,7 +103,7 @@ public record PRelu() implements Op {
     Tensor products = o.arena().allocate(each, x.dtype(), d.activationLayout());
     t.backward(d.reductions().channelProducts(o.image(h.below()), o.image(t.dy()), products));
     t.backward(d.reductions().biasBackward(products, t.gradients().ofVector(o.node() + ".weight")));
-    Halves back = new Halves(like(o, o.y()), like(o, o.y()));
+    Halves back = new Halves(o.like(o.y()), o.like(o.y()));
     t.backward(d.pointwise().activationBackward(Activation.RELU, h.above(), t.dy(), back.above()));
     t.backward(d.pointwise().elementwiseBackward(BELOW, x, t.dy(), back.below()));
     t.backward(sum(o, back.below(), slopes, back.above(), t.gradient(0)));

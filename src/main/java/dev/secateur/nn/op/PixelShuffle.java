@@ -71,14 +71,11 @@ public record PixelShuffle(int factor, boolean up) implements Op {
   private Tensor weights(Operands o, Tensor small) {
     int each = factor * factor;
     int filters = small.shape().size(1);
-    Shape shape = Shape.of(filters, 1, factor, factor);
     float[] ones = new float[filters * each];
     for (int k = 0; k < filters; k++) {
       ones[k * each + k % each] = 1;
     }
-    Tensor w = o.arena().allocate(shape, o.device().activationType(), o.device().weightLayout());
-    o.device().upload(ones, Operands.plain(w, shape));
-    return w;
+    return o.filters(Shape.of(filters, 1, factor, factor), ones);
   }
 
   private Kernel spread(Operands o, Tensor small, Tensor large) {

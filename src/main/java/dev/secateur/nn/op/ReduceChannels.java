@@ -1,8 +1,6 @@
 package dev.secateur.nn.op;
 
-import dev.secateur.device.Activation;
 import dev.secateur.device.Kernel;
-import dev.secateur.device.Norms;
 import dev.secateur.device.PoolSpec;
 import dev.secateur.device.TrainingKernels;
 import dev.secateur.tensor.DType;
@@ -11,7 +9,6 @@ import dev.secateur.tensor.Shape;
 import dev.secateur.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import java.util.OptionalLong;
 
 /**
@@ -82,17 +79,8 @@ public record ReduceChannels(PoolSpec.Kind kind, int of) implements Op {
 
   /** y = t times the part that is left of the channels that a mean is over. */
   private Kernel scaled(Operands o, Tensor t, Tensor y) {
-    Tensor scale = vector(o, (float) o.channels().get(0) / of);
-    Tensor zero = vector(o, 0);
-    return o.device()
-        .norms()
-        .affine(new Norms.Affine(t, scale, zero, Optional.empty(), Activation.NONE, y));
-  }
-
-  private static Tensor vector(Operands o, float value) {
-    Tensor v = o.arena().allocate(Shape.of(1), DType.F32, Layout.PLAIN);
-    o.device().moves().fill(v, value).launch();
-    return v;
+    Tensor scale = o.filled(1, (float) o.channels().get(0) / of, DType.F32);
+    return o.scaled(t, scale, o.filled(1, 0, DType.F32), y);
   }
 
   private boolean whole(Operands o) {
@@ -126,7 +114,7 @@ public record ReduceChannels(PoolSpec.Kind kind, int of) implements Op {
     Tensor y = OwnChannels.room(o, o.y(), 1);
     Tensor dy = OwnChannels.of(o, t.dy(), 1, backward);
     if (!whole(o)) {
-      Tensor through = o.arena().allocate(dy.shape(), dy.dtype(), dy.layout());
+      Tensor through = o.like(dy);
       backward.add(scaled(o, dy, through));
       dy = through;
     }

@@ -77,8 +77,7 @@ public record Spread(int channels) implements Op {
     Shape shape = Shape.of(dx.shape().dim(1), dy.shape().dim(1), 1, 1);
     float[] sum = new float[(int) shape.elements()];
     Arrays.fill(sum, 0, channels, 1);
-    Tensor ones = o.arena().allocate(shape, o.device().activationType(), o.device().weightLayout());
-    o.device().upload(sum, Operands.plain(ones, shape));
+    Tensor ones = o.filters(shape, sum);
     return o.device()
         .convolutions()
         .forward(ConvolutionSpec.of(1, 0), dy, ones, Epilogue.NONE, dx, false);

@@ -112,9 +112,8 @@ public record TransposedConvolution(
 
   @Override
   public Map<String, ParameterCut> cuts(KeptChannels kept) {
-    boolean depthwise = groups() > 1 && groups() == kept.before(0);
     Optional<int[]> second =
-        depthwise
+        depthwise(kept.before(0))
             ? Optional.empty()
             : Optional.of(KeptChannels.ofOneGroup(kept.out(), outChannels, groups()));
     return Map.of(
