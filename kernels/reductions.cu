@@ -128,6 +128,76 @@ extern "C" __global__ void secateur_metrics(const double *losses, const int *ran
   }
 }
 
+/* How far each row is from a row of the reference: over the parts that end at ends the mean of
+   |x - reference|^2 / (|reference|^2 + 1e-12 length); with gradient not null that of the mean over
+   the rows that count, whose label is 0 or more. */
+extern "C" __global__ void secateur_imitation(const float *output, const float *reference,
+                                              const int *labels, const int *ends, long long parts,
+                                              double *losses, float *gradient, long long rows,
+                                              long long columns) {
+  __shared__ double sums[256];
+  double counted = 0.0;
+  for (long long i = threadIdx.x; i < rows; i += blockDim.x) {
+    counted += labels[i] >= 0 ? 1.0 : 0.0;
+  }
+  counted = common_sum(counted, sums);
+  for (long long row = blockIdx.x; row < rows; row += gridDim.x) {
+    const float *x = output + row * columns;
+    const float *wanted = reference + row * columns;
+    double loss = 0.0;
+    int from = 0;
+    for (long long part = 0; part < parts; part++) {
+      int to = ends[part];
+      double far = 0.0;
+      double size = 0.0;
+      for (int k = from + threadIdx.x; k < to; k += blockDim.x) {
+        double d = (double)x[k] - (double)wanted[k];
+        far += d * d;
+        size += (double)wanted[k] * (double)wanted[k];
+      }
+      far = common_sum(far, sums);
+      size = (common_sum(size, sums) + 1e-12 * (double)(to - from)) * (double)parts;
+      loss += far / size;
+      if (gradient) {
+        for (int k = from + threadIdx.x; k < to; k += blockDim.x) {
+          double g = 2.0 * ((double)x[k] - (double)wanted[k]) / (size * counted);
+          gradient[row * columns + k] = labels[row] < 0 ? 0.0f : (float)g;
+        }
+      }
+      from = to;
+    }
+    if (threadIdx.x == 0) {
+      losses[row] = loss;
+    }
+  }
+}
+
+/* Adds to metrics (4) of rows whose label is 0 or more: losses, what is left of 1 by them twice,
+   and their number. One block. */
+extern "C" __global__ void secateur_imitation_metrics(const double *losses, const int *labels,
+                                                      double *metrics, long long rows) {
+  __shared__ double sums[256];
+  double loss = 0.0;
+  double kept = 0.0;
+  double counted = 0.0;
+  for (long long i = threadIdx.x; i < rows; i += blockDim.x) {
+    if (labels[i] >= 0) {
+      loss += losses[i];
+      kept += losses[i] < 1.0 ? 1.0 - losses[i] : 0.0;
+      counted += 1.0;
+    }
+  }
+  loss = common_sum(loss, sums);
+  kept = common_sum(kept, sums);
+  counted = common_sum(counted, sums);
+  if (threadIdx.x == 0) {
+    metrics[0] += loss;
+    metrics[1] += kept;
+    metrics[2] += kept;
+    metrics[3] += counted;
+  }
+}
+
 /* Adds to the gradient what pulls rows of parameters to zero: strength w / |w| with lasso, nothing
    where w is zero, else strength w. rows: where each begins, and its length. */
 extern "C" __global__ void secateur_group_penalty(const float *p, float *grad, const int *rows,

@@ -1,9 +1,13 @@
 package dev.secateur.cli;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import dev.secateur.data.Dataset;
+import dev.secateur.data.Labels;
 import dev.secateur.device.Device;
 import dev.secateur.nn.Architectures;
+import dev.secateur.nn.Network;
 import dev.secateur.prune.Recipe;
+import dev.secateur.train.Predictions;
 import dev.secateur.train.ProgressListener;
 import dev.secateur.util.Json;
 import dev.secateur.util.Words;
@@ -35,6 +39,24 @@ abstract class BaseCommand implements Callable<Integer> {
 
     Device openDevice() {
       return device.open(spec);
+    }
+
+    /**
+     * Images without labels get the classes that a network says, where its outputs are classes;
+     * what accuracies are called from now on.
+     *
+     * @param by the network, in words
+     */
+    Dataset labelled(Network net, String by, Dataset images) {
+      Dataset known = Predictions.of(net, images, recipe().scoring().batchSize(), progress());
+      measure = known.labels().measure();
+      if (images.labels() == Labels.NONE) {
+        note(
+            known.labels() == Labels.PREDICTED
+                ? "no classes are given: those that " + by + " says are taken for right"
+                : "no classes: outputs are compared with those of " + by);
+      }
+      return known;
     }
 
     /** What the device computes in, as typed. */
@@ -72,6 +94,9 @@ abstract class BaseCommand implements Callable<Integer> {
     return RecipeReader.read(spec, base);
   }
 
+  /** What accuracies are called, until the data says otherwise. */
+  String measure = Labels.CLASSES.measure();
+
   /** A bar on the terminal, or a line a minute where standard error is none. */
   ProgressListener progress() {
     if (progress.isEmpty()) {
@@ -80,8 +105,8 @@ abstract class BaseCommand implements Callable<Integer> {
               print.quiet
                   ? ProgressListener.none()
                   : TerminalProgress.available()
-                      ? new TerminalProgress(System.err)
-                      : new LineProgress(this::note, this::stage, System::nanoTime));
+                      ? new TerminalProgress(System.err, () -> measure)
+                      : new LineProgress(this::note, this::stage, () -> measure, System::nanoTime));
     }
     return progress.get();
   }

@@ -1,12 +1,13 @@
 package dev.secateur.cli;
 
-import dev.secateur.SecateurException;
 import dev.secateur.data.DataSets;
 import dev.secateur.data.Dataset;
+import dev.secateur.data.Labels;
 import dev.secateur.data.Split;
+import dev.secateur.data.Unlabelled;
 import dev.secateur.data.Unreadable;
-import dev.secateur.io.Models;
 import dev.secateur.nn.Graph;
+import dev.secateur.nn.Imitation;
 import dev.secateur.tensor.Shape;
 import java.io.IOException;
 import java.util.Optional;
@@ -24,6 +25,7 @@ final class DataOptions {
       description = {
         "cifar10:DIR (binary version), fashion-mnist:DIR or idx:DIR; plain, .gz or .xz;",
         "folder:DIR[?size=S&resize=R&channels=1|3]: DIR/train|test|val/CLASS/*.jpg, .jpeg, .png;",
+        "images:DIR with folder's options: .jpg, .jpeg, .png anywhere below, without classes;",
         "pairs:FILE.csv (image,image,same|different), pairs:DIR (train.csv, test.csv) or lfw:DIR",
         "(pairs.txt), with folder's options: pairs of images, for networks that verify"
       })
@@ -48,14 +50,16 @@ final class DataOptions {
     return DataSets.open(data, split, Optional.empty(), new Unreadable(strict, warn));
   }
 
-  /** Opened at the network's input size where the data leaves it open. */
+  /**
+   * Opened at the network's input size where the data leaves it open. For a network whose outputs
+   * are no classes images are without labels.
+   */
   Dataset open(Split split, Graph graph, Consumer<String> warn) throws IOException {
-    if (Models.outputIsJoined(graph)) {
-      throw new SecateurException(
-          "the network's outputs are computed by what is carried along, so that images cannot say"
-              + " what is right; without --data prune goes by weights (--criterion l1)");
-    }
-    return DataSets.open(data, split, Optional.of(imageShape(graph)), new Unreadable(strict, warn));
+    Dataset images =
+        DataSets.open(data, split, Optional.of(imageShape(graph)), new Unreadable(strict, warn));
+    return Imitation.only(graph) && images.labels() != Labels.NONE
+        ? new Unlabelled(images)
+        : images;
   }
 
   /** The images that a network takes, (C,H,W). */

@@ -1,6 +1,7 @@
 package dev.secateur.cli;
 
 import dev.secateur.data.Dataset;
+import dev.secateur.data.Labels;
 import dev.secateur.data.Split;
 import dev.secateur.device.Device;
 import dev.secateur.nn.Model;
@@ -10,8 +11,10 @@ import dev.secateur.train.Evaluator;
 import dev.secateur.train.Verification;
 import dev.secateur.util.Numbers;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -21,7 +24,8 @@ import picocli.CommandLine.ParameterException;
     name = "eval",
     description = {
       "Measures accuracy, loss and images per second; of pairs how well the network's output,",
-      "taken as an embedding, tells the same from different: accuracy, threshold and ROC AUC."
+      "taken as an embedding, tells the same from different: accuracy, threshold and ROC AUC;",
+      "of images without classes how near the network is to another one (--reference)."
     },
     customSynopsis = "secateur eval MODEL --data KIND:DIR [OPTIONS]",
     footer = {
@@ -29,7 +33,8 @@ import picocli.CommandLine.ParameterException;
       "  secateur eval resnet20.sct --data cifar10:DIR",
       "  secateur eval net.onnx --mean 0.5 --std 0.25 --data folder:DIR",
       "  secateur eval run/model.sct --data cifar10:DIR --split train --json",
-      "  secateur eval faces.onnx --data lfw:DIR --distance euclidean"
+      "  secateur eval faces.onnx --data lfw:DIR --distance euclidean",
+      "  secateur eval run/model.sct --data images:DIR --reference detector.onnx"
     })
 final class EvalCommand extends BaseCommand.OnDevice {
   private static final Verification.Distance DEFAULT = Verification.Distance.COSINE;
@@ -55,6 +60,15 @@ final class EvalCommand extends BaseCommand.OnDevice {
         paramLabel = "cosine|euclidean",
         description = "of pairs: what tells how near two outputs are; default cosine")
     private Verification.Distance distance;
+
+    @Option(
+        names = "--reference",
+        paramLabel = "MODEL",
+        description = {
+          "of images without classes: the network to compare with, such as the unpruned one; by",
+          "the class that it says, or where outputs are no classes by 1 - |x - r|² / |r|²"
+        })
+    private Path reference;
   }
 
   @Override
@@ -64,6 +78,17 @@ final class EvalCommand extends BaseCommand.OnDevice {
     if (which.distance != null && !images.paired()) {
       throw new ParameterException(
           spec.commandLine(), "--distance: " + data.spec() + " has classes, not pairs of images");
+    }
+    boolean unknown = images.labels() == Labels.NONE;
+    if (unknown != (which.reference != null)) {
+      throw new ParameterException(
+          spec.commandLine(),
+          unknown
+              ? "--reference: "
+                  + data.spec()
+                  + " has no classes for this network; expected a model"
+                  + " to compare it with"
+              : "--reference: " + data.spec() + " says itself what is right");
     }
     Map<String, Object> json = new LinkedHashMap<>();
     json.put("model", model.file().toString());
@@ -77,10 +102,20 @@ final class EvalCommand extends BaseCommand.OnDevice {
         Verification v = Verification.of(net, images, batch, by, progress());
         json.putAll(json(v));
         text = text(v);
+      } else if (unknown) {
+        try (Network reference =
+            new Network(opened, ModelFiles.open(which.reference, this::warn))) {
+          Dataset known = labelled(reference, which.reference.toString(), images);
+          Evaluation e = Evaluator.evaluate(net, Optional.of(reference), known, batch, progress());
+          json.put("reference", which.reference.toString());
+          json.put("measure", measure);
+          json.putAll(json(e));
+          text = text(e, measure);
+        }
       } else {
         Evaluation e = Evaluator.evaluate(net, images, batch, progress());
         json.putAll(json(e));
-        text = text(e);
+        text = text(e, measure);
         if (byChance(e, images.classNames().size())) {
           warn(
               "no better than chance: does the network expect other numbers of a pixel (--mean and"
@@ -133,9 +168,14 @@ final class EvalCommand extends BaseCommand.OnDevice {
     return json;
   }
 
-  static String text(Evaluation e) {
+  /**
+   * @param measure what accuracy is called; only of classes there is a top-5
+   */
+  static String text(Evaluation e, String measure) {
+    String five =
+        measure.equals(Labels.NONE.measure()) ? "" : Numbers.format(", top-5 %.2f %%", e.top5());
     return Numbers.format(
-        "top-1 %.2f %%, top-5 %.2f %%, loss %.4f, %d images, %.0f images/s",
-        e.top1(), e.top5(), e.loss(), e.images(), e.imagesPerSecond());
+        "%s %.2f %%%s, loss %.4f, %d images, %.0f images/s",
+        measure, e.top1(), five, e.loss(), e.images(), e.imagesPerSecond());
   }
 }

@@ -182,7 +182,10 @@ class FineTuningOptions {
     @Option(
         names = "--teacher",
         paramLabel = "MODEL",
-        description = "the model that --distill imitates")
+        description = {
+          "the model that --distill imitates, or whose outputs are what to learn where images",
+          "have no classes"
+        })
     private Path teacher;
 
     @Option(

@@ -16,6 +16,7 @@ final class LineProgress implements ProgressListener {
 
   private final Consumer<String> lines;
   private final Supplier<String> stage;
+  private final Supplier<String> measure;
   private final LongSupplier nanoTime;
   private String phase = "";
   private long total;
@@ -36,10 +37,16 @@ final class LineProgress implements ProgressListener {
 
   /**
    * @param stage what the phase is a part of, with a comma behind it, or nothing
+   * @param measure what accuracies are called
    */
-  LineProgress(Consumer<String> lines, Supplier<String> stage, LongSupplier nanoTime) {
+  LineProgress(
+      Consumer<String> lines,
+      Supplier<String> stage,
+      Supplier<String> measure,
+      LongSupplier nanoTime) {
     this.lines = lines;
     this.stage = stage;
+    this.measure = measure;
     this.nanoTime = nanoTime;
     this.told = nanoTime.getAsLong();
   }
@@ -90,7 +97,7 @@ final class LineProgress implements ProgressListener {
     }
     lastEpoch
         .flatMap(EpochMetrics::heldOutTop1)
-        .ifPresent(v -> line.append(Numbers.format(", held-out top-1 %.2f %%", v)));
+        .ifPresent(v -> line.append(Numbers.format(", held-out %s %.2f %%", measure.get(), v)));
     if (rate > 0) {
       line.append(", ").append(time((total - done + afterwards) / rate)).append(" left");
     }

@@ -24,6 +24,17 @@ final class ModelFiles {
   private ModelFiles() {}
 
   /**
+   * A file that says all of itself.
+   *
+   * @param warn told what an import leaves out
+   * @throws SecateurException for a PyTorch state dict, which holds no structure
+   */
+  static Model open(Path file, Consumer<String> warn) throws IOException {
+    return open(
+        file, Optional.empty(), Optional.empty(), OnnxOptions.DEFAULT, PixelScale.UNIT, warn);
+  }
+
+  /**
    * @param architecture needed for a PyTorch state dict, which holds no structure
    * @param onnx needed for some ONNX files, of no use for others
    * @param scale of a Keras network's pixels; of ONNX it is in the options

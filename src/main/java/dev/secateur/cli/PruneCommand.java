@@ -1,11 +1,13 @@
 package dev.secateur.cli;
 
 import dev.secateur.data.Dataset;
+import dev.secateur.data.Labels;
 import dev.secateur.data.NoImages;
 import dev.secateur.data.Split;
 import dev.secateur.device.Device;
 import dev.secateur.io.Models;
 import dev.secateur.nn.Model;
+import dev.secateur.nn.Network;
 import dev.secateur.prune.Recipe;
 import dev.secateur.run.IterationMetrics;
 import dev.secateur.run.LatencyOutcome;
@@ -122,6 +124,9 @@ final class PruneCommand extends BaseCommand.OnDevice {
     PruneRun.Result result;
     try (StopSignal stop = new StopSignal();
         Device opened = openDevice()) {
+      try (Network net = new Network(opened, m)) {
+        train = labelled(net, "the unpruned network", train);
+      }
       result =
           PruneRun.prune(
               opened,
@@ -129,7 +134,7 @@ final class PruneCommand extends BaseCommand.OnDevice {
               train,
               r,
               output.file,
-              inputs(opened),
+              inputs(opened, train.labels()),
               output.upkeep(stop, this::warn),
               stop.ending(progress()),
               this::told);
@@ -162,7 +167,7 @@ final class PruneCommand extends BaseCommand.OnDevice {
     return "iteration " + iteration + ", ";
   }
 
-  private RunInputs inputs(Device opened) throws IOException {
+  private RunInputs inputs(Device opened, Labels labels) throws IOException {
     return new RunInputs(
         model.file().toString(),
         Checksums.crc32(model.file()),
@@ -171,14 +176,16 @@ final class PruneCommand extends BaseCommand.OnDevice {
         math(),
         Version.text(),
         model.onnxGiven().map(Object::toString),
-        Optional.of(opened.description()));
+        Optional.of(opened.description()),
+        Optional.of(labels).filter(l -> l != Labels.CLASSES));
   }
 
-  private static String line(IterationMetrics i) {
+  private String line(IterationMetrics i) {
     String accuracy =
         Double.isNaN(i.accuracy())
             ? ""
-            : Numbers.format(", held-out top-1 %.2f %% -> %.2f %%", i.afterPruning(), i.accuracy());
+            : Numbers.format(
+                ", held-out %s %.2f %% -> %.2f %%", measure, i.afterPruning(), i.accuracy());
     return Numbers.format(
         "iteration %d: %d filters%s, %s parameters, %s MACs%s",
         i.iteration(),
@@ -203,7 +210,7 @@ final class PruneCommand extends BaseCommand.OnDevice {
         + result.latency().map(o -> "\n" + text(o)).orElse("");
   }
 
-  private static String table(List<IterationMetrics> all) {
+  private String table(List<IterationMetrics> all) {
     IterationMetrics first = all.get(0);
     Table out =
         new Table(
@@ -214,8 +221,8 @@ final class PruneCommand extends BaseCommand.OnDevice {
             "change",
             "MACs",
             "change",
-            "pruned top-1 %",
-            "tuned top-1 %",
+            "pruned " + measure + " %",
+            "tuned " + measure + " %",
             "best epoch %");
     for (IterationMetrics i : all) {
       out.row(

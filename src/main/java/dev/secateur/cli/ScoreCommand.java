@@ -68,7 +68,8 @@ final class ScoreCommand extends BaseCommand.OnDevice {
     Pruner.Scores scores;
     try (Device opened = openDevice();
         Network net = new Network(opened, m)) {
-      scores = new Pruner(r, Images.of(train, r), progress()).score(net);
+      scores =
+          new Pruner(r, Images.of(labelled(net, "the network", train), r), progress()).score(net);
     }
     Importance importance = scores.importance();
     if (output.file != null) {

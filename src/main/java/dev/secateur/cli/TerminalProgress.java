@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.text.DecimalFormat;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import me.tongfei.progressbar.ConsoleProgressBarConsumer;
 import me.tongfei.progressbar.ProgressBar;
@@ -19,10 +20,15 @@ final class TerminalProgress implements ProgressListener {
   private static final int DEFAULT_WIDTH = 100;
 
   private final PrintStream terminal;
+  private final Supplier<String> measure;
   private ProgressBar bar;
 
-  TerminalProgress(PrintStream terminal) {
+  /**
+   * @param measure what accuracies are called
+   */
+  TerminalProgress(PrintStream terminal, Supplier<String> measure) {
     this.terminal = terminal;
+    this.measure = measure;
   }
 
   /** Whether standard error is a terminal. */
@@ -73,11 +79,11 @@ final class TerminalProgress implements ProgressListener {
     }
   }
 
-  private static String value(String name, double v) {
+  private String value(String name, double v) {
     return switch (name) {
       case "images/s", "imagesPerSecond" -> String.format(Locale.ROOT, "%.0f images/s", v);
       case "loss" -> String.format(Locale.ROOT, "loss %.3f", v);
-      case "accuracy", "top1" -> String.format(Locale.ROOT, "top-1 %.1f %%", v);
+      case "accuracy", "top1" -> String.format(Locale.ROOT, "%s %.1f %%", measure.get(), v);
       default -> String.format(Locale.ROOT, "%s %.4g", name, v);
     };
   }

@@ -2,11 +2,10 @@ package dev.secateur.cli;
 
 import dev.secateur.data.Dataset;
 import dev.secateur.data.HoldOut;
+import dev.secateur.data.Labels;
 import dev.secateur.data.Split;
 import dev.secateur.device.Device;
 import dev.secateur.io.Models;
-import dev.secateur.io.PixelScale;
-import dev.secateur.io.onnx.OnnxOptions;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Network;
 import dev.secateur.prune.Recipe;
@@ -68,8 +67,6 @@ abstract class Training extends BaseCommand.OnDevice {
     List<EpochMetrics> epochs;
     Evaluation e;
     double part = learning.holdOut();
-    Optional<HoldOut> parts =
-        part > 0 ? Optional.of(HoldOut.of(train, part, recipe.seed())) : Optional.empty();
     if (recipe.fineTuning().distill() > 0 && learning.teacher().isEmpty()) {
       throw new ParameterException(spec.commandLine(), "--distill needs a --teacher");
     }
@@ -80,56 +77,61 @@ abstract class Training extends BaseCommand.OnDevice {
         Network net = new Network(opened, model)) {
       Optional<Network> teacher = master.map(m -> new Network(opened, m));
       teacher.ifPresent(t -> networks.add(t::close));
+      Dataset images = train;
+      Dataset shown = test;
+      if (teacher.isPresent()) {
+        images = labelled(teacher.get(), "the teacher", train);
+        shown = labelled(teacher.get(), "the teacher", test);
+      }
+      Optional<HoldOut> parts =
+          part > 0 ? Optional.of(HoldOut.of(images, part, recipe.seed())) : Optional.empty();
       CheckpointFile checkpoint =
           new CheckpointFile(
               output.file.resolveSibling(output.file.getFileName() + ".checkpoint"),
-              new RunRecord(inputs(opened, begun, crc32), recipe, Optional.empty()),
+              new RunRecord(
+                  inputs(opened, begun, crc32, images.labels()), recipe, Optional.empty()),
               output.upkeep(stop, this::warn));
       epochs =
           Trainer.train(
               net,
-              parts.map(HoldOut::train).orElse(train),
+              parts.map(HoldOut::train).orElse(images),
               recipe.fineTuning().options(recipe.seed()),
               new TrainingContext(
                   logging(stop.ending(progress())), checkpoint, parts.map(HoldOut::held), teacher));
       Models.save(net.toModel().with("made by", commandWithout("--resume")), output.file);
       checkpoint.remove();
-      e = Evaluator.evaluate(net, test, recipe.scoring().batchSize(), progress());
+      e = Evaluator.evaluate(net, teacher, shown, recipe.scoring().batchSize(), progress());
     }
     Map<String, Object> json = new LinkedHashMap<>();
     json.put("output", output.file.toString());
     json.put("epochs", epochs);
     json.put("test", EvalCommand.json(e));
     print(
-        json, () -> text(epochs) + "test: " + EvalCommand.text(e) + "\nwritten to " + output.file);
+        json,
+        () ->
+            text(epochs) + "test: " + EvalCommand.text(e, measure) + "\nwritten to " + output.file);
     return 0;
   }
 
   private Optional<Model> teacher() throws IOException {
     return learning.teacher().isPresent()
-        ? Optional.of(
-            ModelFiles.open(
-                learning.teacher().get(),
-                Optional.empty(),
-                Optional.empty(),
-                OnnxOptions.DEFAULT,
-                PixelScale.UNIT,
-                this::warn))
+        ? Optional.of(ModelFiles.open(learning.teacher().get(), this::warn))
         : Optional.empty();
   }
 
   /** What a training that goes on must agree on: of the data, what is held out too. */
-  private RunInputs inputs(Device opened, String begun, long crc32) {
-    String images = data.spec() + (learning.holdOut() > 0 ? " -" + learning.holdOut() : "");
+  private RunInputs inputs(Device opened, String begun, long crc32, Labels labels) {
+    String from = data.spec() + (learning.holdOut() > 0 ? " -" + learning.holdOut() : "");
     return new RunInputs(
         begun + learning.teacher().map(t -> " taught by " + t).orElse(""),
         crc32,
-        images,
+        from,
         opened.name(),
         math(),
         Version.text(),
         Optional.empty(),
-        Optional.of(opened.description()));
+        Optional.of(opened.description()),
+        Optional.of(labels).filter(l -> l != Labels.CLASSES));
   }
 
   private ProgressListener logging(ProgressListener to) {
@@ -144,12 +146,13 @@ abstract class Training extends BaseCommand.OnDevice {
     };
   }
 
-  private static String text(List<EpochMetrics> epochs) {
+  private String text(List<EpochMetrics> epochs) {
     Optional<EpochMetrics> best = EpochMetrics.best(epochs);
     Table table =
         best.isPresent()
-            ? new Table("epoch", "loss", "top-1 %", "lr", "images/s", "held-out top-1 %")
-            : new Table("epoch", "loss", "top-1 %", "lr", "images/s");
+            ? new Table(
+                "epoch", "loss", measure + " %", "lr", "images/s", "held-out " + measure + " %")
+            : new Table("epoch", "loss", measure + " %", "lr", "images/s");
     for (EpochMetrics m : epochs) {
       List<Object> row = new ArrayList<>();
       row.addAll(
@@ -169,8 +172,11 @@ abstract class Training extends BaseCommand.OnDevice {
         + best.map(
                 b ->
                     Numbers.format(
-                        "held-out top-1: %.2f %% in the best epoch, %d, %.2f %% in the last\n",
-                        b.heldOutTop1().orElseThrow(), b.epoch(), last.heldOutTop1().orElseThrow()))
+                        "held-out %s: %.2f %% in the best epoch, %d, %.2f %% in the last\n",
+                        measure,
+                        b.heldOutTop1().orElseThrow(),
+                        b.epoch(),
+                        last.heldOutTop1().orElseThrow()))
             .orElse("");
   }
 }

@@ -19,7 +19,7 @@ import org.tukaani.xz.XZInputStream;
 public final class DataSets {
   /** What {@link #open} takes. */
   public static final String KINDS =
-      "cifar10:DIR, fashion-mnist:DIR, idx:DIR, folder:DIR, pairs:FILE, lfw:DIR";
+      "cifar10:DIR, fashion-mnist:DIR, idx:DIR, folder:DIR, images:DIR, pairs:FILE, lfw:DIR";
 
   private static final List<String> FASHION =
       List.of(
@@ -45,9 +45,11 @@ public final class DataSets {
    * @param spec {@code cifar10:DIR}, the binary version; {@code fashion-mnist:DIR} or {@code
    *     idx:DIR}, IDX files with MNIST's names; each plain, .gz or .xz; {@code
    *     folder:DIR?size=S&resize=R&channels=C}, JPEG and PNG files in {@code DIR/train/CLASS} and
-   *     {@code DIR/test/CLASS} or {@code DIR/val/CLASS}; {@code pairs:FILE.csv} with the same
-   *     options, or {@code pairs:DIR} with train.csv and test.csv: image,image,same|different;
-   *     {@code lfw:DIR} with the same options: Labeled Faces in the Wild with its pairs.txt
+   *     {@code DIR/test/CLASS} or {@code DIR/val/CLASS}; {@code images:DIR} with the same options,
+   *     such files anywhere below DIR, or below its train and test or val, and no classes; {@code
+   *     pairs:FILE.csv} with the same options, or {@code pairs:DIR} with train.csv and test.csv:
+   *     image,image,same|different; {@code lfw:DIR} with the same options: Labeled Faces in the
+   *     Wild with its pairs.txt
    * @param wanted the network's input (C,H,W): the size of image files where the specification
    *     gives none
    * @param unreadable what becomes of image files that cannot be decoded
@@ -64,6 +66,8 @@ public final class DataSets {
       case "idx" -> idx(dir, split, List.of());
       case "fashion-mnist" -> idx(dir, split, FASHION);
       case "folder" -> ImageFolder.open(FolderSpec.of(kind, place, wanted), split, unreadable);
+      case "images" ->
+          ImageFolder.unlabelled(FolderSpec.of(kind, place, wanted), split, unreadable);
       case "pairs" -> PairLists.csv(FolderSpec.of(kind, place, wanted), split, unreadable);
       case "lfw" -> PairLists.lfw(FolderSpec.of(kind, place, wanted), split, unreadable);
       default -> throw new SettingException("data", spec + ": expected one of " + KINDS);

@@ -3,7 +3,10 @@ package dev.secateur.data;
 import java.nio.ByteBuffer;
 import java.util.List;
 
-/** Labelled images of one size, or labelled pairs. Safe for reading from several threads. */
+/**
+ * Images of one size, or pairs of them, with what is known of them. Safe for reading from several
+ * threads.
+ */
 public interface Dataset {
   int size();
 
@@ -18,12 +21,16 @@ public interface Dataset {
 
   int label(int index);
 
+  default Labels labels() {
+    return Labels.CLASSES;
+  }
+
   /**
    * Whether images 2i and 2i+1 are the pair i: the size is even, both have the pair's label, and
    * there are two classes, 0 for pairs that differ and 1 for pairs that are the same.
    */
   default boolean paired() {
-    return false;
+    return labels() == Labels.PAIRS;
   }
 
   /**

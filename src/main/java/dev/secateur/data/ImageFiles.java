@@ -24,7 +24,7 @@ final class ImageFiles implements Dataset {
   private final List<String> names;
   private final String[] files;
   private final int[] labels;
-  private final boolean paired;
+  private final Labels kind;
   private final Unreadable unreadable;
   private final BitSet lost = new BitSet();
   private final int found;
@@ -39,7 +39,7 @@ final class ImageFiles implements Dataset {
    * @param names of the classes
    * @param files paths from the root, or absolute
    * @param labels by file
-   * @param paired whether two files each belong together, as {@link Dataset#paired}
+   * @param kind what the labels are; of pairs two files each belong together
    * @throws SecateurException when none is good
    */
   ImageFiles(
@@ -49,17 +49,17 @@ final class ImageFiles implements Dataset {
       List<String> names,
       List<String> files,
       List<Integer> labels,
-      boolean paired,
+      Labels kind,
       Unreadable unreadable) {
     this.spec = spec;
     this.root = root;
     this.where = where;
     this.names = names;
-    this.paired = paired;
+    this.kind = kind;
     this.unreadable = unreadable;
     this.found = files.size();
     String[] problems = problems(root, files);
-    if (paired) {
+    if (paired()) {
       shareProblems(problems);
     }
     int[] good = IntStream.range(0, found).filter(i -> problems[i].isEmpty()).toArray();
@@ -135,8 +135,8 @@ final class ImageFiles implements Dataset {
   }
 
   @Override
-  public boolean paired() {
-    return paired;
+  public Labels labels() {
+    return kind;
   }
 
   @Override

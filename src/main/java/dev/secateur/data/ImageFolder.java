@@ -7,12 +7,16 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.Stream;
 
-/** JPEG and PNG files in one folder a class, as torchvision's ImageFolder takes them. */
+/**
+ * JPEG and PNG files in one folder a class, as torchvision's ImageFolder takes them, or in folders
+ * that mean nothing.
+ */
 final class ImageFolder {
   private static final String EXPECTED = "CLASS/IMAGE.jpg (.jpeg, .png)";
 
@@ -65,7 +69,39 @@ final class ImageFolder {
         labels.add(label);
       }
     }
-    return new ImageFiles(spec, root, "folder " + root, names, files, labels, false, unreadable);
+    return new ImageFiles(
+        spec, root, "folder " + root, names, files, labels, Labels.CLASSES, unreadable);
+  }
+
+  /**
+   * All files below a folder, without classes; where it has folders train and test or val, those
+   * below the split's.
+   *
+   * @throws SecateurException when there are none, or none is good
+   */
+  static Dataset unlabelled(FolderSpec spec, Split split, Unreadable unreadable)
+      throws IOException {
+    Path place = spec.place();
+    if (!Files.isDirectory(place)) {
+      throw new NoSuchFileException(place + " (a folder of images)");
+    }
+    Path train = place.resolve("train");
+    Path test = place.resolve("test");
+    if (!Files.isDirectory(test)) {
+      test = place.resolve("val");
+    }
+    boolean parted = Files.isDirectory(train) && Files.isDirectory(test);
+    Path root = !parted ? place : split == Split.TRAIN ? train : test;
+    List<String> files = images(root, "");
+    return new ImageFiles(
+        spec,
+        root,
+        "images " + root,
+        List.of("image"),
+        files,
+        Collections.nCopies(files.size(), 0),
+        Labels.NONE,
+        unreadable);
   }
 
   private static List<String> classes(Path root) throws IOException {

@@ -183,6 +183,7 @@ final class PairLists {
     if (files.isEmpty()) {
       throw new SecateurException(list + ": has no pairs; expected a line for each");
     }
-    return new ImageFiles(spec, root, "pairs " + list, NAMES, files, labels, true, unreadable);
+    return new ImageFiles(
+        spec, root, "pairs " + list, NAMES, files, labels, Labels.PAIRS, unreadable);
   }
 }

@@ -44,8 +44,8 @@ final class Subset implements Dataset {
   }
 
   @Override
-  public boolean paired() {
-    return all.paired();
+  public Labels labels() {
+    return all.labels();
   }
 
   @Override

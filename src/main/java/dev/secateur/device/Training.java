@@ -59,6 +59,49 @@ public interface Training extends Operations {
       Tensor logits, Tensor labels, Targets targets, Tensor metrics, Optional<Tensor> dlogits);
 
   /**
+   * How far outputs are from those of a reference, as numbers of no known meaning: maps, boxes,
+   * embeddings. The loss of a row is the mean over parts of |x - r|² / (|r|² + 1e-12 length): what
+   * each part lost of itself, whatever its scale.
+   *
+   * @param output F32 (N,K)
+   * @param reference F32 (N,K), r
+   * @param labels I32 (N); below 0 marks a row that does not count
+   * @param ends I32 (P): where each part of the columns ends, ascending, the last at K: who uploads
+   *     them sees to that
+   * @param metrics F64 (4), added to: summed loss, twice the sum of 1 - loss where that is above 0,
+   *     rows counted
+   * @param gradient F32 (N,K), if present: that of the mean loss over the rows that count
+   */
+  default Kernel imitation(
+      Tensor output,
+      Tensor reference,
+      Tensor labels,
+      Tensor ends,
+      Tensor metrics,
+      Optional<Tensor> gradient) {
+    Contract.plain("output", output, DType.F32, 2);
+    Contract.plain("reference", reference, DType.F32, 2);
+    Contract.sameShape("output and reference", output, reference);
+    Contract.vector("labels", labels, DType.I32, output.shape().dim(0));
+    Contract.plain("ends", ends, DType.I32, 1);
+    Contract.vector("metrics", metrics, DType.F64, 4);
+    gradient.ifPresent(
+        d -> {
+          Contract.plain("gradient", d, DType.F32, 2);
+          Contract.sameShape("output and gradient", output, d);
+        });
+    return compileImitation(output, reference, labels, ends, metrics, gradient);
+  }
+
+  Kernel compileImitation(
+      Tensor output,
+      Tensor reference,
+      Tensor labels,
+      Tensor ends,
+      Tensor metrics,
+      Optional<Tensor> gradient);
+
+  /**
    * average += share (x - average): a moving average, or with share 1/k a cumulative one. F32
    * tensors of equal shape and layout; share is F32 (1) on the device.
    */

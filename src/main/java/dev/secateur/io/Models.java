@@ -180,14 +180,6 @@ public final class Models {
     OnnxExport.write(model, file, options);
   }
 
-  /**
-   * Whether a network's output is not its file's, but all that is read by what is carried along,
-   * joined: numbers without classes.
-   */
-  public static boolean outputIsJoined(Graph graph) {
-    return OnnxExport.joins(graph.output());
-  }
-
   /** Whether a model was read from an ONNX file, or what it was pruned from. */
   public static boolean fromOnnx(Model model) {
     return OnnxExport.fromOnnx(model);

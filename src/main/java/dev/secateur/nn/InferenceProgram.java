@@ -122,6 +122,15 @@ public final class InferenceProgram implements AutoCloseable {
     return compile(net, batch, Optional.empty(), Optional.of(shared));
   }
 
+  /**
+   * Of another network, reading the batch that this program reads.
+   *
+   * @param other with the same input; both programs are closed apart
+   */
+  public InferenceProgram beside(Network other) {
+    return compile(other, batch, new TrainingInput(input, 0));
+  }
+
   private static InferenceProgram compile(
       Network net, int batch, Optional<ForwardHook> hook, Optional<TrainingInput> shared) {
     Widths widths = Widths.of(net.graph(), net.device());

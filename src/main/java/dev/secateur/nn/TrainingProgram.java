@@ -29,10 +29,10 @@ import java.util.Set;
 
 /**
  * One training step of a network, compiled for a batch size: forward with batch statistics, softmax
- * cross-entropy, backward, what a penalty adds to the gradients, the optimiser's step. {@link
- * #step} only launches kernels; it changes the network's parameters, momentum and running
- * statistics in place. ReLU is fused behind batch norm and add. Gradients share memory as soon as
- * they have been used.
+ * cross-entropy or {@link Imitation}, backward, what a penalty adds to the gradients, the
+ * optimiser's step. {@link #step} only launches kernels; it changes the network's parameters,
+ * momentum and running statistics in place. ReLU is fused behind batch norm and add. Gradients
+ * share memory as soon as they have been used.
  *
  * <p>Where the device computes in another type or layout than parameters have ({@link
  * dev.secateur.device.MixedPrecision}), every step begins with one kernel that copies them; the
@@ -103,12 +103,12 @@ public final class TrainingProgram implements AutoCloseable {
     TrainingInput images = new TrainingInput(this.input, cropPadding);
     forward.put(input, images.into(device, InputScale.of(net, arena), values.get(input), arena));
     this.teacher =
-        learning
-            .distillation()
-            .map(d -> InferenceProgram.compile(with.teacher().orElseThrow(), batch, images));
+        with.imitates() || learning.distillation().isPresent()
+            ? Optional.of(InferenceProgram.compile(with.teacher().orElseThrow(), batch, images))
+            : Optional.empty();
     List<Kernel> loss = new ArrayList<>();
     this.output = narrow(values.get(graph.output().name()), loss);
-    contribute(graph.output().name(), widened(loss(learning, loss), loss));
+    contribute(graph.output().name(), widened(loss(learning, with.imitates(), loss), loss));
     List<Node> nodes = graph.nodes();
     for (int i = nodes.size() - 1; i > 0; i--) {
       if (!absorbed.contains(nodes.get(i).name())) {
@@ -167,7 +167,7 @@ public final class TrainingProgram implements AutoCloseable {
    *
    * @return its gradient
    */
-  private Gradient loss(Learning learning, List<Kernel> out) {
+  private Gradient loss(Learning learning, boolean imitates, List<Kernel> out) {
     Tensor logits = output;
     if (output.dtype() != DType.F32) {
       logits = arena.allocate(output.shape(), DType.F32, Layout.PLAIN);
@@ -176,22 +176,36 @@ public final class TrainingProgram implements AutoCloseable {
     Gradient gradient = fresh(logits.shape(), Layout.PLAIN);
     boolean narrow = gradient.tensor().dtype() != DType.F32;
     Tensor single = narrow ? arena.floats(logits.shape().toArray()) : gradient.tensor();
-    Targets targets =
-        new Targets(
-            learning.labelSmoothing(),
-            input.mixing().map(m -> new Targets.Mix(m.labels(), m.shares())),
-            learning
-                .distillation()
-                .map(
-                    d ->
-                        new Targets.Teacher(
-                            teacher.orElseThrow().output(), d.temperature(), d.weight())));
     out.add(
-        device.training().crossEntropy(logits, labels(), targets, metrics, Optional.of(single)));
+        imitates
+            ? Imitation.loss(
+                device,
+                graph,
+                logits,
+                teacher.orElseThrow().output(),
+                labels(),
+                metrics,
+                Optional.of(single),
+                arena)
+            : device
+                .training()
+                .crossEntropy(logits, labels(), targets(learning), metrics, Optional.of(single)));
     if (narrow) {
       out.add(parameters.scaleLoss(single, gradient.tensor()));
     }
     return gradient;
+  }
+
+  private Targets targets(Learning learning) {
+    return new Targets(
+        learning.labelSmoothing(),
+        input.mixing().map(m -> new Targets.Mix(m.labels(), m.shares())),
+        learning
+            .distillation()
+            .map(
+                d ->
+                    new Targets.Teacher(
+                        teacher.orElseThrow().output(), d.temperature(), d.weight())));
   }
 
   /** The average of a network moves towards it, parameters and running statistics alike. */
@@ -206,12 +220,15 @@ public final class TrainingProgram implements AutoCloseable {
   /**
    * What else has a part in a training.
    *
-   * @param teacher whose logits are imitated, with as many classes; as it is at compile time
+   * @param teacher whose logits or outputs are imitated, as many; as it is at compile time
    * @param average a copy of the network that follows it, where {@link Learning#ema} is not 0
    * @param mixes whether images are mixed by {@link TrainingProgram#mixing}
+   * @param imitates whether the loss is {@link Imitation} of the teacher, whatever labels say
    */
-  public record Companions(Optional<Network> teacher, Optional<Network> average, boolean mixes) {
-    public static final Companions NONE = new Companions(Optional.empty(), Optional.empty(), false);
+  public record Companions(
+      Optional<Network> teacher, Optional<Network> average, boolean mixes, boolean imitates) {
+    public static final Companions NONE =
+        new Companions(Optional.empty(), Optional.empty(), false, false);
   }
 
   /**

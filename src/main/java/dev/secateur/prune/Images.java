@@ -4,6 +4,7 @@ import dev.secateur.SettingException;
 import dev.secateur.data.DataSets;
 import dev.secateur.data.Dataset;
 import dev.secateur.data.HoldOut;
+import dev.secateur.data.Labels;
 
 /**
  * Which images do what while a network is pruned: one rule for every command.
@@ -21,8 +22,10 @@ public record Images(Dataset scoring, Dataset tuning, Dataset evaluation, Datase
    * the others, which are mixed, score and fine-tune.
    *
    * @param train all training images
+   * @throws SettingException for what the recipe cannot do with these images, or without any
    */
   public static Images of(Dataset train, Recipe recipe) {
+    check(train, recipe);
     HoldOut parts = HoldOut.of(train, recipe.holdOut(), recipe.seed());
     return new Images(
         DataSets.first(parts.train(), recipe.scoring().samples().most()),
@@ -37,17 +40,33 @@ public record Images(Dataset scoring, Dataset tuning, Dataset evaluation, Datase
   }
 
   /**
-   * Says what of a recipe cannot be without images.
+   * Says what of a recipe cannot be with images of a kind, or without any.
    *
+   * @param train all training images
    * @throws SettingException naming the setting
    */
-  public static void checkWithout(Recipe recipe) {
+  public static void check(Dataset train, Recipe recipe) {
+    if (train.size() == 0) {
+      checkWithout(recipe);
+    } else if (train.labels() == Labels.NONE && recipe.criterion().needsLabels()) {
+      throw wrongCriterion(
+          recipe, " tells by classes what matters, and there are none", "hrank, inffs, ");
+    }
+  }
+
+  private static SettingException wrongCriterion(Recipe recipe, String why, String more) {
+    return new SettingException(
+        "scoring.criterion",
+        recipe.scoring().criterion()
+            + why
+            + "; expected "
+            + more
+            + "l1, l2, fpgm, bn-scale, outgoing or random");
+  }
+
+  private static void checkWithout(Recipe recipe) {
     if (recipe.criterion().needsData()) {
-      throw new SettingException(
-          "scoring.criterion",
-          recipe.scoring().criterion()
-              + " looks at images, and no data is given; expected l1, l2, fpgm, bn-scale, outgoing"
-              + " or random");
+      throw wrongCriterion(recipe, " looks at images, and no data is given", "");
     }
     Recipe.FineTuning tuning = recipe.fineTuning();
     needs(!tuning.none(), "fine-tuning.epochs", tuning.epochs(), "0");

@@ -57,8 +57,9 @@ public final class Pruner {
   }
 
   /**
-   * The same with a teacher for {@link #step}, where the recipe distils; else it is the network
-   * that a step begins with.
+   * The same with a teacher for {@link #step}, where the recipe distils or images have no classes;
+   * else it is the network that a step begins with. What images without classes {@link #evaluate}
+   * is how near a network is to it.
    *
    * @param network stays open as long as the pruner is used
    */
@@ -291,7 +292,8 @@ public final class Pruner {
   public Evaluation evaluate(Network net) {
     return images.none()
         ? Evaluation.NONE
-        : Evaluator.evaluate(net, images.evaluation(), recipe.scoring().batchSize(), progress);
+        : Evaluator.evaluate(
+            net, teacher, images.evaluation(), recipe.scoring().batchSize(), progress);
   }
 
   /** Trains in place; nothing where the recipe has no fine-tuning. */

@@ -1,7 +1,6 @@
 package dev.secateur.prune;
 
 import dev.secateur.SettingException;
-import dev.secateur.data.Dataset;
 import dev.secateur.device.GroupPenalty;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Node;
@@ -26,19 +25,12 @@ public final class SparsePenalty {
    * Says before the first batch what could only be found out later.
    *
    * @param recipe resolved
-   * @throws SettingException where there is no such training for the network or the images
+   * @throws SettingException where there is no such training for the network
    */
-  public static void check(Recipe recipe, Graph graph, Dataset train) {
+  public static void check(Recipe recipe, Graph graph) {
     SparseTraining training = recipe.sparseTraining();
     if (training.none()) {
       return;
-    }
-    if (train.paired()) {
-      throw new SettingException(
-          "sparse-training.kind",
-          training.kind()
-              + ": pairs of images cannot be trained on, as there is no loss for them; expected"
-              + " none, or images with classes");
     }
     of(training, graph, recipe.groups(graph).all());
   }

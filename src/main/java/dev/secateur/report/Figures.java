@@ -31,8 +31,12 @@ final class Figures {
   private final SavedRun run;
   private final List<IterationMetrics> metrics;
 
+  /** What accuracies are called. */
+  private final String measure;
+
   Figures(SavedRun run) {
     this.run = run;
+    measure = run.record().inputs().measure();
     metrics = run.iterations().stream().map(SavedRun.Iteration::metrics).toList();
   }
 
@@ -53,7 +57,10 @@ final class Figures {
     boolean same = tuned(metrics).equals("pruned");
     double[] macs = column(m -> m.macs() / 1e6);
     Plot.Builder plot =
-        Plot.of("Accuracy against MACs", "MACs of one image, millions", "held-out top-1, %")
+        Plot.of(
+                "Accuracy against MACs",
+                "MACs of one image, millions",
+                "held-out " + measure + ", %")
             .description(
                 "Each iteration is a point, the original network on the right. "
                     + range(tuned(metrics), column(IterationMetrics::accuracy)))
@@ -101,7 +108,7 @@ final class Figures {
         Plot.of(
                 "Accuracy against milliseconds",
                 "milliseconds for a batch of " + t.batch(),
-                "held-out top-1, %")
+                "held-out " + measure + ", %")
             .description(
                 "Each iteration is a point, the original network first. "
                     + range(tuned(metrics), accuracy))
@@ -434,10 +441,14 @@ final class Figures {
         new Figure.Table(
             "Fine-tuning, epoch by epoch",
             List.of(
-                "Iteration and epoch", "Loss", "Top-1, %", "Learning rate", "Images per second"),
+                "Iteration and epoch",
+                "Loss",
+                measure + ", %",
+                "Learning rate",
+                "Images per second"),
             rows);
-    Plot.Builder loss = Plot.of("Training loss", "epoch of fine-tuning", "cross-entropy");
-    Plot.Builder top1 = Plot.of("Training accuracy", "epoch of fine-tuning", "top-1, %");
+    Plot.Builder loss = Plot.of("Training loss", "epoch of fine-tuning", "loss");
+    Plot.Builder top1 = Plot.of("Training accuracy", "epoch of fine-tuning", measure + ", %");
     lines(loss, EpochMetrics::loss);
     lines(top1, EpochMetrics::top1);
     List<Double> ends = new ArrayList<>();
@@ -466,7 +477,7 @@ final class Figures {
                 + "; on the held-out images it is known after each iteration's last epoch.",
             new Figure.Table(
                 "Held-out accuracy after fine-tuning",
-                List.of("Iteration", "Held-out top-1, %"),
+                List.of("Iteration", "Held-out " + measure + ", %"),
                 metrics.stream()
                     .map(m -> List.of(Integer.toString(m.iteration()), points(m.accuracy())))
                     .toList())));

@@ -152,7 +152,8 @@ final class Page {
     String accuracy =
         first.measured()
             ? Numbers.format(
-                ", held-out top-1 %.2f %% to %.2f %% (%s points).",
+                ", held-out %s %.2f %% to %.2f %% (%s points).",
+                run.record().inputs().measure(),
                 first.came(),
                 result.accuracy(),
                 Numbers.typeset(Numbers.format("%+.2f", result.accuracy() - first.came())))
@@ -207,7 +208,7 @@ final class Page {
     if (first.measured()) {
       all.add(
           card(
-              "Held-out top-1",
+              "Held-out " + run.record().inputs().measure(),
               Numbers.format("%.2f %%", first.came()),
               Numbers.format("%.2f %%", result.accuracy()),
               Numbers.typeset(Numbers.format("%+.2f", result.accuracy() - first.came()))

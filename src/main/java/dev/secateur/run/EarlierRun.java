@@ -67,6 +67,7 @@ final class EarlierRun {
             c.path("math").asText("fp32"),
             c.path("secateur").asText("unknown"),
             Optional.ofNullable(c.path("onnx").textValue()),
+            Optional.empty(),
             Optional.empty());
     Optional<RunRecord.Outcome> outcome =
         json.has("stoppedBy")

@@ -24,7 +24,6 @@ import dev.secateur.prune.latency.LatencySelector;
 import dev.secateur.train.EpochMetrics;
 import dev.secateur.train.Evaluation;
 import dev.secateur.train.ProgressListener;
-import dev.secateur.train.Trainer;
 import dev.secateur.util.Cleanup;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -156,12 +155,7 @@ public final class PruneRun {
       Consumer<IterationMetrics> listener)
       throws IOException {
     Graph graph = model.graph();
-    if (train.size() == 0) {
-      Images.checkWithout(given.resolved(graph));
-    }
-    if (given.fineTuning().epochs() > 0) {
-      Trainer.checkClasses(train); // not only when a first scoring is done
-    }
+    Images.check(train, given.resolved(graph));
     given.choice().constraints(graph).check(ChannelGroups.convolutions(graph));
     Recipe recipe = given.resolved(graph);
     Selector selector =
@@ -169,7 +163,7 @@ public final class PruneRun {
             ? new LatencySelector(recipe, goal.get(), model)
             : new RatioSelector(recipe);
     selector.checkPossible(graph);
-    SparsePenalty.check(recipe, graph, train);
+    SparsePenalty.check(recipe, graph);
     recipe.criterion().check(graph, recipe.groups(graph).layers(), train);
     RunRecord record = new RunRecord(inputs, recipe, Optional.empty());
     RunDirectory run = RunDirectory.open(directory, record, upkeep);
@@ -225,18 +219,18 @@ public final class PruneRun {
   private void begin(RunRecord record, List<IterationMetrics> done) throws IOException {
     Instant start = Instant.now();
     Importance none = new Importance(recipe.scoring().criterion(), Map.of());
-    try (Network net = new Network(device, original)) {
+    try (Network net = new Network(device, original);
+        Network teacher = new Network(device, original)) {
+      Pruner pruner = this.pruner.taughtBy(teacher);
       Evaluation e = pruner.evaluate(net);
       if (recipe.sparseTraining().none()) {
         add(done, original, Removal.NONE, Removal.NONE, e, e, List.of(), none, start);
         return;
       }
-      try (Network teacher = new Network(device, original)) {
-        List<EpochMetrics> epochs =
-            pruner.trainSparse(net, chosen(net), teacher, logging(done), checkpoint(record, 0));
-        Evaluation sparse = pruner.evaluate(net);
-        add(done, net.toModel(), Removal.NONE, Removal.NONE, e, sparse, epochs, none, start);
-      }
+      List<EpochMetrics> epochs =
+          pruner.trainSparse(net, chosen(net), teacher, logging(done), checkpoint(record, 0));
+      Evaluation sparse = pruner.evaluate(net);
+      add(done, net.toModel(), Removal.NONE, Removal.NONE, e, sparse, epochs, none, start);
     }
   }
 
@@ -296,13 +290,14 @@ public final class PruneRun {
       RunRecord record, List<IterationMetrics> done, Network net, Network teacher)
       throws IOException {
     int number = done.size();
-    Pruner.Cut cut = cut(net, number);
+    Pruner pruner = this.pruner.taughtBy(teacher);
+    Pruner.Cut cut = cut(pruner, net, number);
     boolean last = !stopAt(number, cut.network().graph()).isEmpty();
     return pruner.tune(cut, number, last, teacher, logging(done), checkpoint(record, number));
   }
 
   /** What an earlier start has removed in this iteration, or what goes now. */
-  private Pruner.Cut cut(Network net, int number) throws IOException {
+  private Pruner.Cut cut(Pruner pruner, Network net, int number) throws IOException {
     Optional<CutRecord> earlier = directory.cut(number);
     if (earlier.isPresent()) {
       CutRecord e = earlier.get();

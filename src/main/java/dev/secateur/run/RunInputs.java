@@ -1,6 +1,7 @@
 package dev.secateur.run;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
+import dev.secateur.data.Labels;
 import java.util.Optional;
 import java.util.function.Consumer;
 
@@ -15,6 +16,7 @@ import java.util.function.Consumer;
  * @param secateur the version
  * @param onnx how an ONNX file was read, where not as usual
  * @param processor the device in words
+ * @param labels what is known of the images, where not their classes
  */
 @JsonInclude(JsonInclude.Include.NON_ABSENT)
 public record RunInputs(
@@ -25,12 +27,19 @@ public record RunInputs(
     String math,
     String secateur,
     Optional<String> onnx,
-    Optional<String> processor) {
+    Optional<String> processor,
+    Optional<Labels> labels) {
+
+  /** What accuracies are called. */
+  public String measure() {
+    return labels.orElse(Labels.CLASSES).measure();
+  }
 
   /** What work that goes on must agree on: the kind of device, not which one it is. */
   RunInputs comparable() {
     String kind = device.replaceFirst(":.*", "");
-    return new RunInputs(model, modelCrc32, data, kind, math, secateur, onnx, Optional.empty());
+    return new RunInputs(
+        model, modelCrc32, data, kind, math, secateur, onnx, Optional.empty(), labels);
   }
 
   /** Says so where work that was begun on one device goes on on another. */

@@ -80,7 +80,7 @@ public final class BatchFeed implements AutoCloseable {
    * @throws SecateurException for pairs in batches of an odd number
    */
   public BatchFeed(Device device, Dataset data, BatchInput input, int limit) {
-    this(device, data, input, Augmentation.NONE, 0);
+    this(device, data, input, Augmentation.NONE, 0, data.paired() ? 2 : 1);
     images = Math.min(limit, data.size()) / each * each;
     try {
       checkBatch(data, batch);
@@ -91,19 +91,29 @@ public final class BatchFeed implements AutoCloseable {
   }
 
   /**
-   * Training: {@link #startEpoch} shuffles; only whole batches are taken.
+   * Training: {@link #startEpoch} shuffles, the images of pairs too; only whole batches are taken.
    *
    * @param augmentation what the input has places for
    */
   public BatchFeed(
       Device device, Dataset data, BatchInput input, Augmentation augmentation, long seed) {
+    this(device, data, input, augmentation, seed, 1);
+  }
+
+  private BatchFeed(
+      Device device,
+      Dataset data,
+      BatchInput input,
+      Augmentation augmentation,
+      long seed,
+      int each) {
     this.device = device;
     this.data = data;
     this.input = input;
     this.augmentation = augmentation;
     this.seed = seed;
     this.batch = input.pixels().shape().size(0);
-    this.each = data.paired() ? 2 : 1;
+    this.each = each;
     this.imageBytes = Math.toIntExact(input.pixels().elements() / batch);
     this.order = new int[data.size()];
     for (int i = 0; i < order.length; i++) {

@@ -8,7 +8,6 @@ import dev.secateur.nn.Network;
 import dev.secateur.nn.Penalty;
 import dev.secateur.nn.TrainingProgram;
 import dev.secateur.tensor.HostTensor;
-import dev.secateur.tensor.Shape;
 import dev.secateur.util.Cleanup;
 import java.util.ArrayList;
 import java.util.List;
@@ -62,19 +61,18 @@ public final class Trainer {
   /**
    * @return one entry an epoch
    * @throws Stopped when it was asked to stop; its state is kept
-   * @throws SecateurException when images are pairs, do not fit, are fewer than a batch, or the
-   *     loss stops being a finite number
+   * @throws SecateurException when images do not fit, have no classes and there is no teacher, are
+   *     fewer than a batch, or the loss stops being a finite number
    */
   public static List<EpochMetrics> train(
       Network net, Dataset data, TrainingOptions options, TrainingContext context) {
-    checkClasses(data);
     Evaluator.checkFits(net, data);
+    check(net, data, options, context);
     if (data.size() < options.batch()) {
       throw new SettingException(
           "fine-tuning.batch-size",
           options.batch() + ": the data has only " + data.size() + " images");
     }
-    check(net, options, context);
     Device device = net.device();
     net.clearMomentum();
     Optional<TrainingState> earlier = context.checkpoints().load();
@@ -88,20 +86,6 @@ public final class Trainer {
     }
   }
 
-  /**
-   * Whether there is a loss to train by.
-   *
-   * @throws SecateurException for pairs of images
-   */
-  public static void checkClasses(Dataset data) {
-    if (data.paired()) {
-      throw new SecateurException(
-              "pairs of images cannot be trained on, as there is no loss for them; expected images"
-                  + " with classes, or no fine-tuning (0 epochs)")
-          .about("fine-tuning.epochs");
-    }
-  }
-
   private static Optional<Network> copy(Network net, boolean wanted, Cleanup copies) {
     if (!wanted) {
       return Optional.empty();
@@ -111,37 +95,39 @@ public final class Trainer {
     return Optional.of(copy);
   }
 
-  private static void check(Network net, TrainingOptions options, TrainingContext context) {
+  private static void check(
+      Network net, Dataset data, TrainingOptions options, TrainingContext context) {
     if (options.keepBest() && context.heldOut().isEmpty()) {
       throw new SettingException(
           "fine-tuning.keep", "best: no images are held out to compare epochs on");
     }
-    if (options.learning().distillation().isEmpty()) {
+    boolean distils = options.learning().distillation().isPresent();
+    boolean imitates = !data.labels().classes();
+    if (distils && imitates) {
+      throw new SettingException(
+          "fine-tuning.distill",
+          "expected 0: without classes the loss is how far the outputs are from the teacher's");
+    }
+    if (!distils && !imitates) {
       return;
     }
+    String setting = distils ? "fine-tuning.distill" : "fine-tuning.epochs";
     Network teacher =
         context
             .teacher()
             .orElseThrow(
                 () ->
-                    new SettingException("fine-tuning.distill", "there is no teacher to learn of"));
-    String difference = difference(teacher, net);
+                    new SettingException(
+                        setting,
+                        distils
+                            ? "there is no teacher to learn of"
+                            : options.epochs()
+                                + ": images without classes are learned from by imitating another"
+                                + " network, and there is none"));
+    String difference = Evaluator.difference(teacher, net);
     if (!difference.isEmpty()) {
-      throw new SettingException("fine-tuning.distill", difference);
+      throw new SettingException(setting, "the teacher cannot be imitated: " + difference);
     }
-  }
-
-  private static String difference(Network teacher, Network net) {
-    Shape images = teacher.graph().shape(teacher.graph().input().name());
-    Shape own = net.graph().shape(net.graph().input().name());
-    if (!images.equals(own)) {
-      return "the teacher takes " + images + ", the network " + own;
-    }
-    long classes = teacher.graph().shape(teacher.graph().output().name()).dim(1);
-    long wanted = net.graph().shape(net.graph().output().name()).dim(1);
-    return classes == wanted
-        ? ""
-        : "the teacher has " + classes + " classes, the network " + wanted;
   }
 
   private static List<EpochMetrics> train(
@@ -154,7 +140,8 @@ public final class Trainer {
       Optional<Network> best) {
     Device device = net.device();
     TrainingProgram.Companions with =
-        new TrainingProgram.Companions(context.teacher(), average, options.augmentation().mixes());
+        new TrainingProgram.Companions(
+            context.teacher(), average, options.augmentation().mixes(), !data.labels().classes());
     try (TrainingProgram program =
             TrainingProgram.compile(
                 net, options.batch(), options.learning(), options.augmentation().padding(), with);
@@ -197,7 +184,11 @@ public final class Trainer {
     EpochMetrics with =
         m.with(
             Evaluator.evaluate(
-                now, context.heldOut().get(), options.batch(), ProgressListener.none()));
+                now,
+                context.teacher(),
+                context.heldOut().get(),
+                options.batch(),
+                ProgressListener.none()));
     List<EpochMetrics> all = new ArrayList<>(epochs);
     all.add(with);
     if (EpochMetrics.best(all).filter(b -> b == with).isPresent()) {

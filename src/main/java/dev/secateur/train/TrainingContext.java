@@ -10,7 +10,7 @@ import java.util.Optional;
  * @param progress told how far it is
  * @param checkpoints where its state survives
  * @param heldOut images that epochs are compared on; never the test images
- * @param teacher the network that is imitated, where the training distils
+ * @param teacher the network that is imitated, where the training distils or images have no classes
  */
 public record TrainingContext(
     ProgressListener progress,

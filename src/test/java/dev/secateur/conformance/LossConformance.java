@@ -2,6 +2,8 @@ package dev.secateur.conformance;
 
 import static dev.secateur.conformance.Conformance.assertNear;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.secateur.device.AdamSpec;
 import dev.secateur.device.GroupPenalty;
@@ -158,6 +160,73 @@ interface LossConformance extends Conformance {
         .launch();
     assertArrayEquals(new double[] {1, 2, 3, 4}, read(metrics));
     assertArrayEquals(new double[6], read(dlogits));
+  }
+
+  /** Against the formula in double precision, and its finite differences. */
+  @ParameterizedTest
+  @CsvSource({"1, 3", "5, '2,9'", "4, '1,2,17'", "3, '5000,9001'"})
+  default void imitation(int n, String cuts) {
+    int[] ends = Arrays.stream(cuts.split(",")).mapToInt(Integer::parseInt).toArray();
+    int k = ends[ends.length - 1];
+    Values draw = values(n * k);
+    double[] x = draw.uniform(n * k, -2, 2);
+    double[] r = draw.uniform(n * k, -2, 2);
+    int[] labels = new int[n];
+    labels[n - 1] = n > 3 ? -1 : 0;
+    int counted = n > 3 ? n - 1 : n;
+    for (int i = 0; i < k; i++) { // a row that is near, so that something of it is kept
+      x[i] = (float) (r[i] + 0.1 * x[i]);
+    }
+    Tensor metrics = doubles(new double[] {1, 2, 3, 4}, 4);
+    Tensor gradient = plain(n, k);
+    Kernel kernel =
+        device()
+            .training()
+            .imitation(
+                plain(x, n, k),
+                plain(r, n, k),
+                ints(labels, n),
+                ints(ends, ends.length),
+                metrics,
+                Optional.of(gradient));
+    double[] got = result(kernel, gradient);
+    double[] losses = ReferenceLoss.imitation(x, r, ends);
+    double sum = Arrays.stream(losses).limit(counted).sum();
+    double kept = Arrays.stream(losses).limit(counted).map(l -> Math.max(0, 1 - l)).sum();
+    assertTrue(kept > 0.5, "something is kept");
+    double[] once = {sum, kept, kept, counted};
+    double[] twice = {1 + 2 * sum, 2 + 2 * kept, 3 + 2 * kept, 4 + 2 * counted};
+    assertNear(twice, read(metrics), FLOAT, "metrics, launched twice");
+    if (x.length < 500) {
+      double[] wanted =
+          Differences.gradient(
+              v ->
+                  Arrays.stream(ReferenceLoss.imitation(v, r, ends)).limit(counted).sum() / once[3],
+              x);
+      assertNear(wanted, got, GRADIENT, "gradient");
+    }
+    for (int i = counted * k; i < n * k; i++) {
+      assertEquals(0, got[i], "a row that does not count");
+    }
+  }
+
+  /** A reference of zeros is no division by zero. */
+  @Test
+  default void imitationOfNothing() {
+    Tensor metrics = doubles(new double[4], 4);
+    Tensor gradient = plain(1, 2);
+    Kernel kernel =
+        device()
+            .training()
+            .imitation(
+                plain(new double[2], 1, 2),
+                plain(new double[2], 1, 2),
+                ints(new int[1], 1),
+                ints(new int[] {2}, 1),
+                metrics,
+                Optional.of(gradient));
+    assertArrayEquals(new double[2], result(kernel, gradient));
+    assertArrayEquals(new double[] {0, 2, 2, 2}, read(metrics), "launched twice");
   }
 
   @Test

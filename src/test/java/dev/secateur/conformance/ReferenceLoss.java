@@ -29,6 +29,27 @@ final class ReferenceLoss {
     return loss;
   }
 
+  /** By row, how far x is from r over parts of the columns. */
+  static double[] imitation(double[] x, double[] r, int[] ends) {
+    int columns = ends[ends.length - 1];
+    double[] loss = new double[x.length / columns];
+    for (int row = 0; row < loss.length; row++) {
+      int from = row * columns;
+      for (int end : ends) {
+        double far = 0;
+        double size = 0;
+        int to = row * columns + end;
+        for (int i = from; i < to; i++) {
+          far += Math.pow(x[i] - r[i], 2);
+          size += r[i] * r[i];
+        }
+        loss[row] += far / (size + 1e-12 * (to - from)) / ends.length;
+        from = to;
+      }
+    }
+    return loss;
+  }
+
   /** Summed loss, top-1 hits, top-5 hits, rows that count; no ties in x. */
   static double[] metrics(double[] x, Shape xs, int[] labels, double smoothing) {
     int classes = xs.size(1);

@@ -356,6 +356,7 @@ class TrainingProgramTest {
                   new TrainingProgram.Companions(
                       Optional.of(teacher),
                       Optional.of(average).filter(a -> learning.ema() > 0),
+                      false,
                       false))) {
         upload(device, program, weavedPixels(99), 3, 0, 9, 3);
         program.setLearningRate(rate);

@@ -165,11 +165,9 @@ class PrunerTest {
     Graph plain = Architectures.graph("vgg11", 10, 3, 32);
     Recipe recipe = sparse("bn-scale", 1).resolved();
     SettingException e =
-        assertThrows(
-            SettingException.class,
-            () -> SparsePenalty.check(recipe, plain, new Corners(160, 3, 32)));
+        assertThrows(SettingException.class, () -> SparsePenalty.check(recipe, plain));
     assertEquals("sparse-training.kind", e.path());
-    SparsePenalty.check(sparse("group-lasso", 1).resolved(), plain, new Corners(160, 3, 32));
+    SparsePenalty.check(sparse("group-lasso", 1).resolved(), plain);
   }
 
   private static List<Float> statistics(Network net) {

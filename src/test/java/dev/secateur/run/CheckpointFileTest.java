@@ -32,7 +32,15 @@ class CheckpointFileTest {
   private CheckpointFile open(boolean resume, double minutes, String device, String processor) {
     RunInputs inputs =
         new RunInputs(
-            "m", 1, "d", device, "fp32", "test", Optional.empty(), Optional.of(processor));
+            "m",
+            1,
+            "d",
+            device,
+            "fp32",
+            "test",
+            Optional.empty(),
+            Optional.of(processor),
+            Optional.empty());
     Upkeep upkeep = new Upkeep(resume, minutes, () -> now, () -> stop, warnings::add);
     RunRecord record = new RunRecord(inputs, Recipe.DEFAULT, Optional.empty());
     return new CheckpointFile(dir.resolve("x.checkpoint"), record, upkeep);

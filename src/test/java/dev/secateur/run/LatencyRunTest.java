@@ -79,7 +79,15 @@ class LatencyRunTest {
       throws IOException {
     RunInputs inputs =
         new RunInputs(
-            "m.sct", 1, "corners", "cpu", "fp32", "test", Optional.empty(), Optional.empty());
+            "m.sct",
+            1,
+            "corners",
+            "cpu",
+            "fp32",
+            "test",
+            Optional.empty(),
+            Optional.empty(),
+            Optional.empty());
     try (Device device = new CpuDevice()) {
       return PruneRun.prune(
           device,

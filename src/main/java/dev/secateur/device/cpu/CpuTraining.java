@@ -28,6 +28,17 @@ final class CpuTraining implements Training {
   }
 
   @Override
+  public Kernel compileImitation(
+      Tensor output,
+      Tensor reference,
+      Tensor labels,
+      Tensor ends,
+      Tensor metrics,
+      Optional<Tensor> gradient) {
+    return new CpuImitation(output, reference, labels, ends, metrics, gradient);
+  }
+
+  @Override
   public Kernel compileAverage(Tensor average, Tensor x, Tensor share) {
     FloatBuffer ab = CpuViews.floats(average);
     FloatBuffer xb = CpuViews.floats(x);

@@ -69,6 +69,38 @@ final class CudaTraining implements Training {
   }
 
   @Override
+  public Kernel compileImitation(
+      Tensor output,
+      Tensor reference,
+      Tensor labels,
+      Tensor ends,
+      Tensor metrics,
+      Optional<Tensor> gradient) {
+    long rows = output.shape().dim(0);
+    long columns = output.shape().dim(1);
+    workspace.reserve(rows * Double.BYTES);
+    Kernel each =
+        kernels
+            .launch("imitation")
+            .arg(output)
+            .arg(reference)
+            .arg(labels)
+            .arg(ends)
+            .arg(ends.elements())
+            .workspace(0)
+            .arg(gradient)
+            .arg(rows)
+            .arg(columns)
+            .rows(rows, columns);
+    Kernel sum =
+        kernels.launch("imitation_metrics").workspace(0).arg(labels).arg(metrics).arg(rows).one();
+    return () -> {
+      each.launch();
+      sum.launch();
+    };
+  }
+
+  @Override
   public Kernel compileSgd(Tensor p, Tensor grad, Tensor velocity, Tensor lr, SgdSpec spec) {
     return step(p, grad, velocity, lr, spec, Optional.empty());
   }

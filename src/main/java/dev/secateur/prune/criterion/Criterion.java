@@ -33,6 +33,11 @@ public interface Criterion {
     return true;
   }
 
+  /** Whether it asks what images, or pairs, are. */
+  default boolean needsLabels() {
+    return false;
+  }
+
   /**
    * Whether a network's filters can be scored, before any image is looked at.
    *

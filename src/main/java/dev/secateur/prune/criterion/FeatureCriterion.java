@@ -18,6 +18,11 @@ record FeatureCriterion(String name, boolean classes, Function<CrossProducts, fl
     implements Criterion {
 
   @Override
+  public boolean needsLabels() {
+    return classes;
+  }
+
+  @Override
   public Map<String, float[]> score(Network net, List<String> layers, ScoringData data) {
     int features = Features.count(net.graph(), layers);
     double[] counts = new double[data.classes(net.graph())];

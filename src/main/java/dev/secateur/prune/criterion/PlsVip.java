@@ -46,6 +46,11 @@ record PlsVip(PlsSettings settings) implements Criterion {
 
   /** Each layer's own PLS has as many components as it can. */
   @Override
+  public boolean needsLabels() {
+    return true;
+  }
+
+  @Override
   public void check(Graph graph, List<String> layers, Dataset images) {
     int features = Features.count(graph, columns(graph, layers));
     PlsFit.check(settings.components(), features, ScoringData.classes(images, graph));

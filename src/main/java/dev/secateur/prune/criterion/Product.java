@@ -32,6 +32,11 @@ record Product(List<Criterion> factors) implements Criterion {
   }
 
   @Override
+  public boolean needsLabels() {
+    return factors.stream().anyMatch(Criterion::needsLabels);
+  }
+
+  @Override
   public void check(Graph graph, List<String> layers, Dataset images) {
     factors.forEach(c -> c.check(graph, layers, images));
   }

@@ -45,7 +45,11 @@ public record ScoringData(
   }
 
   static int classes(Dataset images, Graph graph) {
-    return images.paired() ? 2 : graph.shape(graph.output().name()).size(1);
+    return switch (images.labels()) {
+      case CLASSES, PREDICTED -> graph.shape(graph.output().name()).size(1);
+      case PAIRS -> 2;
+      case NONE -> 1;
+    };
   }
 
   /** What a row of features is of, for messages. */

@@ -36,6 +36,11 @@ final class Taylor implements Criterion {
   }
 
   @Override
+  public boolean needsLabels() {
+    return true;
+  }
+
+  @Override
   public Map<String, float[]> score(Network net, List<String> layers, ScoringData data) {
     if (data.images().paired()) {
       throw new SecateurException(

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import ai.onnxruntime.OrtException;
 import dev.secateur.io.Models;
+import dev.secateur.nn.Imitation;
 import dev.secateur.nn.Model;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -58,31 +59,12 @@ class OnnxCasesTest {
   /** Boxes and classes of two sizes, decoded and joined: nothing of that is a layer here. */
   @Test
   void aDetectorWithItsDecodingIsCarried() throws IOException, OrtException {
-    Proto p = new Proto(13, 3, 16, 16);
-    String stem = convolution(p, "x", 3, 8);
-    String fine = convolution(p, stem, 8, 8);
-    String coarse =
-        convolution(
-            p,
-            p.node(
-                "MaxPool", fine, "kernel_shape=", new int[] {2, 2}, "strides=", new int[] {2, 2}),
-            8,
-            12);
-    List<String> rows = new java.util.ArrayList<>();
-    for (String level : List.of(fine, coarse)) {
-      long width = level.equals(fine) ? 8 : 12;
-      String head = p.node("Conv", level, p.weight(6, width, 1, 1));
-      String last = p.node("Transpose", head, "perm=", new int[] {0, 2, 3, 1});
-      rows.add(p.node("Reshape", last, p.longs(0, -1, 6)));
-    }
-    String all = p.node("Concat", rows.get(0), rows.get(1), "axis=", 1);
-    String boxes = p.node("Exp", p.node("Slice", all, p.longs(0), p.longs(4), p.longs(2)));
-    String scores = p.node("Sigmoid", p.node("Slice", all, p.longs(4), p.longs(6), p.longs(2)));
-    OnnxCases.Outcome o = of(p, boxes, scores, fine);
+    Path file = Fixtures.detector(dir.resolve("net.onnx"));
+    OnnxCases.Outcome o = OnnxCases.of(file, 0.2, 0.5);
     check(o);
     assertTrue(o.carried().contains("1 Exp"), o.toString());
-    Model m = Models.importOnnx(dir.resolve("net.onnx"), OnnxOptions.DEFAULT, w -> {});
-    assertTrue(Models.outputIsJoined(m.graph()), m.graph().output().toString());
+    Model m = Models.importOnnx(file, OnnxOptions.DEFAULT, w -> {});
+    assertTrue(Imitation.only(m.graph()), m.graph().output().toString());
   }
 
   /** A batch that the graph reshapes by its own extents stays any. */

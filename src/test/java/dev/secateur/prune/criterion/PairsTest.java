@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.secateur.SecateurException;
 import dev.secateur.data.Dataset;
+import dev.secateur.data.Labels;
 import dev.secateur.device.Device;
 import dev.secateur.device.cpu.CpuDevice;
 import dev.secateur.device.cuda.TestCuda;
@@ -50,8 +51,8 @@ class PairsTest {
     }
 
     @Override
-    public boolean paired() {
-      return true;
+    public Labels labels() {
+      return Labels.PAIRS;
     }
 
     @Override

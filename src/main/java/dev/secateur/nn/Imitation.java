@@ -1,0 +1,60 @@
+package dev.secateur.nn;
+
+import dev.secateur.device.Arena;
+import dev.secateur.device.Device;
+import dev.secateur.device.Kernel;
+import dev.secateur.nn.op.Concat;
+import dev.secateur.tensor.DType;
+import dev.secateur.tensor.Layout;
+import dev.secateur.tensor.Shape;
+import dev.secateur.tensor.Tensor;
+import java.util.List;
+import java.util.Optional;
+
+/** The loss of outputs that are no classes, by those of a reference. */
+public final class Imitation {
+  private Imitation() {}
+
+  /**
+   * {@link dev.secateur.device.Training#imitation} of a network's output, in which each result that
+   * is joined to it is a part.
+   *
+   * @param output F32 (N,K) of the graph
+   * @param reference F32 (N,K)
+   * @param labels I32 (N)
+   * @param metrics F64 (4)
+   * @param gradient F32 (N,K)
+   * @param arena outlives the kernel
+   */
+  public static Kernel loss(
+      Device device,
+      Graph graph,
+      Tensor output,
+      Tensor reference,
+      Tensor labels,
+      Tensor metrics,
+      Optional<Tensor> gradient,
+      Arena arena) {
+    int[] ends = ends(graph);
+    Tensor places = arena.allocate(Shape.of(ends.length), DType.I32, Layout.PLAIN);
+    device.upload(ends, places);
+    return device.training().imitation(output, reference, labels, places, metrics, gradient);
+  }
+
+  /** Whether a network's output cannot be classes: results are joined, or one that was a map. */
+  public static boolean only(Graph graph) {
+    return graph.output().op() instanceof Concat;
+  }
+
+  private static int[] ends(Graph graph) {
+    Node last = graph.output();
+    List<String> parts = only(graph) ? last.inputs() : List.of(last.name());
+    int[] ends = new int[parts.size()];
+    int at = 0;
+    for (int i = 0; i < ends.length; i++) {
+      at += graph.shape(parts.get(i)).size(1);
+      ends[i] = at;
+    }
+    return ends;
+  }
+}

@@ -1,0 +1,147 @@
+package dev.secateur.train;
+
+import dev.secateur.data.Dataset;
+import dev.secateur.data.Labels;
+import dev.secateur.device.Device;
+import dev.secateur.nn.Imitation;
+import dev.secateur.nn.InferenceProgram;
+import dev.secateur.nn.Network;
+import java.nio.ByteBuffer;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.IntStream;
+
+/** Images with the classes that a network says. */
+public final class Predictions implements Dataset {
+  private final Dataset of;
+  private final int[] labels;
+  private final List<String> names;
+
+  private Predictions(Dataset of, int[] labels, List<String> names) {
+    this.of = of;
+    this.labels = labels;
+    this.names = names;
+  }
+
+  /**
+   * Images without labels get the class of largest output, of several the first; others are left as
+   * they are, and so are all where the network's outputs are no classes.
+   *
+   * @param batch images at once
+   * @throws dev.secateur.SecateurException when images do not fit the network
+   */
+  public static Dataset of(Network net, Dataset images, int batch, ProgressListener progress) {
+    int classes = net.graph().shape(net.graph().output().name()).size(1);
+    if (images.labels() != Labels.NONE || Imitation.only(net.graph()) || classes < 2) {
+      return images;
+    }
+    Evaluator.checkFits(net, images);
+    Device device = net.device();
+    int[] labels = new int[images.size()];
+    Numbered numbered = new Numbered(images);
+    try (InferenceProgram program = InferenceProgram.compile(net, batch, Optional.empty());
+        BatchFeed feed = new BatchFeed(device, numbered, program.input(), images.size())) {
+      progress.start("predict", images.size());
+      for (int rows = feed.next(); rows > 0; rows = feed.next()) {
+        program.run();
+        float[] out = device.downloadFloats(program.output());
+        int[] index = feed.labels();
+        for (int i = 0; i < rows; i++) {
+          labels[index[i]] = largest(out, i * classes, classes);
+        }
+        progress.step(feed.done(), Map.of());
+      }
+      progress.finish();
+    }
+    return new Predictions(
+        images, labels, IntStream.range(0, classes).mapToObj(Integer::toString).toList());
+  }
+
+  private static int largest(float[] values, int from, int count) {
+    int best = 0;
+    for (int i = 1; i < count; i++) {
+      best = values[from + i] > values[from + best] ? i : best;
+    }
+    return best;
+  }
+
+  /** Images whose labels are their numbers, so that rows of a batch can be told. */
+  private record Numbered(Dataset of) implements Dataset {
+    @Override
+    public int size() {
+      return of.size();
+    }
+
+    @Override
+    public int channels() {
+      return of.channels();
+    }
+
+    @Override
+    public int height() {
+      return of.height();
+    }
+
+    @Override
+    public int width() {
+      return of.width();
+    }
+
+    @Override
+    public List<String> classNames() {
+      return Collections.nCopies(of.size(), "");
+    }
+
+    @Override
+    public int label(int index) {
+      return index;
+    }
+
+    @Override
+    public boolean read(int index, ByteBuffer dst, int offset) {
+      return of.read(index, dst, offset);
+    }
+  }
+
+  @Override
+  public int size() {
+    return of.size();
+  }
+
+  @Override
+  public int channels() {
+    return of.channels();
+  }
+
+  @Override
+  public int height() {
+    return of.height();
+  }
+
+  @Override
+  public int width() {
+    return of.width();
+  }
+
+  @Override
+  public List<String> classNames() {
+    return names;
+  }
+
+  @Override
+  public int label(int index) {
+    return labels[index];
+  }
+
+  @Override
+  public Labels labels() {
+    return Labels.PREDICTED;
+  }
+
+  @Override
+  public boolean read(int index, ByteBuffer dst, int offset) {
+    return of.read(index, dst, offset);
+  }
+}
