@@ -5,6 +5,7 @@ import dev.secateur.device.Precision;
 import dev.secateur.io.PixelScale;
 import dev.secateur.io.onnx.OnnxOptions;
 import dev.secateur.prune.Recipe;
+import dev.secateur.prune.Scope;
 import dev.secateur.prune.criterion.Criteria;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
@@ -164,6 +165,20 @@ final class Converters {
         }
       }
       throw new TypeConversionException("'" + value + "': expected raw, unit, tf or caffe");
+    }
+  }
+
+  /** What may go, in a word. */
+  static final class Scopes implements ITypeConverter<Scope> {
+    @Override
+    public Scope convert(String value) {
+      for (Scope s : Scope.values()) {
+        if (s.toString().equals(value)) {
+          return s;
+        }
+      }
+      throw new TypeConversionException(
+          "'" + value + "': expected paper, all, blocks, paper+blocks or all+blocks");
     }
   }
 

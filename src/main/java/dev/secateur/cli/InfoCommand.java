@@ -8,6 +8,7 @@ import dev.secateur.nn.Node;
 import dev.secateur.nn.ParameterShapes;
 import dev.secateur.prune.ChannelGroups;
 import dev.secateur.prune.Recipe;
+import dev.secateur.prune.ResidualBlocks;
 import dev.secateur.tensor.Shape;
 import dev.secateur.util.Numbers;
 import dev.secateur.util.Table;
@@ -72,7 +73,9 @@ final class InfoCommand extends BaseCommand {
     json.put("layers", layers);
     json.put("scope", recipe.choice().scope());
     json.put("groups", groups.coupledLayers());
-    print(json, () -> text(layers, groups.coupledLayers(), cost, m));
+    List<String> blocks = ResidualBlocks.of(graph).names();
+    json.put("blocks", blocks);
+    print(json, () -> text(layers, groups.coupledLayers(), blocks, cost, m));
     return 0;
   }
 
@@ -84,7 +87,11 @@ final class InfoCommand extends BaseCommand {
   }
 
   private static String text(
-      List<Layer> layers, List<ChannelGroups.CoupledLayers> coupled, Cost cost, Model m) {
+      List<Layer> layers,
+      List<ChannelGroups.CoupledLayers> coupled,
+      List<String> blocks,
+      Cost cost,
+      Model m) {
     Table table = new Table("layer", "type", "output", "parameters", "MACs", "prunable");
     for (Layer l : layers) {
       table.row(
@@ -103,6 +110,10 @@ final class InfoCommand extends BaseCommand {
     StringBuilder out = new StringBuilder();
     out.append(table.text()).append('\n').append(together.text());
     out.append('\n');
+    if (!blocks.isEmpty()) {
+      out.append("residual blocks that can go (--scope blocks): ");
+      out.append(blocks.size()).append(", ").append(brief(blocks)).append('\n');
+    }
     shown(m).forEach((k, v) -> out.append(k).append(": ").append(v).append('\n'));
     out.append(
         Numbers.format(

@@ -9,10 +9,12 @@ class ScopeOptions {
 
   @Option(
       names = "--scope",
-      paramLabel = "paper|all",
+      paramLabel = "paper|all|blocks",
+      converter = Converters.Scopes.class,
       description = {
         "paper: convolutions inside residual blocks, or all but the last; all: every filter,",
-        "those whose channels are added or otherwise coupled as one group"
+        "those whose channels are added or otherwise coupled as one group; blocks: whole",
+        "residual blocks; paper+blocks and all+blocks: in one ranking"
       })
   @Sets("choice.scope")
   private Scope scope;

@@ -10,6 +10,7 @@ import dev.secateur.nn.InferenceProgram;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Network;
 import dev.secateur.prune.Removal;
+import dev.secateur.prune.ResidualBlocks;
 import dev.secateur.prune.SurgeryProof;
 import dev.secateur.tensor.Shape;
 import dev.secateur.util.Folders;
@@ -97,11 +98,13 @@ final class VerifyCommand extends BaseCommand.OnDevice {
     Model expected = removal.map(r -> SurgeryProof.zeroed(a, r)).orElse(a);
     double ours = here(expected, b);
     double theirs = inOnnxRuntime(expected, b, image);
-    int filters = removal.map(Removal::size).orElse(0);
+    int blocks = removal.map(r -> ResidualBlocks.in(a.graph(), r).size()).orElse(0);
+    int filters = removal.map(Removal::size).orElse(0) - blocks;
     boolean same = ours <= comparing.tolerance && theirs <= comparing.tolerance;
     Map<String, Object> json = new LinkedHashMap<>();
     json.put("isTheOriginalWithoutFilters", removal.isPresent());
     json.put("filtersRemoved", filters);
+    json.put("blocksRemoved", blocks);
     json.put("reason", why);
     json.put("difference", ours);
     json.put("differenceInOnnxRuntime", theirs);
@@ -112,9 +115,8 @@ final class VerifyCommand extends BaseCommand.OnDevice {
             : other
                 + " is "
                 + original
-                + (filters == 0
-                    ? ", bit for bit"
-                    : " without " + filters + " filters, bit for bit");
+                + (filters + blocks == 0 ? "" : " without " + gone(filters, blocks))
+                + ", bit for bit";
     print(
         json,
         () ->
@@ -127,6 +129,12 @@ final class VerifyCommand extends BaseCommand.OnDevice {
                     filters == 0 ? "" : " with these set to zero",
                     same ? "the same" : "not the same"));
     return same ? 0 : 1;
+  }
+
+  private static String gone(int filters, int blocks) {
+    String some = filters == 0 && blocks > 0 ? "" : filters + " filters";
+    String whole = blocks == 0 ? "" : blocks + " residual blocks";
+    return some + (some.isEmpty() || whole.isEmpty() ? "" : " and ") + whole;
   }
 
   private double here(Model a, Model b) {

@@ -78,6 +78,11 @@ public final class Graph {
     return shapes.get(name);
   }
 
+  /** Whether a parameter, NODE.PART, is of one of the nodes. */
+  public boolean owns(String parameter) {
+    return byName.containsKey(parameter.substring(0, parameter.lastIndexOf('.')));
+  }
+
   /** Nodes that read the output of {@code name}, in order. */
   public List<Node> consumers(String name) {
     List<Node> out = new ArrayList<>();

@@ -208,7 +208,9 @@ public final class Network implements AutoCloseable {
    */
   public Network cut(Graph smaller, Map<String, ParameterCut> keep) {
     Map<String, Shape> shapes = new LinkedHashMap<>();
-    parameters.forEach(
+    Map<String, Tensor> stay = new LinkedHashMap<>(parameters);
+    stay.keySet().removeIf(name -> !smaller.owns(name));
+    stay.forEach(
         (name, t) ->
             shapes.put(name, keep.containsKey(name) ? keep.get(name).of(t.shape()) : t.shape()));
     ParameterShapes.of(smaller)
@@ -222,7 +224,7 @@ public final class Network implements AutoCloseable {
     Network out = new Network(device, smaller, shapes, metadata);
     try (Arena scratch = device.newArena()) {
       Gathering gather = new Gathering(device, scratch);
-      parameters.forEach(
+      stay.forEach(
           (name, t) -> {
             Optional<ParameterCut> cut = Optional.ofNullable(keep.get(name));
             gather.move(t, cut, out.parameter(name));

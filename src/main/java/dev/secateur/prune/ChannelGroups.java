@@ -11,9 +11,11 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Predicate;
+import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
 
 /**
@@ -50,12 +52,16 @@ public final class ChannelGroups {
     List<Node> nodes = graph.nodes();
     boolean[] barred = new boolean[coupling.channels()];
     Set<String> paper =
-        new HashSet<>(scope == Scope.PAPER ? Prunable.convolutions(graph) : List.of());
+        new HashSet<>(
+            scope.filters().equals(Optional.of(Scope.PAPER))
+                ? Prunable.convolutions(graph)
+                : List.of());
     int[] groupOf = new int[coupling.channels()];
     Arrays.fill(groupOf, -1);
     for (int n = 0; n < nodes.size(); n++) {
       String name = nodes.get(n).name();
-      boolean bars = keep.test(name) || scope == Scope.PAPER && !paper.contains(name);
+      boolean outside = !scope.filters().equals(Optional.of(Scope.ALL)) && !paper.contains(name);
+      boolean bars = keep.test(name) || outside;
       for (int c = coupling.first(n); c < coupling.first(n) + coupling.width(n); c++) {
         int k = coupling.groupOf(c);
         barred[k] |= coupling.fixed(c) || bars && nodes.get(n).op().hasFilters();
@@ -286,6 +292,17 @@ public final class ChannelGroups {
       out[u] = reduction.of(own);
     }
     return out;
+  }
+
+  /** Those of some numbers, one a group, whose group loses a filter. */
+  public DoubleStream of(Removal removal, double[] numbers) {
+    return IntStream.range(0, size())
+        .filter(
+            u -> {
+              int[] gone = removal.of(layers.get(layerOf[starts[u]]));
+              return Arrays.binarySearch(gone, filterOf[starts[u]]) >= 0;
+            })
+        .mapToDouble(u -> numbers[u]);
   }
 
   /** All filters of all groups. */

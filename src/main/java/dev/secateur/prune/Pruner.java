@@ -263,9 +263,19 @@ public final class Pruner {
                 recipe.groups(net.graph()),
                 images.none() ? Optional.empty() : Optional.of(data))
             : DeadFilters.none(net.graph());
-    Importance ranked =
-        alive(net, dead, n -> Importance.of(criterion, n, recipe.groups(n.graph()).layers(), data));
+    Importance ranked = alive(net, dead, n -> importance(n, data));
     return new Scores(dead.removal().extend(ranked), dead);
+  }
+
+  private Importance importance(Network net, ScoringData data) {
+    Importance all = Importance.of(criterion, net, recipe.scored(net.graph()), data);
+    return recipe
+        .blocks(net.graph())
+        .importance(
+            all,
+            recipe.groups(net.graph()).layers(),
+            criterion.scoresSums(),
+            recipe.choice().groupReduction());
   }
 
   /**
@@ -274,7 +284,7 @@ public final class Pruner {
   public Optional<ProjectedImages> project(Network net) {
     return criterion.project(
         net,
-        recipe.groups(net.graph()).layers(),
+        recipe.scored(net.graph()),
         data(images.scoring(), PROJECTION_FIT),
         data(images.evaluation(), PROJECTED));
   }

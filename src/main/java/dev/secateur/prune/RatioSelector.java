@@ -7,6 +7,7 @@ import dev.secateur.nn.Network;
 import dev.secateur.prune.criterion.Importance;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 
 /**
  * The recipe's pruning ratio of the filters left in each iteration, or what reaches its targets
@@ -24,11 +25,11 @@ public final class RatioSelector implements Selector {
     Recipe.Choice choice = recipe.choice();
     ChannelGroups groups = recipe.groups(graph);
     Selection selection = Selection.unscored(groups, choice.constraints(graph), graph);
-    Removal most = selection.all();
+    Removal most = BlockSelection.unscored(recipe, graph).all();
     if (most.isEmpty()) {
       throw new SecateurException(
-          "no filter can go: "
-              + (groups.filters() == 0
+          "no filter or block can go: "
+              + (recipe.prunable(graph) == 0
                   ? "none is in scope, or all are kept"
                   : "no layer can keep a multiple of " + choice.roundTo() + " and lose any"));
     }
@@ -58,6 +59,9 @@ public final class RatioSelector implements Selector {
   @Override
   public Removal select(Graph original, Network net, ChannelGroups groups, Importance importance) {
     Recipe.Choice choice = recipe.choice();
+    if (choice.scope().blocks()) {
+      return withBlocks(original, net.graph(), importance);
+    }
     Constraints constraints = choice.constraints(original);
     Selection selection =
         new Selection(groups, choice.order(groups, importance), constraints, original);
@@ -87,6 +91,28 @@ public final class RatioSelector implements Selector {
               + groups.filters()
               + " left"
               + (multiple > 1 ? " when those kept are multiples of " + multiple : ""));
+    }
+    return removal;
+  }
+
+  private Removal withBlocks(Graph original, Graph now, Importance importance) {
+    BlockSelection selection = new BlockSelection(recipe, original, now, importance);
+    Optional<Double> ratio = recipe.choice().pruningRatio();
+    List<Target> targets = recipe.stop().targets();
+    Removal removal = ratio.map(selection::lowest).orElse(Removal.NONE);
+    if (removal.isEmpty() && !targets.isEmpty()) {
+      removal =
+          selection
+              .until(targets)
+              .orElseThrow(() -> new SecateurException("the targets are out of reach"));
+    }
+    if (removal.isEmpty()) {
+      throw new SecateurException(
+          "a pruning ratio of "
+              + ratio.orElseThrow()
+              + " removes none of the "
+              + recipe.prunable(now)
+              + " filters and blocks left");
     }
     return removal;
   }

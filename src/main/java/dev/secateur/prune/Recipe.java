@@ -34,10 +34,12 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.Collectors;
 
 /**
@@ -234,6 +236,11 @@ public record Recipe(
       pruningRatio.ifPresent(
           r -> require(r > 0 && r < 1, "pruning-ratio", r, Expected.OPEN_FRACTION));
       require(roundTo > 0, "round-to", roundTo, Expected.COUNT);
+      require(
+          threshold == Threshold.COUNT || !scope.blocks(),
+          "threshold",
+          threshold,
+          "count where blocks may go");
       minPruningRatio = ratios("min-pruning-ratio", minPruningRatio);
       maxPruningRatio = ratios("max-pruning-ratio", maxPruningRatio);
     }
@@ -922,5 +929,24 @@ public record Recipe(
   /** Channel groups of a network that may go. */
   public ChannelGroups groups(Graph graph) {
     return ChannelGroups.of(graph, choice.scope, choice.constraints(graph)::keeps);
+  }
+
+  /** Residual blocks of a network that may go. */
+  public ResidualBlocks blocks(Graph graph) {
+    return choice.scope.blocks()
+        ? ResidualBlocks.of(graph, choice.constraints(graph)::keeps)
+        : ResidualBlocks.of(graph, name -> true);
+  }
+
+  /** What the criterion scores of a network: layers with channel groups, and what tells blocks. */
+  public List<String> scored(Graph graph) {
+    Set<String> out = new LinkedHashSet<>(groups(graph).layers());
+    out.addAll(blocks(graph).scored(criterion().scoresSums()));
+    return List.copyOf(out);
+  }
+
+  /** Prunable filters of a network, and blocks that are. */
+  public int prunable(Graph graph) {
+    return groups(graph).filters() + blocks(graph).names().size();
   }
 }

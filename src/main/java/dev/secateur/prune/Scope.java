@@ -1,21 +1,54 @@
 package dev.secateur.prune;
 
-import java.util.Locale;
+import com.fasterxml.jackson.annotation.JsonValue;
+import java.util.Optional;
 
-/** Which filters may go. */
+/** What may go. */
 public enum Scope {
   /**
    * The paper's choice: in residual networks the convolutions inside blocks, whose channels are
    * added to nothing; elsewhere all but the last.
    */
-  PAPER,
+  PAPER("paper", false),
 
   /** Every filter whose channels can be removed; coupled ones go together. */
-  ALL;
+  ALL("all", false),
 
-  /** As it is written, in lower case. */
+  /** Whole residual blocks ({@link ResidualBlocks}), and nothing else. */
+  BLOCKS("blocks", true),
+
+  /** {@link #PAPER} and {@link #BLOCKS}. */
+  PAPER_AND_BLOCKS("paper+blocks", true),
+
+  /** {@link #ALL} and {@link #BLOCKS}. */
+  ALL_AND_BLOCKS("all+blocks", true);
+
+  private final String text;
+  private final boolean blocks;
+
+  Scope(String text, boolean blocks) {
+    this.text = text;
+    this.blocks = blocks;
+  }
+
+  /** Whether residual blocks may go. */
+  public boolean blocks() {
+    return blocks;
+  }
+
+  /** Of filters alone; empty where none may go. */
+  Optional<Scope> filters() {
+    return switch (this) {
+      case PAPER, PAPER_AND_BLOCKS -> Optional.of(PAPER);
+      case ALL, ALL_AND_BLOCKS -> Optional.of(ALL);
+      case BLOCKS -> Optional.empty();
+    };
+  }
+
+  /** As it is written. */
+  @JsonValue
   @Override
   public String toString() {
-    return name().toLowerCase(Locale.ROOT);
+    return text;
   }
 }

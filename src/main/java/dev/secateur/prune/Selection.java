@@ -210,7 +210,7 @@ public final class Selection {
     if (!(ratio > 0 && ratio < 1)) {
       throw new SecateurException("pruning ratio " + ratio + ": expected a number between 0 and 1");
     }
-    int wanted = wanted(ratio);
+    int wanted = (int) Math.floor(ratio * groups.filters());
     if (!allows(ratio)) {
       throw new SecateurException(
           "pruning ratio "
@@ -222,6 +222,11 @@ public final class Selection {
               + " can go when every layer keeps one"
               + (roundTo > 1 ? " and the others a multiple of " + roundTo : ""));
     }
+    return lowestFilters(wanted);
+  }
+
+  /** The same with their number given, or as many as can go. */
+  Removal lowestFilters(int wanted) {
     Mask mask;
     if (roundTo > 1) {
       mask = first(bisect(0, order.length, n -> first(n).filters > wanted) - 1);
@@ -274,11 +279,7 @@ public final class Selection {
 
   /** Whether so many filters can go. */
   public boolean allows(double ratio) {
-    return first(order.length).filters >= wanted(ratio);
-  }
-
-  private int wanted(double ratio) {
-    return (int) Math.floor(ratio * groups.filters());
+    return first(order.length).filters >= (int) Math.floor(ratio * groups.filters());
   }
 
   /**

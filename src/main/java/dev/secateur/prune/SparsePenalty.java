@@ -47,6 +47,9 @@ public final class SparsePenalty {
         .filters()
         .forEach(
             (layer, own) -> {
+              if (!graph.node(layer).op().hasFilters()) {
+                return; // a residual block
+              }
               if (training.kind() != SparseTraining.Kind.BN_SCALE
                   && graph.node(layer).op() instanceof Convolution) {
                 slices.put(layer + ".weight", own);

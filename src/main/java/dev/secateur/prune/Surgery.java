@@ -16,7 +16,8 @@ import java.util.Map;
  * Removes filters for real, and with them every channel that is coupled with theirs ({@link
  * DependencyGraph}): one pass finds the channels that each node keeps, then each parameter is cut
  * along its axes, the outputs by its own node's channels, the inputs by its input's; a linear layer
- * behind a flatten loses H·W columns a channel, a depthwise convolution its groups.
+ * behind a flatten loses H·W columns a channel, a depthwise convolution its groups. Residual blocks
+ * go first, whole ({@link ResidualBlocks}).
  *
  * <p>The result computes what the original computes when the weights and biases of those filters
  * are zero, and those of the norms behind them, and when what reads the channels multiplies them by
@@ -35,10 +36,12 @@ public final class Surgery {
    */
   public static Model remove(Model model, Removal removal) {
     Cut cut = new Cut(model.graph(), removal);
+    Graph smaller = cut.smaller();
     Map<String, ParameterCut> keep = cut.parameters();
     Map<String, HostTensor> parameters = new LinkedHashMap<>(model.parameters());
+    parameters.keySet().removeIf(name -> !smaller.owns(name));
     parameters.replaceAll((name, t) -> keep.containsKey(name) ? keep.get(name).of(t) : t);
-    return new Model(cut.smaller(), parameters, model.metadata());
+    return new Model(smaller, parameters, model.metadata());
   }
 
   /**
@@ -67,14 +70,18 @@ public final class Surgery {
     private final DependencyGraph coupling;
     private final Map<String, int[]> kept = new HashMap<>();
 
-    Cut(Graph graph, Removal removal) {
-      this.graph = graph;
+    Cut(Graph whole, Removal removal) {
+      List<String> blocks = ResidualBlocks.in(whole, removal);
+      this.graph = blocks.isEmpty() ? whole : ResidualBlocks.of(whole).without(blocks);
       this.coupling = DependencyGraph.of(graph);
       boolean[] gone = new boolean[coupling.channels()];
       removal
           .filters()
           .forEach(
               (name, filters) -> {
+                if (blocks.contains(name)) {
+                  return;
+                }
                 int node = coupling.node(graph.node(name).name());
                 int before = -1;
                 for (int f : filters) {

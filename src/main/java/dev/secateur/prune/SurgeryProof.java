@@ -23,7 +23,7 @@ public final class SurgeryProof {
   private SurgeryProof() {}
 
   /**
-   * The filters that a network has lost.
+   * The filters and residual blocks that a network has lost.
    *
    * @param original the network as it was
    * @param pruned the one that was cut from it, not trained since
@@ -31,11 +31,14 @@ public final class SurgeryProof {
    *     none of the original's, in their order
    */
   public static Removal removed(Model original, Model pruned) {
-    Graph graph = original.graph();
-    List<String> names = graph.nodes().stream().map(Node::name).toList();
-    if (!names.equals(pruned.graph().nodes().stream().map(Node::name).toList())) {
-      throw new SecateurException("the networks have different layers");
+    Removal blocks = blocks(original.graph(), pruned.graph());
+    if (!blocks.isEmpty()) {
+      Removal filters = removed(Surgery.remove(original, blocks), pruned);
+      Map<String, int[]> both = new LinkedHashMap<>(blocks.filters());
+      both.putAll(filters.filters());
+      return new Removal(both);
     }
+    Graph graph = original.graph();
     DependencyGraph coupling = DependencyGraph.of(graph);
     Boolean[] kept = new Boolean[coupling.channels()]; // by group; null: not known yet
     Map<String, int[]> out = new LinkedHashMap<>();
@@ -62,6 +65,22 @@ public final class SurgeryProof {
       }
     }
     return removal;
+  }
+
+  /** Residual blocks that are not there any more. */
+  private static Removal blocks(Graph original, Graph pruned) {
+    List<String> left = names(pruned);
+    ResidualBlocks all = ResidualBlocks.of(original);
+    Removal gone =
+        ResidualBlocks.removal(all.names().stream().filter(b -> !left.contains(b)).toList());
+    if (!names(Surgery.shrink(original, gone)).equals(left)) {
+      throw new SecateurException("the networks have different layers");
+    }
+    return gone;
+  }
+
+  private static List<String> names(Graph graph) {
+    return graph.nodes().stream().map(Node::name).toList();
   }
 
   private static Model expected(Model original, Removal removal) {
@@ -164,7 +183,10 @@ public final class SurgeryProof {
     }
   }
 
-  /** The original with all that belongs to some filters set to zero: what they put out and in. */
+  /**
+   * The original with all that belongs to some filters set to zero: what they put out and in; of
+   * residual blocks all that is in their branch.
+   */
   public static Model zeroed(Model original, Removal removal) {
     Map<String, ParameterCut> cuts = Surgery.cuts(original.graph(), removal);
     Map<String, HostTensor> out = new LinkedHashMap<>(original.parameters());
@@ -175,6 +197,12 @@ public final class SurgeryProof {
             out.put(name, zeroed(t, cut));
           }
         });
+    Graph left = Surgery.shrink(original.graph(), removal);
+    out.replaceAll(
+        (name, t) ->
+            left.owns(name) || name.contains(".running_")
+                ? t
+                : new HostTensor(t.shape(), new float[t.data().length]));
     return new Model(original.graph(), out, original.metadata());
   }
 

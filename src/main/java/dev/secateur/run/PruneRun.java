@@ -164,7 +164,7 @@ public final class PruneRun {
             : new RatioSelector(recipe);
     selector.checkPossible(graph);
     SparsePenalty.check(recipe, graph);
-    recipe.criterion().check(graph, recipe.groups(graph).layers(), train);
+    recipe.criterion().check(graph, recipe.scored(graph), train);
     RunRecord record = new RunRecord(inputs, recipe, Optional.empty());
     RunDirectory run = RunDirectory.open(directory, record, upkeep);
     Images images = Images.of(train, recipe);
@@ -337,7 +337,7 @@ public final class PruneRun {
     IterationMetrics m =
         new IterationMetrics(
             done.size(),
-            recipe.groups(model.graph()).filters(),
+            recipe.prunable(model.graph()),
             cost.parameters(),
             cost.macs(),
             removal,

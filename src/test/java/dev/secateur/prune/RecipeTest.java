@@ -94,7 +94,7 @@ class RecipeTest {
         "scoring.samples | none | 'none': expected a whole number of at least 1, or all",
         "scoring.pool | min | 'min': expected max or avg",
         "choice.pruning-ratio | 1 | '1.0': expected a number greater than 0 and less than 1",
-        "choice.scope | some | 'some': expected paper or all",
+        "choice.scope | some | 'some': expected paper or all or blocks or paper+blocks or all+blocks",
         "choice.round | 8 | is no setting; expected one of dead-filters, exclude, group",
         "stop.macs | -1 | '-1': expected a part such as 0.5, or an amount such as 500k",
         "stop.latency | 3s | '3s': expected a part of the original's time between 0 and 1",

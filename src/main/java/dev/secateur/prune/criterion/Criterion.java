@@ -33,6 +33,11 @@ public interface Criterion {
     return true;
   }
 
+  /** Whether {@link #score} takes additions too, and scores each channel of their sum. */
+  default boolean scoresSums() {
+    return false;
+  }
+
   /** Whether it asks what images, or pairs, are. */
   default boolean needsLabels() {
     return false;

@@ -23,6 +23,11 @@ record FeatureCriterion(String name, boolean classes, Function<CrossProducts, fl
   }
 
   @Override
+  public boolean scoresSums() {
+    return true;
+  }
+
+  @Override
   public Map<String, float[]> score(Network net, List<String> layers, ScoringData data) {
     int features = Features.count(net.graph(), layers);
     double[] counts = new double[data.classes(net.graph())];

@@ -42,6 +42,11 @@ final class FeatureMapRank implements Criterion {
   }
 
   @Override
+  public boolean scoresSums() {
+    return true;
+  }
+
+  @Override
   public Map<String, float[]> score(Network net, List<String> layers, ScoringData data) {
     Model model = net.toModel();
     Map<String, float[]> out = new LinkedHashMap<>();

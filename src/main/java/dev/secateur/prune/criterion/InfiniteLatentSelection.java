@@ -41,6 +41,11 @@ final class InfiniteLatentSelection implements Criterion {
   }
 
   @Override
+  public boolean scoresSums() {
+    return true;
+  }
+
+  @Override
   public Map<String, float[]> score(Network net, List<String> layers, ScoringData data) {
     int p = Features.count(net.graph(), layers);
     int q = data.classes(net.graph());

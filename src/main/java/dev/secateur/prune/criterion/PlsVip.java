@@ -57,6 +57,11 @@ record PlsVip(PlsSettings settings) implements Criterion {
   }
 
   @Override
+  public boolean scoresSums() {
+    return true;
+  }
+
+  @Override
   public Map<String, float[]> score(Network net, List<String> layers, ScoringData data) {
     List<String> columns = columns(net.graph(), layers);
     float[] weights = weights(net, columns);

@@ -37,6 +37,11 @@ record Product(List<Criterion> factors) implements Criterion {
   }
 
   @Override
+  public boolean scoresSums() {
+    return factors.stream().allMatch(Criterion::scoresSums);
+  }
+
+  @Override
   public void check(Graph graph, List<String> layers, Dataset images) {
     factors.forEach(c -> c.check(graph, layers, images));
   }

@@ -35,6 +35,11 @@ final class Relief implements Criterion {
   }
 
   @Override
+  public boolean scoresSums() {
+    return true;
+  }
+
+  @Override
   public Map<String, float[]> score(Network net, List<String> layers, ScoringData data) {
     List<float[]> samples = new ArrayList<>();
     List<Integer> labels = new ArrayList<>();

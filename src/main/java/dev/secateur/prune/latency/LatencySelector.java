@@ -4,15 +4,18 @@ import dev.secateur.SecateurException;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Network;
+import dev.secateur.prune.BlockSelection;
 import dev.secateur.prune.ChannelGroups;
 import dev.secateur.prune.Recipe;
 import dev.secateur.prune.Removal;
-import dev.secateur.prune.Selection;
 import dev.secateur.prune.Selector;
 import dev.secateur.prune.Surgery;
 import dev.secateur.prune.criterion.Importance;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.function.DoubleFunction;
 
 /**
  * Chooses by a knapsack of importance against measured milliseconds: each iteration saves the
@@ -38,9 +41,7 @@ public final class LatencySelector implements Selector {
 
   @Override
   public void checkPossible(Graph graph) {
-    Selection selection =
-        Selection.unscored(recipe.groups(graph), recipe.choice().constraints(graph), graph);
-    Graph smallest = Surgery.shrink(graph, selection.all());
+    Graph smallest = Surgery.shrink(graph, BlockSelection.unscored(recipe, graph).all());
     if (!goal.reached(graph, smallest)) {
       throw goal.unreachable(graph, smallest);
     }
@@ -48,15 +49,16 @@ public final class LatencySelector implements Selector {
 
   @Override
   public Removal select(Graph first, Network net, ChannelGroups groups, Importance importance) {
-    LatencySelection selection =
-        LatencySelection.of(
-            groups, importance, recipe.choice(), first, goal.steps(), LatencySelection.Loss.SHARE);
+    DoubleFunction<Optional<Removal>> selection =
+        recipe.choice().scope().blocks()
+            ? new WithBlocks(first, groups.graph(), importance)::within
+            : of(first, groups, importance, LatencySelection.Loss.SHARE)::within;
     double ratio = recipe.choice().pruningRatio().orElse(1.0);
     double limit = goal.step(first, groups.graph(), ratio);
     boolean last = limit <= goal.limit(first);
     Removal removal =
         selection
-            .within(limit)
+            .apply(limit)
             .filter(r -> !r.isEmpty())
             .orElseThrow(
                 () ->
@@ -74,7 +76,7 @@ public final class LatencySelector implements Selector {
     for (int i = 0; i < CORRECTIONS; i++) {
       Model smaller = Surgery.remove(now, removal);
       double excess = goal.excess(goal.stopwatch().get().time(original, smaller));
-      Optional<Removal> tighter = excess <= 1 ? Optional.empty() : selection.within(asked / excess);
+      Optional<Removal> tighter = excess <= 1 ? Optional.empty() : selection.apply(asked / excess);
       if (tighter.isEmpty()) {
         break;
       }
@@ -82,5 +84,51 @@ public final class LatencySelector implements Selector {
       removal = tighter.get();
     }
     return removal;
+  }
+
+  private LatencySelection of(
+      Graph first, ChannelGroups groups, Importance importance, LatencySelection.Loss loss) {
+    return LatencySelection.of(groups, importance, recipe.choice(), first, goal.steps(), loss);
+  }
+
+  /**
+   * For each number of blocks that go a knapsack of filters; what loses the least in all counts.
+   */
+  private final class WithBlocks {
+    private final List<BlockSelection.Left> left = new ArrayList<>();
+    private final List<LatencySelection> filters = new ArrayList<>();
+    private final double[] loss;
+
+    WithBlocks(Graph first, Graph now, Importance importance) {
+      BlockSelection blocks = new BlockSelection(recipe, first, now, importance);
+      loss = new double[blocks.size() + 1];
+      for (int k = 0; k < loss.length; k++) {
+        BlockSelection.Left l = blocks.without(k);
+        left.add(l);
+        filters.add(of(first, l.groups(), importance, LatencySelection.Loss.SUM));
+        loss[k] = blocks.loss(k);
+      }
+    }
+
+    Optional<Removal> within(double milliseconds) {
+      Optional<Removal> best = Optional.empty();
+      double least = Double.POSITIVE_INFINITY;
+      for (int k = 0; k < loss.length; k++) {
+        Optional<Removal> also = filters.get(k).within(milliseconds);
+        if (also.isPresent()) {
+          double all = loss[k] + loss(left.get(k), also.get());
+          if (all < least) {
+            least = all;
+            best = Optional.of(left.get(k).and(also.get()));
+          }
+        }
+      }
+      return best;
+    }
+
+    private double loss(BlockSelection.Left l, Removal removal) {
+      double[] of = l.groups().importance(l.importance(), recipe.choice().groupReduction());
+      return l.groups().of(removal, of).sum();
+    }
   }
 }
