@@ -69,7 +69,7 @@ public final class OnnxOutputs {
     }
   }
 
-  private static OnnxTensor input(OrtEnvironment environment, OnnxJavaType type, long[] shape)
+  static OnnxTensor input(OrtEnvironment environment, OnnxJavaType type, long[] shape)
       throws OrtException {
     long elements = 1;
     for (long d : shape) {
@@ -94,7 +94,7 @@ public final class OnnxOutputs {
     return OnnxTensor.createTensor(environment, data.flip(), shape, type);
   }
 
-  private static double[] numbers(OnnxTensor t) {
+  static double[] numbers(OnnxTensor t) {
     ByteBuffer b = t.getByteBuffer().order(ByteOrder.nativeOrder());
     OnnxJavaType type = t.getInfo().type;
     double[] out = new double[b.remaining() / type.size];

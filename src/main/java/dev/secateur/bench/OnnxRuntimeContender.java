@@ -8,12 +8,9 @@ import ai.onnxruntime.OrtSession;
 import ai.onnxruntime.TensorInfo;
 import dev.secateur.SecateurException;
 import dev.secateur.util.Cleanup;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.nio.FloatBuffer;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.SplittableRandom;
 
 /**
  * The same network in ONNX Runtime on the CPU, all optimisations on, with as many threads as there
@@ -21,40 +18,30 @@ import java.util.SplittableRandom;
  */
 public final class OnnxRuntimeContender implements Contender {
   private final OrtSession session;
-  private final Map<String, OnnxTensor> input;
+  private final Map<String, OnnxTensor> input = new LinkedHashMap<>();
   private final Cleanup closers = new Cleanup();
 
   /**
-   * @param file with one float input (N,C,H,W)
+   * @param file whose inputs are given noise
    * @throws SecateurException naming the file, where ONNX Runtime refuses it
    */
   public OnnxRuntimeContender(Path file, int batch) {
     try {
       OrtEnvironment environment = OrtEnvironment.getEnvironment();
-      try (OrtSession.SessionOptions options = new OrtSession.SessionOptions()) {
-        options.setOptimizationLevel(OrtSession.SessionOptions.OptLevel.ALL_OPT);
-        options.setIntraOpNumThreads(Runtime.getRuntime().availableProcessors());
-        // or its threads go on waiting at full speed on cores that the next contender needs
-        options.addConfigEntry("session.force_spinning_stop", "1");
-        session = environment.createSession(file.toString(), options);
+      session = session(file);
+      closers.add(() -> close(session));
+      for (Map.Entry<String, NodeInfo> e : session.getInputInfo().entrySet()) {
+        TensorInfo info = (TensorInfo) e.getValue().getInfo();
+        long[] shape = info.getShape().clone();
+        if (shape[0] > 0 && shape[0] != batch) {
+          throw new SecateurException(
+              file + ": takes batches of " + shape[0] + ", not " + batch + " (--batch)");
+        }
+        shape[0] = batch;
+        OnnxTensor noise = OnnxOutputs.input(environment, info.type, shape);
+        closers.add(noise::close);
+        input.put(e.getKey(), noise);
       }
-      closers.add(this::closeSession);
-      NodeInfo in = session.getInputInfo().values().iterator().next();
-      long[] shape = ((TensorInfo) in.getInfo()).getShape().clone();
-      shape[0] = batch;
-      int elements = 1;
-      for (long d : shape) {
-        elements = Math.multiplyExact(elements, Math.toIntExact(d));
-      }
-      FloatBuffer data =
-          ByteBuffer.allocateDirect(4 * elements).order(ByteOrder.nativeOrder()).asFloatBuffer();
-      SplittableRandom random = new SplittableRandom(1);
-      for (int i = 0; i < elements; i++) {
-        data.put(i, random.nextInt(256));
-      }
-      OnnxTensor noise = OnnxTensor.createTensor(environment, data, shape);
-      closers.add(noise::close);
-      input = Map.of(in.getName(), noise);
     } catch (OrtException e) {
       throw Cleanup.after(refused(file.toString(), e), closers);
     } catch (RuntimeException e) {
@@ -62,7 +49,18 @@ public final class OnnxRuntimeContender implements Contender {
     }
   }
 
-  private void closeSession() {
+  /** All optimisations on, with as many threads as there are processors. */
+  static OrtSession session(Path file) throws OrtException {
+    try (OrtSession.SessionOptions options = new OrtSession.SessionOptions()) {
+      options.setOptimizationLevel(OrtSession.SessionOptions.OptLevel.ALL_OPT);
+      options.setIntraOpNumThreads(Runtime.getRuntime().availableProcessors());
+      // or its threads go on waiting at full speed on cores that the next contender needs
+      options.addConfigEntry("session.force_spinning_stop", "1");
+      return OrtEnvironment.getEnvironment().createSession(file.toString(), options);
+    }
+  }
+
+  static void close(OrtSession session) {
     try {
       session.close();
     } catch (OrtException e) {

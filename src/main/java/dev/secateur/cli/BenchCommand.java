@@ -4,12 +4,15 @@ import dev.secateur.bench.Benchmark;
 import dev.secateur.bench.Energy;
 import dev.secateur.bench.Profile;
 import dev.secateur.bench.Setting;
+import dev.secateur.bench.WholeEvaluation;
+import dev.secateur.bench.WholeNetwork;
 import dev.secateur.data.DataSets;
 import dev.secateur.data.Dataset;
 import dev.secateur.data.Split;
 import dev.secateur.data.Unreadable;
 import dev.secateur.device.Device;
 import dev.secateur.device.Precision;
+import dev.secateur.io.Models;
 import dev.secateur.nn.Network;
 import dev.secateur.tensor.Shape;
 import dev.secateur.train.Evaluator;
@@ -117,6 +120,14 @@ final class BenchCommand extends BaseCommand.OnDevice {
     for (Path f : files) {
       entries.add(new Benchmark.Entry(f, onnx.open(f, this::warn)));
     }
+    for (Benchmark.Entry e : entries) {
+      if (Models.carries(e.model()) && timed.engines.contains(Benchmark.Engine.SECATEUR)) {
+        warn(
+            e.file()
+                + ": secateur times the layers; what is carried along runs with them in ONNX"
+                + " Runtime only (--engine onnxruntime)");
+      }
+    }
     String math =
         device.precisions().stream().map(DeviceOptions::math).collect(Collectors.joining(","));
     Map<String, Object> json = new LinkedHashMap<>();
@@ -177,6 +188,12 @@ final class BenchCommand extends BaseCommand.OnDevice {
       Unreadable left = new Unreadable(false, this::warn);
       Dataset test = DataSets.open(timed.data, Split.TEST, Optional.of(wanted), left);
       for (Benchmark.Entry e : entries) {
+        if (Models.carries(e.model())) {
+          try (WholeNetwork net = new WholeNetwork(e.model(), 16)) {
+            out.put(e.file().toString(), WholeEvaluation.classes(net, test, progress()).top1());
+          }
+          continue;
+        }
         try (Network net = new Network(device, e.model())) {
           out.put(e.file().toString(), Evaluator.evaluate(net, test, 128, progress()).top1());
         }

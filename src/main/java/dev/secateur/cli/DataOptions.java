@@ -26,6 +26,7 @@ final class DataOptions {
         "cifar10:DIR (binary version), fashion-mnist:DIR or idx:DIR; plain, .gz or .xz;",
         "folder:DIR[?size=S&resize=R&channels=1|3]: DIR/train|test|val/CLASS/*.jpg, .jpeg, .png;",
         "images:DIR with folder's options: .jpg, .jpeg, .png anywhere below, without classes;",
+        "masks:DIR: the same in DIR/images, and DIR/masks/NAME.png with a class a pixel;",
         "pairs:FILE.csv (image,image,same|different), pairs:DIR (train.csv, test.csv) or lfw:DIR",
         "(pairs.txt), with folder's options: pairs of images, for networks that verify"
       })
@@ -55,11 +56,15 @@ final class DataOptions {
    * are no classes images are without labels.
    */
   Dataset open(Split split, Graph graph, Consumer<String> warn) throws IOException {
-    Dataset images =
-        DataSets.open(data, split, Optional.of(imageShape(graph)), new Unreadable(strict, warn));
+    Dataset images = openLabelled(split, graph, warn);
     return Imitation.only(graph) && images.labels() != Labels.NONE
         ? new Unlabelled(images)
         : images;
+  }
+
+  /** The same with the labels that there are, whatever the network's outputs. */
+  Dataset openLabelled(Split split, Graph graph, Consumer<String> warn) throws IOException {
+    return DataSets.open(data, split, Optional.of(imageShape(graph)), new Unreadable(strict, warn));
   }
 
   /** The images that a network takes, (C,H,W). */

@@ -1,9 +1,13 @@
 package dev.secateur.cli;
 
+import dev.secateur.bench.WholeEvaluation;
+import dev.secateur.bench.WholeNetwork;
 import dev.secateur.data.Dataset;
 import dev.secateur.data.Labels;
+import dev.secateur.data.MaskedImages;
 import dev.secateur.data.Split;
 import dev.secateur.device.Device;
+import dev.secateur.io.Models;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Network;
 import dev.secateur.train.Evaluation;
@@ -25,7 +29,8 @@ import picocli.CommandLine.ParameterException;
     description = {
       "Measures accuracy, loss and images per second; of pairs how well the network's output,",
       "taken as an embedding, tells the same from different: accuracy, threshold and ROC AUC;",
-      "of images without classes how near the network is to another one (--reference)."
+      "of images without classes how near the network is to another one (--reference);",
+      "of images with masks the accuracy of pixels and mean IoU."
     },
     customSynopsis = "secateur eval MODEL --data KIND:DIR [OPTIONS]",
     footer = {
@@ -34,9 +39,13 @@ import picocli.CommandLine.ParameterException;
       "  secateur eval net.onnx --mean 0.5 --std 0.25 --data folder:DIR",
       "  secateur eval run/model.sct --data cifar10:DIR --split train --json",
       "  secateur eval faces.onnx --data lfw:DIR --distance euclidean",
-      "  secateur eval run/model.sct --data images:DIR --reference detector.onnx"
+      "  secateur eval run/model.sct --data images:DIR --reference detector.onnx",
+      "  secateur eval segmenter.onnx --data masks:DIR"
     })
 final class EvalCommand extends BaseCommand.OnDevice {
+  /** Of whole networks: their outputs may be large, and come to the host. */
+  private static final int WHOLE_BATCH = 16;
+
   private static final Verification.Distance DEFAULT = Verification.Distance.COSINE;
 
   @ArgGroup(exclusive = false, multiplicity = "1", heading = ModelOptions.HEADING, order = 1)
@@ -74,6 +83,11 @@ final class EvalCommand extends BaseCommand.OnDevice {
   @Override
   public Integer call() throws IOException {
     Model m = model.open(this::warn);
+    Dataset labelled = data.openLabelled(which.split, m.graph(), this::warn);
+    boolean classes = labelled.labels() == Labels.CLASSES && Models.carries(m);
+    if (which.reference == null && (classes || labelled instanceof MaskedImages)) {
+      return whole(m, labelled);
+    }
     Dataset images = data.open(which.split, m.graph(), this::warn);
     if (which.distance != null && !images.paired()) {
       throw new ParameterException(
@@ -127,6 +141,37 @@ final class EvalCommand extends BaseCommand.OnDevice {
     return 0;
   }
 
+  /** By outputs that the layers alone do not give. */
+  private int whole(Model m, Dataset images) throws IOException {
+    note("the whole network, with what is carried along, runs in ONNX Runtime on the CPU");
+    Map<String, Object> json = new LinkedHashMap<>();
+    json.put("model", model.file().toString());
+    json.put("data", data.spec());
+    json.put("engine", "onnxruntime");
+    int batch = Math.min(WHOLE_BATCH, recipe().scoring().batchSize());
+    String text;
+    try (WholeNetwork net = new WholeNetwork(m, batch)) {
+      if (images instanceof MaskedImages masked) {
+        WholeEvaluation.Segmentation s = WholeEvaluation.masks(net, masked, progress());
+        json.put("pixelAccuracy", s.pixelAccuracy());
+        json.put("meanIou", s.meanIou());
+        json.put("iou", s.iou());
+        json.put("images", s.images());
+        json.put("imagesPerSecond", s.imagesPerSecond());
+        text =
+            Numbers.format(
+                "pixel accuracy %.2f %%, mean IoU %.2f %%, %d images, %.0f images/s",
+                s.pixelAccuracy(), s.meanIou(), s.images(), s.imagesPerSecond());
+      } else {
+        Evaluation e = WholeEvaluation.classes(net, images, progress());
+        json.putAll(json(e));
+        text = text(e, measure);
+      }
+    }
+    print(json, () -> text);
+    return 0;
+  }
+
   /** Whether an accuracy is within three deviations of guessing. */
   private static boolean byChance(Evaluation e, int classes) {
     double guess = 1.0 / Math.max(1, classes);
@@ -172,10 +217,10 @@ final class EvalCommand extends BaseCommand.OnDevice {
    * @param measure what accuracy is called; only of classes there is a top-5
    */
   static String text(Evaluation e, String measure) {
-    String five =
-        measure.equals(Labels.NONE.measure()) ? "" : Numbers.format(", top-5 %.2f %%", e.top5());
-    return Numbers.format(
-        "%s %.2f %%%s, loss %.4f, %d images, %.0f images/s",
-        measure, e.top1(), five, e.loss(), e.images(), e.imagesPerSecond());
+    boolean five = !measure.equals(Labels.NONE.measure()) && !Double.isNaN(e.top5());
+    return Numbers.format("%s %.2f %%", measure, e.top1())
+        + (five ? Numbers.format(", top-5 %.2f %%", e.top5()) : "")
+        + (Double.isNaN(e.loss()) ? "" : Numbers.format(", loss %.4f", e.loss()))
+        + Numbers.format(", %d images, %.0f images/s", e.images(), e.imagesPerSecond());
   }
 }

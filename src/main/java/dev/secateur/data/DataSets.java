@@ -19,7 +19,7 @@ import org.tukaani.xz.XZInputStream;
 public final class DataSets {
   /** What {@link #open} takes. */
   public static final String KINDS =
-      "cifar10:DIR, fashion-mnist:DIR, idx:DIR, folder:DIR, images:DIR, pairs:FILE, lfw:DIR";
+      "cifar10:DIR, fashion-mnist:DIR, idx:DIR, folder:DIR, images:DIR, masks:DIR, pairs:FILE, lfw:DIR";
 
   private static final List<String> FASHION =
       List.of(
@@ -47,6 +47,7 @@ public final class DataSets {
    *     folder:DIR?size=S&resize=R&channels=C}, JPEG and PNG files in {@code DIR/train/CLASS} and
    *     {@code DIR/test/CLASS} or {@code DIR/val/CLASS}; {@code images:DIR} with the same options,
    *     such files anywhere below DIR, or below its train and test or val, and no classes; {@code
+   *     masks:DIR} likewise, in its images, and for each a PNG file in its masks; {@code
    *     pairs:FILE.csv} with the same options, or {@code pairs:DIR} with train.csv and test.csv:
    *     image,image,same|different; {@code lfw:DIR} with the same options: Labeled Faces in the
    *     Wild with its pairs.txt
@@ -68,6 +69,7 @@ public final class DataSets {
       case "folder" -> ImageFolder.open(FolderSpec.of(kind, place, wanted), split, unreadable);
       case "images" ->
           ImageFolder.unlabelled(FolderSpec.of(kind, place, wanted), split, unreadable);
+      case "masks" -> MaskedImages.open(FolderSpec.of(kind, place, wanted), split, unreadable);
       case "pairs" -> PairLists.csv(FolderSpec.of(kind, place, wanted), split, unreadable);
       case "lfw" -> PairLists.lfw(FolderSpec.of(kind, place, wanted), split, unreadable);
       default -> throw new SettingException("data", spec + ": expected one of " + KINDS);

@@ -109,6 +109,11 @@ final class ImageFiles implements Dataset {
     unreadable.report(where, bad, found, text.toString());
   }
 
+  /** Where an image is, from the root. */
+  String file(int index) {
+    return files[index];
+  }
+
   @Override
   public int size() {
     return files.length;

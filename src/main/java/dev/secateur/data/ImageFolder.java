@@ -81,17 +81,11 @@ final class ImageFolder {
    */
   static Dataset unlabelled(FolderSpec spec, Split split, Unreadable unreadable)
       throws IOException {
-    Path place = spec.place();
-    if (!Files.isDirectory(place)) {
-      throw new NoSuchFileException(place + " (a folder of images)");
-    }
-    Path train = place.resolve("train");
-    Path test = place.resolve("test");
-    if (!Files.isDirectory(test)) {
-      test = place.resolve("val");
-    }
-    boolean parted = Files.isDirectory(train) && Files.isDirectory(test);
-    Path root = !parted ? place : split == Split.TRAIN ? train : test;
+    return unlabelled(spec, parted(spec.place(), split), unreadable);
+  }
+
+  static ImageFiles unlabelled(FolderSpec spec, Path root, Unreadable unreadable)
+      throws IOException {
     List<String> files = images(root, "");
     return new ImageFiles(
         spec,
@@ -102,6 +96,20 @@ final class ImageFolder {
         Collections.nCopies(files.size(), 0),
         Labels.NONE,
         unreadable);
+  }
+
+  /** The split's folder, or the place itself where it has none for each split. */
+  static Path parted(Path place, Split split) throws NoSuchFileException {
+    if (!Files.isDirectory(place)) {
+      throw new NoSuchFileException(place + " (a folder of images)");
+    }
+    Path train = place.resolve("train");
+    Path test = place.resolve("test");
+    if (!Files.isDirectory(test)) {
+      test = place.resolve("val");
+    }
+    boolean parted = Files.isDirectory(train) && Files.isDirectory(test);
+    return !parted ? place : split == Split.TRAIN ? train : test;
   }
 
   private static List<String> classes(Path root) throws IOException {

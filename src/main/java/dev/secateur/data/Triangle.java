@@ -58,10 +58,10 @@ final class Triangle {
       int cropHeight,
       ByteBuffer dst,
       int offset) {
-    int outWidth = width <= height ? resize : (int) ((double) resize * width / height);
-    int outHeight = height <= width ? resize : (int) ((double) resize * height / width);
-    int left = (int) Math.rint((outWidth - cropWidth) / 2.0);
-    int top = (int) Math.rint((outHeight - cropHeight) / 2.0);
+    int outWidth = resized(width, height, resize);
+    int outHeight = resized(height, width, resize);
+    int left = margin(outWidth, cropWidth);
+    int top = margin(outHeight, cropHeight);
     Weights x = Weights.of(width, outWidth, left, cropWidth);
     Weights y = Weights.of(height, outHeight, top, cropHeight);
     int last = cropHeight - 1;
@@ -89,6 +89,16 @@ final class Triangle {
         down(y, firstRow, cropWidth, dst, at);
       }
     }
+  }
+
+  /** What a side becomes where the shorter one becomes {@code resize}. */
+  static int resized(int side, int other, int resize) {
+    return side <= other ? resize : (int) ((double) resize * side / other);
+  }
+
+  /** What is cropped off in front of the centre. */
+  static int margin(int side, int crop) {
+    return (int) Math.rint((side - crop) / 2.0);
   }
 
   private void across(byte[] src, int from, Weights x, int to) {

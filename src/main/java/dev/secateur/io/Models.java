@@ -180,6 +180,11 @@ public final class Models {
     OnnxExport.write(model, file, options);
   }
 
+  /** Whether a part of an ONNX file is carried along, so that its outputs are not the layers'. */
+  public static boolean carries(Model model) {
+    return model.metadata().containsKey(OnnxImport.CARRIED);
+  }
+
   /** Whether a model was read from an ONNX file, or what it was pruned from. */
   public static boolean fromOnnx(Model model) {
     return OnnxExport.fromOnnx(model);
@@ -192,7 +197,7 @@ public final class Models {
    * @throws SecateurException for what is carried along, or what PyTorch has no function for
    */
   public static Path exportPyTorch(Model model, Path file) {
-    if (model.metadata().containsKey(OnnxImport.CARRIED)) {
+    if (carries(model)) {
       throw new SecateurException(
           "what is carried along ("
               + model.metadata().getOrDefault(OnnxImport.CARRIED_NODES, "")

@@ -173,6 +173,42 @@ class UnlabelledCommandsTest {
         withoutNotes(run("eval", detector, "--data", "idx:" + dir, "--reference", detector)));
   }
 
+  @Test
+  void wholeNetworksAreEvaluatedWhereTheLayersDoNotSayIt() throws IOException {
+    Path folder = Files.createDirectories(dir.resolve("f"));
+    Files.createSymbolicLink(folder.resolve("test"), dir.resolve("images"));
+    Path tail = Fixtures.classifier(dir.resolve("tail.onnx"), true, false);
+    Cli.Result r = run("eval", tail, "--data", "folder:" + folder, "--json");
+    assertEquals(0, r.code(), r.err());
+    assertTrue(r.err().contains("with what is carried along, runs in ONNX Runtime"), r.err());
+    JsonNode json = Json.MAPPER.readTree(r.out());
+    assertEquals("onnxruntime", json.get("engine").asText());
+    assertEquals(IMAGES, json.get("images").asInt());
+    fails(
+        1,
+        "none of the outputs tells an image's class: exp",
+        withoutNotes(run("eval", detector, "--data", "folder:" + folder)));
+    Path masks = Files.createDirectories(dir.resolve("m/masks"));
+    Files.createSymbolicLink(dir.resolve("m/images"), dir.resolve("images/part0"));
+    Path colours = Fixtures.colours(dir.resolve("colours.onnx"), true);
+    fails(
+        1,
+        "there is no mask for 0.png",
+        withoutNotes(run("eval", colours, "--data", "masks:" + dir.resolve("m"))));
+    for (int i = 0; i < IMAGES; i += 3) {
+      BufferedImage mask = new BufferedImage(WIDTH, WIDTH, BufferedImage.TYPE_BYTE_GRAY);
+      ImageIO.write(mask, "png", masks.resolve(i + ".png").toFile());
+    }
+    Cli.Result s = run("eval", colours, "--data", "masks:" + dir.resolve("m"), "-q");
+    assertEquals(0, s.code(), s.err());
+    String pattern = "pixel accuracy [0-9.]+ %, mean IoU [0-9.]+ %, 22 images, \\d+ images/s";
+    assertTrue(s.out().strip().matches(pattern), s.out());
+    Cli.Result timed =
+        run("bench", tail, "--engine", "secateur,onnxruntime", "--runs", 3, "--batch", 2);
+    assertEquals(0, timed.code(), timed.err());
+    assertTrue(timed.err().contains("secateur times the layers; what is carried"), timed.err());
+  }
+
   private static Cli.Result withoutNotes(Cli.Result r) {
     String rest =
         String.join(

@@ -1,5 +1,6 @@
 package dev.secateur.io.onnx;
 
+import ai.onnx.proto.OnnxMl;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -51,6 +52,42 @@ public final class Fixtures {
     String boxes = p.node("Exp", p.node("Slice", all, p.longs(0), p.longs(4), p.longs(2)));
     String scores = p.node("Sigmoid", p.node("Slice", all, p.longs(4), p.longs(6), p.longs(2)));
     return p.write(file, boxes, scores, fine);
+  }
+
+  /**
+   * Writes a small classifier of 4 classes.
+   *
+   * @param tail whether a rising function behind it, which is no layer here, is its last
+   * @param last whether images are (N,H,W,C)
+   */
+  public static Path classifier(Path file, boolean tail, boolean last) throws IOException {
+    int[] pads = {1, 1, 1, 1};
+    Proto p = last ? new Proto(13, 16, 16, 3) : new Proto(13, 3, 16, 16);
+    String x = last ? p.node("Transpose", "x", "perm=", new int[] {0, 3, 1, 2}) : "x";
+    String c = p.node("Relu", p.node("Conv", x, p.weight(8, 3, 3, 3), "pads=", pads));
+    String d = p.node("Relu", p.node("Conv", c, p.weight(8, 8, 3, 3), "pads=", pads));
+    String flat = p.node("Flatten", d);
+    String logits = p.node("Gemm", flat, p.weight(8 * 256, 4), p.weight(4));
+    return p.write(file, tail ? p.node("Asinh", logits) : logits);
+  }
+
+  /**
+   * Writes a network whose classes of a pixel are its colours: the map of a channel is the channel.
+   *
+   * @param whole whether it puts out the class, else a map a class, of half the size
+   */
+  public static Path colours(Path file, boolean whole) throws IOException {
+    Proto p = new Proto(13, 3, 16, 16);
+    String eye = p.tensor(new long[] {3, 3, 1, 1}, 1, 0, 0, 0, 1, 0, 0, 0, 1);
+    String maps = p.node("Relu", p.node("Conv", p.node("Conv", "x", eye), eye));
+    if (!whole) {
+      int[] two = {2, 2};
+      return p.write(file, p.node("MaxPool", maps, "kernel_shape=", two, "strides=", two));
+    }
+    OnnxMl.ModelProto.Builder m =
+        p.model(p.node("ArgMax", maps, "axis=", 1, "keepdims=", 0)).toBuilder();
+    m.getGraphBuilder().getOutputBuilder(0).getTypeBuilder().getTensorTypeBuilder().setElemType(7);
+    return Files.write(file, m.build().toByteArray());
   }
 
   /** Unpacks one into a folder, under its name without .gz. */

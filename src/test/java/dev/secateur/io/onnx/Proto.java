@@ -107,9 +107,15 @@ final class Proto {
   }
 
   String floats(float... v) {
+    return tensor(new long[] {v.length}, v);
+  }
+
+  String tensor(long[] dims, float... v) {
     String name = "f" + count++;
-    OnnxMl.TensorProto.Builder t =
-        graph.addInitializerBuilder().setName(name).setDataType(1).addDims(v.length);
+    OnnxMl.TensorProto.Builder t = graph.addInitializerBuilder().setName(name).setDataType(1);
+    for (long d : dims) {
+      t.addDims(d);
+    }
     for (float f : v) {
       t.addFloatData(f);
     }
