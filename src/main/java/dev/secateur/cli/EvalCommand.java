@@ -8,6 +8,7 @@ import dev.secateur.data.MaskedImages;
 import dev.secateur.data.Split;
 import dev.secateur.device.Device;
 import dev.secateur.io.Models;
+import dev.secateur.nn.Imitation;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Network;
 import dev.secateur.train.Evaluation;
@@ -84,7 +85,8 @@ final class EvalCommand extends BaseCommand.OnDevice {
   public Integer call() throws IOException {
     Model m = model.open(this::warn);
     Dataset labelled = data.openLabelled(which.split, m.graph(), this::warn);
-    boolean classes = labelled.labels() == Labels.CLASSES && Models.carries(m);
+    boolean other = Models.carries(m) || Imitation.only(m.graph());
+    boolean classes = labelled.labels() == Labels.CLASSES && other;
     if (which.reference == null && (classes || labelled instanceof MaskedImages)) {
       return whole(m, labelled);
     }

@@ -19,11 +19,11 @@ public final class Imitation {
    * {@link dev.secateur.device.Training#imitation} of a network's output, in which each result that
    * is joined to it is a part.
    *
-   * @param output F32 (N,K) of the graph
-   * @param reference F32 (N,K)
+   * @param output F32 (N,K) or (N,C,H,W), of the graph
+   * @param reference F32, of equal shape and layout
    * @param labels I32 (N)
    * @param metrics F64 (4)
-   * @param gradient F32 (N,K)
+   * @param gradient F32, likewise
    * @param arena outlives the kernel
    */
   public static Kernel loss(
@@ -38,21 +38,33 @@ public final class Imitation {
     int[] ends = ends(graph);
     Tensor places = arena.allocate(Shape.of(ends.length), DType.I32, Layout.PLAIN);
     device.upload(ends, places);
-    return device.training().imitation(output, reference, labels, places, metrics, gradient);
+    return device
+        .training()
+        .imitation(
+            rows(output), rows(reference), labels, places, metrics, gradient.map(Imitation::rows));
   }
 
-  /** Whether a network's output cannot be classes: results are joined, or one that was a map. */
+  /** Whether a network's output cannot be classes: it is maps, or several results joined. */
   public static boolean only(Graph graph) {
-    return graph.output().op() instanceof Concat;
+    Node last = graph.output();
+    Shape out = graph.shape(last.name());
+    return last.op() instanceof Concat || out.elements() > out.dim(1);
+  }
+
+  /** A row an image, in the order of the memory. */
+  private static Tensor rows(Tensor t) {
+    long n = t.shape().dim(0);
+    Shape flat = Shape.of(n, t.elements() / n);
+    return new Tensor(t.buffer(), t.byteOffset(), flat, t.dtype(), Layout.PLAIN);
   }
 
   private static int[] ends(Graph graph) {
     Node last = graph.output();
-    List<String> parts = only(graph) ? last.inputs() : List.of(last.name());
+    List<String> parts = last.op() instanceof Concat ? last.inputs() : List.of(last.name());
     int[] ends = new int[parts.size()];
     int at = 0;
     for (int i = 0; i < ends.length; i++) {
-      at += graph.shape(parts.get(i)).size(1);
+      at += Math.toIntExact(graph.shape(parts.get(i)).elements());
       ends[i] = at;
     }
     return ends;

@@ -170,12 +170,13 @@ public final class TrainingProgram implements AutoCloseable {
   private Gradient loss(Learning learning, boolean imitates, List<Kernel> out) {
     Tensor logits = output;
     if (output.dtype() != DType.F32) {
-      logits = arena.allocate(output.shape(), DType.F32, Layout.PLAIN);
+      logits = arena.allocate(output.shape(), DType.F32, output.layout());
       out.add(device.moves().copy(output, logits));
     }
-    Gradient gradient = fresh(logits.shape(), Layout.PLAIN);
+    Gradient gradient = fresh(logits.shape(), logits.layout());
     boolean narrow = gradient.tensor().dtype() != DType.F32;
-    Tensor single = narrow ? arena.floats(logits.shape().toArray()) : gradient.tensor();
+    Tensor single =
+        narrow ? arena.allocate(logits.shape(), DType.F32, logits.layout()) : gradient.tensor();
     out.add(
         imitates
             ? Imitation.loss(

@@ -109,9 +109,9 @@ public final class Evaluator {
     if (!images.equals(own)) {
       return "it takes " + images + ", the network " + own;
     }
-    long outputs = other.graph().shape(other.graph().output().name()).dim(1);
-    long wanted = net.graph().shape(net.graph().output().name()).dim(1);
-    return outputs == wanted ? "" : "it has " + outputs + " outputs, the network " + wanted;
+    Shape outputs = other.graph().shape(other.graph().output().name());
+    Shape wanted = net.graph().shape(net.graph().output().name());
+    return outputs.equals(wanted) ? "" : "its output is " + outputs + ", the network's " + wanted;
   }
 
   /**

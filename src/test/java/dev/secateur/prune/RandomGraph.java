@@ -54,7 +54,7 @@ import java.util.stream.IntStream;
  * Draws networks of every op. A dead channel stays zero in them (sigmoids only gate), so that the
  * zeroed network is what surgery has to equal.
  */
-final class RandomGraph {
+public final class RandomGraph {
   private final SplittableRandom random;
   private final List<Node> nodes = new ArrayList<>();
   private final Set<String> read = new HashSet<>();
@@ -66,7 +66,7 @@ final class RandomGraph {
     this.random = random;
   }
 
-  static Model draw(long seed) {
+  public static Model draw(long seed) {
     SplittableRandom random = new SplittableRandom(seed);
     return model(new RandomGraph(random).graph(), random);
   }

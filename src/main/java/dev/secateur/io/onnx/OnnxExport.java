@@ -314,7 +314,15 @@ public final class OnnxExport {
       names.put(t.getName(), name);
       out.addInitializer(t.toBuilder().setName(name));
     }
-    c.graph().getNodeList().forEach(n -> out.addNode(Carried.renamed(n, names)));
+    Set<String> taken = new HashSet<>();
+    out.getNodeList().forEach(n -> taken.add(n.getName()));
+    for (OnnxMl.NodeProto n : c.graph().getNodeList()) {
+      String own = n.getName();
+      while (!own.isEmpty() && !taken.add(own)) {
+        own += "_"; // a node that is both: a view of it is a layer, and it is read there too
+      }
+      out.addNode(Carried.renamed(n, names).toBuilder().setName(own));
+    }
     out.addAllInput(c.graph().getInputList());
     out.addAllOutput(c.graph().getOutputList());
     m.addAllOpsetImport(c.rest().getOpsetImportList());

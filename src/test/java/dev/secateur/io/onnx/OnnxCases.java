@@ -145,7 +145,7 @@ final class OnnxCases {
             groups.importance(TorchvisionComparison.magnitudes(model), GroupReduction.MEAN),
             Constraints.NONE,
             model.graph());
-    Removal removed = s.lowest(part);
+    Removal removed = s.allows(part) ? s.lowest(part) : s.all(); // taps keep theirs
     Model smaller = Surgery.remove(model, removed);
     Path small = folder.resolve("small.onnx");
     Path zero = folder.resolve("zero.onnx");
