@@ -3,6 +3,7 @@ package dev.secateur.cli;
 import dev.secateur.SecateurException;
 import dev.secateur.io.Models;
 import dev.secateur.io.PixelScale;
+import dev.secateur.io.keras.KerasImport;
 import dev.secateur.io.onnx.OnnxOptions;
 import dev.secateur.nn.Architectures;
 import dev.secateur.nn.Model;
@@ -15,6 +16,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipException;
 import java.util.zip.ZipFile;
@@ -90,13 +92,6 @@ final class ModelFiles {
   private static void foreign(Path file) throws IOException {
     try (ZipFile zip = new ZipFile(file.toFile())) {
       List<String> names = zip.stream().map(ZipEntry::getName).toList();
-      if (names.contains("model.weights.h5") && names.contains("config.json")) {
-        throw new SecateurException(
-            file
-                + " is a Keras 3 archive, which is not read; save it as one HDF5 file"
-                + " (model.save(\"model.h5\")), or export it to ONNX (model.export(\"model.onnx\","
-                + " format=\"onnx\"))");
-      }
       if (names.stream().anyMatch(n -> n.contains("/code/") || n.endsWith("/constants.pkl"))) {
         throw new SecateurException(
             file
@@ -113,9 +108,10 @@ final class ModelFiles {
     return file.getFileName().toString().toLowerCase(Locale.ROOT).endsWith(".onnx");
   }
 
-  static boolean isKeras(Path file) {
+  static boolean isKeras(Path file) throws IOException {
     String name = file.getFileName().toString().toLowerCase(Locale.ROOT);
-    return name.endsWith(".json") || name.endsWith(".h5") || name.endsWith(".hdf5");
+    return Stream.of(".json", ".h5", ".hdf5", ".keras").anyMatch(name::endsWith)
+        || KerasImport.isArchive(file);
   }
 
   private static boolean isPyTorch(Path file) throws IOException {

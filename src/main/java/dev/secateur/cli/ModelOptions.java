@@ -16,7 +16,7 @@ final class ModelOptions extends OnnxArguments {
       index = "0",
       paramLabel = "MODEL",
       description =
-          "model file: .sct, .onnx, a PyTorch state dict, or Keras (.json and .h5 beside it, .h5)")
+          "model file: .sct, .onnx, a PyTorch state dict, or Keras (.json and .h5 beside it, .h5, .keras)")
   private Path file;
 
   @Option(

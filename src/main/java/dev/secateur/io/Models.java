@@ -99,25 +99,30 @@ public final class Models {
     return new Model(fresh.graph(), parameters, metadata);
   }
 
-  /** A Keras 2 model that reads pixel / 255. */
+  /** A Keras model that reads pixel / 255, or pixels as they are where it divides them itself. */
   public static Model importKeras(Path file, Optional<Path> weights) throws IOException {
     return importKeras(file, weights, PixelScale.UNIT);
   }
 
   /**
-   * A Keras 2 model; see {@link KerasImport#read}.
+   * A Keras model; see {@link KerasImport#read}.
    *
-   * @param weights empty: in the same file, or beside a .json file under its name ending in .h5
-   * @param scale what it reads
+   * @param weights empty: in the same file, or beside a .json file under its name ending in .h5 or
+   *     .weights.h5
+   * @param scale what it reads; {@link PixelScale#UNIT} is of networks that do not divide pixels
    */
   public static Model importKeras(Path file, Optional<Path> weights, PixelScale scale)
       throws IOException {
     String name = file.getFileName().toString();
     boolean json = name.endsWith(".json");
     Path beside = json ? file.resolveSibling(name.replaceFirst("json$", "h5")) : file;
-    Model model = KerasImport.read(file, weights.orElse(beside));
+    Path three = file.resolveSibling(name.replaceFirst("json$", "weights.h5"));
+    boolean older = !json || Files.exists(beside) || !Files.exists(three);
+    Model model = KerasImport.read(file, weights.orElse(older ? beside : three));
+    boolean raw =
+        scale.equals(PixelScale.UNIT) && model.metadata().containsKey(KerasImport.RAW_PIXELS);
     try {
-      return scale.of(model);
+      return (raw ? PixelScale.Named.RAW.scale() : scale).of(model);
     } catch (IllegalArgumentException e) {
       throw new SecateurException(file + ": " + e.getMessage(), e);
     }

@@ -36,10 +36,15 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /** Builds our graph from Keras layers, one after the other. */
 final class KerasLayers {
   private static final String INPUT = "input";
+
+  /** What pixels from 0 to 255 are multiplied by lies below; 1 / 255 and 1 / 127.5 are usual. */
+  private static final double LARGEST_OF_PIXELS = 0.1;
+
   private final KerasWeights weights;
   private final List<Node> nodes = new ArrayList<>();
   private final Map<String, HostTensor> parameters = new LinkedHashMap<>();
@@ -51,6 +56,13 @@ final class KerasLayers {
 
   /** Flattened values of more than one pixel, with the shape they had. */
   private final Map<String, Shape> flattened = new LinkedHashMap<>();
+
+  /** Of the layer that is being added. */
+  private KerasConfig.Stored stored;
+
+  private boolean channelsFirst;
+  private boolean three;
+  private boolean rawPixels;
 
   /** A layer or setting that is not imported. */
   static final class Unsupported extends RuntimeException {
@@ -69,51 +81,50 @@ final class KerasLayers {
    * @throws Unsupported naming the layer
    * @throws IllegalArgumentException where the weights do not fit
    */
-  Model model(JsonNode root, Map<String, String> metadata) {
-    String kind = root.path("class_name").asText();
-    JsonNode config = root.path("config");
-    JsonNode layers = config.isArray() ? config : config.path("layers");
-    boolean sequential = kind.equals("Sequential");
-    if (!layers.isArray()
-        || layers.isEmpty()
-        || !List.of("Model", "Functional", "Sequential").contains(kind)) {
-      throw new Unsupported("expected a Keras Model or Sequential, found \"" + kind + "\"");
-    }
-    String previous = "";
-    for (JsonNode layer : layers) {
-      JsonNode c = layer.path("config");
-      String type = layer.path("class_name").asText();
-      String name = c.path("name").asText(layer.path("name").asText());
-      boolean input = type.equals("InputLayer");
-      if (sequential && nodes.isEmpty() && !input) {
-        input(name + "_input", c);
-        previous = name + "_input";
-      }
-      if (input) {
-        input(name, c);
+  Model model(KerasConfig config, Map<String, String> metadata) {
+    three = config.three();
+    channelsFirst = channelsFirst(config.layers());
+    for (KerasConfig.Layer layer : config.layers()) {
+      stored = layer.stored();
+      if (layer.type().equals("InputLayer")) {
+        input(layer.name(), layer.config());
       } else {
-        List<String> in = sequential ? List.of(ours(previous)) : inbound(name, layer);
-        add(type, name, c, in);
+        add(layer, layer.inputs().stream().map(outputs::get).toList());
       }
-      previous = name;
     }
-    String last = sequential ? previous : output(config);
-    if (!outputs.containsKey(last)) {
-      throw new Unsupported("its output layer " + last + " is missing");
-    }
-    Graph graph = withoutSoftmax(outputs.get(last));
+    Graph graph = withoutSoftmax(outputs.get(config.output()));
     parameters.keySet().retainAll(ParameterShapes.of(graph).keySet());
     Map<String, String> all = new LinkedHashMap<>(metadata);
     all.put("framework", "keras");
+    if (rawPixels) {
+      all.put(KerasImport.RAW_PIXELS, "true");
+    }
     return new Model(graph, parameters, all);
   }
 
-  private String output(JsonNode config) {
-    JsonNode out = config.path("output_layers");
-    if (out.size() != 1 && !out.path(0).isTextual()) {
-      throw new Unsupported("it has " + out.size() + " outputs; expected one");
+  /** One order of axes for all layers; a flatten says itself in which order it lays out. */
+  private static boolean channelsFirst(List<KerasConfig.Layer> layers) {
+    Optional<KerasConfig.Layer> one = Optional.empty();
+    for (KerasConfig.Layer layer : layers) {
+      if (layer.config().has("data_format") && !layer.type().equals("Flatten")) {
+        if (one.isPresent() && first(layer) != first(one.get())) {
+          throw new Unsupported(
+              "layer "
+                  + layer.name()
+                  + " is "
+                  + layer.config().path("data_format").asText()
+                  + ", unlike layer "
+                  + one.get().name()
+                  + "; expected one order of axes");
+        }
+        one = Optional.of(layer);
+      }
     }
-    return out.path(0).isTextual() ? out.path(0).asText() : out.path(0).path(0).asText();
+    return one.isPresent() && first(one.get());
+  }
+
+  private static boolean first(KerasConfig.Layer layer) {
+    return layer.config().path("data_format").asText().equals("channels_first");
   }
 
   /** Nodes that the output needs; a softmax at the end goes, because losses take logits. */
@@ -143,10 +154,15 @@ final class KerasLayers {
     }
     int[] hwc = new int[3];
     for (int i = 0; i < 3; i++) {
-      hwc[i] = shape.path(i + 1).asInt(0);
+      hwc[i] = shape.path(1 + (channelsFirst ? (i + 1) % 3 : i)).asInt(0);
       if (shape.size() != 4 || hwc[i] <= 0) {
         throw new Unsupported(
-            "layer " + name + " has input shape " + shape + "; expected (N, height, width, C)");
+            "layer "
+                + name
+                + " has input shape "
+                + shape
+                + "; expected "
+                + (channelsFirst ? "(N, C, height, width)" : "(N, height, width, C)"));
       }
     }
     emit(INPUT, new Input(hwc[2], hwc[0], hwc[1]), List.of());
@@ -155,27 +171,6 @@ final class KerasLayers {
     Arrays.fill(std, 255);
     parameters.put(INPUT + ".mean", new HostTensor(Shape.of(hwc[2]), new float[hwc[2]]));
     parameters.put(INPUT + ".std", new HostTensor(Shape.of(hwc[2]), std));
-  }
-
-  private List<String> inbound(String name, JsonNode layer) {
-    JsonNode calls = layer.path("inbound_nodes");
-    if (calls.size() != 1 || !calls.path(0).isArray()) {
-      throw new Unsupported(
-          "layer " + name + " is called " + calls.size() + " times; expected once");
-    }
-    List<String> in = new ArrayList<>();
-    for (JsonNode one : calls.path(0)) {
-      in.add(ours(one.path(0).asText()));
-    }
-    return in;
-  }
-
-  private String ours(String layer) {
-    String node = outputs.get(layer);
-    if (node == null) {
-      throw new Unsupported("a layer reads " + layer + ", which is not before it");
-    }
-    return node;
   }
 
   private void emit(String name, Op op, List<String> in) {
@@ -191,13 +186,18 @@ final class KerasLayers {
     nodes.add(n);
   }
 
-  private void add(String type, String name, JsonNode c, List<String> in) {
+  private void add(KerasConfig.Layer layer, List<String> in) {
+    String type = layer.type();
+    String name = layer.name();
+    JsonNode c = layer.config();
     if (in.isEmpty()) {
       throw new Unsupported("layer " + name + " reads nothing");
     }
     String from = in.get(0);
-    if (c.path("data_format").asText("channels_last").equals("channels_first")) {
-      throw new Unsupported("layer " + name + " is channels_first; expected channels_last");
+    if (type.equals("Rescaling") || type.equals("Normalization")) {
+      scaled(type, name, c, from);
+      outputs.put(name, from);
+      return;
     }
     switch (type) {
       case "Conv2D", "Convolution2D" -> convolution(name, c, from);
@@ -206,19 +206,9 @@ final class KerasLayers {
       case "Conv2DTranspose" -> transposed(name, c, from);
       case "BatchNormalization" -> norm(name, c, from);
       case "Dense" -> dense(name, c, from);
-      case "Activation" -> emitActivation(name, c.path("activation").asText(), from);
-      case "ReLU" -> relu(name, c, from);
-      case "LeakyReLU" -> {
-        float slope = (float) c.path("alpha").asDouble(c.path("negative_slope").asDouble(0.3));
-        function(name, new ElementwiseSpec(Kind.LEAKY_RELU, slope, 0), from);
-      }
-      case "ELU" ->
-          function(
-              name, new ElementwiseSpec(Kind.ELU, (float) c.path("alpha").asDouble(1), 0), from);
-      case "Softmax" -> emitActivation(name, "softmax", from);
       case "MaxPooling2D", "AveragePooling2D" -> pool(type, name, c, from);
       case "GlobalAveragePooling2D", "GlobalMaxPooling2D" -> globalPool(type, name, c, from);
-      case "Flatten" -> flatten(name, from);
+      case "Flatten" -> flatten(name, c, from);
       case "Reshape" -> reshape(name, c, from);
       case "Add" -> fold(name, new Add(), in);
       case "Multiply" -> multiply(name, in);
@@ -239,9 +229,12 @@ final class KerasLayers {
               "AlphaDropout",
               "ActivityRegularization" ->
           emit(name, new Identity(), List.of(from));
-      default ->
+      default -> {
+        if (!activationLayer(type, name, c, from)) {
           throw new Unsupported(
               "layer " + name + " is a " + type + ", which is not supported; remove or replace it");
+        }
+      }
     }
     outputs.put(name, nodes.get(nodes.size() - 1).name());
     Shape before = flattened.get(from);
@@ -266,9 +259,9 @@ final class KerasLayers {
     boolean bias = c.path("use_bias").asBoolean(true);
     ConvolutionSpec spec = spec(name, c, from, kernel, groups);
     emit(name, new Convolution(k, kernel[0], kernel[1], spec, bias), List.of(from));
-    HostTensor w = weights.read(name, "kernel", Shape.of(kernel[0], kernel[1], in / groups, k));
+    HostTensor w = read("kernel", Shape.of(kernel[0], kernel[1], in / groups, k));
     parameters.put(name + ".weight", permute(w, 3, 2, 0, 1));
-    bias(name, name, k, bias);
+    bias(name, k, bias);
     activation(name, c);
   }
 
@@ -284,11 +277,11 @@ final class KerasLayers {
     ConvolutionSpec spec = spec(layer, c, from, kernel, in);
     int k = in * multiplier;
     emit(name, new Convolution(k, kernel[0], kernel[1], spec, bias), List.of(from));
-    HostTensor w = weights.read(layer, weight, Shape.of(kernel[0], kernel[1], in, multiplier));
+    HostTensor w = read(weight, Shape.of(kernel[0], kernel[1], in, multiplier));
     HostTensor kcrs = permute(w, 2, 3, 0, 1);
     parameters.put(
         name + ".weight", new HostTensor(Shape.of(k, 1, kernel[0], kernel[1]), kcrs.data()));
-    bias(layer, name, k, bias);
+    bias(name, k, bias);
     if (biased) {
       activation(name, c);
     }
@@ -301,9 +294,9 @@ final class KerasLayers {
     int k = positive(name, c, "filters");
     boolean bias = c.path("use_bias").asBoolean(true);
     emit(name, new Convolution(k, 1, 1, ConvolutionSpec.of(1, 0), bias), List.of(first));
-    HostTensor w = weights.read(name, "pointwise_kernel", Shape.of(1, 1, in, k));
+    HostTensor w = read("pointwise_kernel", Shape.of(1, 1, in, k));
     parameters.put(name + ".weight", permute(w, 3, 2, 0, 1));
-    bias(name, name, k, bias);
+    bias(name, k, bias);
     activation(name, c);
   }
 
@@ -335,18 +328,17 @@ final class KerasLayers {
         name,
         new TransposedConvolution(k, kernel[0], kernel[1], spec, extra[0], extra[1], bias),
         List.of(from));
-    HostTensor w = weights.read(name, "kernel", Shape.of(kernel[0], kernel[1], k, in));
+    HostTensor w = read("kernel", Shape.of(kernel[0], kernel[1], k, in));
     parameters.put(name + ".weight", permute(w, 3, 2, 0, 1));
-    bias(name, name, k, bias);
+    bias(name, k, bias);
     activation(name, c);
   }
 
   private void norm(String name, JsonNode c, String from) {
-    int rank = shapes.get(from).rank();
     JsonNode axis = c.path("axis").isArray() ? c.path("axis").path(0) : c.path("axis");
-    int a = axis.asInt(-1);
-    if (a != -1 && a != rank - 1) {
-      throw new Unsupported("layer " + name + " normalises axis " + a + "; expected the channels");
+    if (!isChannels(axis.asInt(-1), from)) {
+      throw new Unsupported(
+          "layer " + name + " normalises axis " + axis.asInt(-1) + "; expected the channels");
     }
     Shape s = Shape.of(shapes.get(from).dim(1));
     float eps = (float) c.path("epsilon").asDouble(1e-3);
@@ -358,16 +350,21 @@ final class KerasLayers {
     parameters.put(
         name + ".weight",
         c.path("scale").asBoolean(true)
-            ? ordered(weights.read(name, "gamma", s), before)
+            ? ordered(read("gamma", s), before)
             : new HostTensor(s, ones));
     parameters.put(
         name + ".bias",
         c.path("center").asBoolean(true)
-            ? ordered(weights.read(name, "beta", s), before)
+            ? ordered(read("beta", s), before)
             : new HostTensor(s, new float[ones.length]));
-    parameters.put(name + ".running_mean", ordered(weights.read(name, "moving_mean", s), before));
-    parameters.put(
-        name + ".running_var", ordered(weights.read(name, "moving_variance", s), before));
+    parameters.put(name + ".running_mean", ordered(read("moving_mean", s), before));
+    parameters.put(name + ".running_var", ordered(read("moving_variance", s), before));
+  }
+
+  /** Whether an axis of a layer's output, counted from the end where below 0, is its channels. */
+  private boolean isChannels(int axis, String node) {
+    int rank = shapes.get(node).rank();
+    return (axis < 0 ? axis + rank : axis) == (channelsFirst ? 1 : rank - 1);
   }
 
   private void dense(String name, JsonNode c, String from) {
@@ -375,13 +372,16 @@ final class KerasLayers {
     Shape x = shapes.get(from);
     boolean bias = c.path("use_bias").asBoolean(true);
     int in = x.size(1);
+    if (x.rank() == 4 && channelsFirst) {
+      throw new Unsupported("layer " + name + " reads the width of images; expected channels last");
+    }
     if (x.rank() == 4) {
       // a dense layer works on the last axis: a convolution of one pixel
       emit(name, new Convolution(k, 1, 1, ConvolutionSpec.of(1, 0), bias), List.of(from));
     } else {
       emit(name, new Linear(k, bias), List.of(from));
     }
-    HostTensor w = permute(weights.read(name, "kernel", Shape.of(in, k)), 1, 0);
+    HostTensor w = permute(read("kernel", Shape.of(in, k)), 1, 0);
     Shape before = flattened.get(from);
     if (before != null) {
       for (int row = 0; row < k; row++) {
@@ -392,7 +392,7 @@ final class KerasLayers {
     }
     parameters.put(
         name + ".weight", x.rank() == 4 ? new HostTensor(Shape.of(k, in, 1, 1), w.data()) : w);
-    bias(name, name, k, bias);
+    bias(name, k, bias);
     activation(name, c);
   }
 
@@ -405,9 +405,64 @@ final class KerasLayers {
     return new HostTensor(v.shape(), permute(new HostTensor(hwc, v.data()), 2, 0, 1).data());
   }
 
-  private void bias(String layer, String node, int k, boolean present) {
+  /**
+   * What the image is multiplied by and added to, behind the input and nowhere else: it becomes
+   * part of the input's own mean and deviation.
+   */
+  private void scaled(String type, String name, JsonNode c, String from) {
+    boolean read = nodes.stream().anyMatch(n -> n.inputs().contains(INPUT));
+    if (!from.equals(INPUT) || read || c.path("invert").asBoolean(false)) {
+      throw new Unsupported(
+          "layer " + name + " is a " + type + " of what is not the image; remove or replace it");
+    }
+    float[] mean = parameters.get(INPUT + ".mean").data();
+    float[] std = parameters.get(INPUT + ".std").data();
+    boolean norm = type.equals("Normalization");
+    boolean given = norm && number(c.path("mean"), 0).isPresent();
+    HostTensor[] kept = new HostTensor[2];
+    for (int i = 0; i < 2 && norm && !given; i++) {
+      kept[i] = read(i == 0 ? "mean" : "variance", Shape.of(mean.length));
+    }
+    for (int i = 0; i < mean.length; i++) {
+      double centre;
+      double scale;
+      if (norm) {
+        double variance = given ? number(c.path("variance"), i).orElse(0.0) : kept[1].data()[i];
+        centre = given ? number(c.path("mean"), i).orElse(0.0) : kept[0].data()[i];
+        scale = 1 / Math.max(Math.sqrt(variance), 1e-7); // keras.config.epsilon()
+      } else {
+        scale = number(c.path("scale"), i).orElse(0.0);
+        centre = -number(c.path("offset"), i).orElse(0.0) / scale;
+      }
+      if (scale == 0 || !Double.isFinite(scale) || !Double.isFinite(centre)) {
+        throw new Unsupported("layer " + name + " multiplies by what is no number, or by 0");
+      }
+      rawPixels |= !norm && Math.abs(scale) < LARGEST_OF_PIXELS;
+      mean[i] = (float) (mean[i] + centre * std[i]);
+      std[i] = (float) (std[i] / scale);
+    }
+  }
+
+  /** One number for all channels, or that of a channel, of a list or an array in a list. */
+  private static Optional<Double> number(JsonNode value, int channel) {
+    JsonNode v = value.path("config").has("value") ? value.path("config").path("value") : value;
+    while (v.isArray() && v.size() == 1) {
+      v = v.path(0);
+    }
+    while (v.isArray() && v.path(0).isArray()) {
+      v = v.path(0);
+    }
+    JsonNode one = v.isArray() ? v.path(channel) : v;
+    return one.isNumber() ? Optional.of(one.asDouble()) : Optional.empty();
+  }
+
+  private HostTensor read(String weight, Shape expected) {
+    return weights.read(stored, weight, expected);
+  }
+
+  private void bias(String node, int k, boolean present) {
     if (present) {
-      parameters.put(node + ".bias", weights.read(layer, "bias", Shape.of(k)));
+      parameters.put(node + ".bias", read("bias", Shape.of(k)));
     }
   }
 
@@ -415,13 +470,47 @@ final class KerasLayers {
   // ----------------------------------------------------------------------------
 
   private void activation(String name, JsonNode c) {
-    String a = c.path("activation").asText("linear");
-    if (!a.equals("linear")) {
-      emitActivation(name + ".activation", a, name);
+    JsonNode a = c.path("activation");
+    if (!a.isMissingNode() && !a.isNull() && !a.asText().equals("linear")) {
+      activate(name + ".activation", a, name);
     }
   }
 
+  /** By its name, as a function of that name, or as a layer of its own. */
+  private void activate(String name, JsonNode a, String from) {
+    JsonNode config = a.path("config");
+    String type = a.path("class_name").asText();
+    if (a.isTextual() || config.isTextual()) {
+      emitActivation(name, a.isTextual() ? a.asText() : config.asText(), from);
+    } else if (!activationLayer(type, name, config, from)) {
+      throw new Unsupported("layer " + name + " has activation " + a + ", which is not supported");
+    }
+  }
+
+  private boolean activationLayer(String type, String name, JsonNode c, String from) {
+    switch (type) {
+      case "Activation" -> activate(name, c.path("activation"), from);
+      case "ReLU" -> relu(name, c, from);
+      case "LeakyReLU" -> {
+        float slope = (float) c.path("alpha").asDouble(c.path("negative_slope").asDouble(0.3));
+        function(name, new ElementwiseSpec(Kind.LEAKY_RELU, slope, 0), from);
+      }
+      case "ELU" ->
+          function(
+              name, new ElementwiseSpec(Kind.ELU, (float) c.path("alpha").asDouble(1), 0), from);
+      case "Softmax" -> emitActivation(name, "softmax", from);
+      default -> {
+        return false;
+      }
+    }
+    return true;
+  }
+
   private void emitActivation(String name, String activation, String from) {
+    if (activation.equals("softmax") && channelsFirst && shapes.get(from).rank() == 4) {
+      throw new Unsupported(
+          "layer " + name + " is a softmax over the width of images; expected channels last");
+    }
     Op op =
         switch (activation) {
           case "linear" -> new Identity();
@@ -434,7 +523,11 @@ final class KerasLayers {
           case "swish", "silu" -> new Elementwise(ElementwiseSpec.of(Kind.SILU));
           case "gelu" -> new Elementwise(ElementwiseSpec.of(Kind.GELU));
           case "hard_sigmoid" ->
-              new Elementwise(new ElementwiseSpec(Kind.HARD_SIGMOID, 0.2f, 0.5f));
+              new Elementwise(new ElementwiseSpec(Kind.HARD_SIGMOID, three ? 1f / 6 : 0.2f, 0.5f));
+          case "hard_silu", "hard_swish" -> new Elementwise(ElementwiseSpec.of(Kind.HARD_SWISH));
+          case "leaky_relu" -> new Elementwise(new ElementwiseSpec(Kind.LEAKY_RELU, 0.2f, 0));
+          case "mish" -> new Elementwise(ElementwiseSpec.of(Kind.MISH));
+          case "softplus" -> new Elementwise(ElementwiseSpec.of(Kind.SOFTPLUS));
           default ->
               throw new Unsupported(
                   "layer " + name + " has activation " + activation + ", which is not supported");
@@ -485,10 +578,21 @@ final class KerasLayers {
     }
   }
 
-  private void flatten(String name, String from) {
+  /** Channels last, whatever the images are, but for older layers that do not say. */
+  private void flatten(String name, JsonNode c, String from) {
+    boolean turns = c.path("data_format").asText().equals("channels_first");
+    if (turns && !channelsFirst && shapes.get(from).rank() == 4) {
+      throw new Unsupported(
+          "layer " + name + " is channels_first, unlike the images that it reads");
+    }
+    flatten(name, turns, from);
+  }
+
+  private void flatten(String name, boolean turns, String from) {
     Shape s = shapes.get(from);
     emit(name, new Flatten(), List.of(from));
-    if (s.rank() == 4 && s.dim(2) * s.dim(3) > 1 && s.dim(1) > 1) {
+    boolean ours = channelsFirst && !turns;
+    if (!ours && s.rank() == 4 && s.dim(2) * s.dim(3) > 1 && s.dim(1) > 1) {
       flattened.put(name, s);
     }
   }
@@ -498,10 +602,11 @@ final class KerasLayers {
     Shape x = shapes.get(from);
     JsonNode t = c.path("target_shape");
     boolean flat = t.size() == 1;
-    boolean pixel = t.size() == 3 && t.path(0).asInt() == 1 && t.path(1).asInt() == 1;
+    int row = channelsFirst ? 1 : 0;
+    boolean pixel = t.size() == 3 && t.path(row).asInt() == 1 && t.path(row + 1).asInt() == 1;
     boolean fromPixel = x.rank() == 4 && x.dim(2) * x.dim(3) == 1;
     if (flat) {
-      flatten(name, from);
+      flatten(name, false, from);
     } else if (pixel && fromPixel) {
       emit(name, new Identity(), List.of(from));
     } else if (pixel && x.elements() == x.dim(1) && onOnePixel(from)) {
@@ -581,8 +686,7 @@ final class KerasLayers {
 
   private void concatenate(String name, JsonNode c, List<String> in) {
     int axis = c.path("axis").asInt(-1);
-    int rank = shapes.get(in.get(0)).rank();
-    if (axis != -1 && axis != rank - 1) {
+    if (!isChannels(axis, in.get(0))) {
       throw new Unsupported("layer " + name + " joins axis " + axis + "; expected the channels");
     }
     if (in.stream().anyMatch(flattened::containsKey)) {

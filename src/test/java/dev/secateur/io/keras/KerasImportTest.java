@@ -23,17 +23,24 @@ import dev.secateur.prune.Removal;
 import dev.secateur.prune.Surgery;
 import dev.secateur.prune.Zeroed;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SplittableRandom;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipFile;
+import java.util.zip.ZipOutputStream;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** A Keras model computes here what it computed there; fixtures: scripts/make-keras-fixtures.py. */
 class KerasImportTest {
@@ -45,10 +52,18 @@ class KerasImportTest {
   @CsvSource({
     "small.json, expected.json",
     "whole.h5, expected.json",
-    "gate.h5, gate-expected.json"
+    "small.keras, expected.json",
+    "first.h5, expected.json",
+    "first.json, first-expected.json",
+    "gate.h5, gate-expected.json",
+    "gate.keras, gate-expected.json",
+    "nested.h5, nested-expected.json",
+    "nested.keras, nested-expected.json"
   })
   void logitsAreKerass(String file, String logitsFile) throws IOException {
-    Model model = Models.importKeras(FIXTURES.resolve(file), Optional.empty());
+    Optional<Path> weights =
+        Optional.of(FIXTURES.resolve("small.h5")).filter(w -> file.endsWith(".json"));
+    Model model = Models.importKeras(FIXTURES.resolve(file), weights);
     JsonNode expected = new ObjectMapper().readTree(Files.readString(FIXTURES.resolve(logitsFile)));
     byte[] pixels = new byte[expected.path("pixels").size()];
     for (int i = 0; i < pixels.length; i++) {
@@ -97,7 +112,14 @@ class KerasImportTest {
   void whatIsNotSupportedIsNamed() throws IOException {
     String json = Files.readString(FIXTURES.resolve("small.json"));
     refused("layer stem_relu is a PReLU", json.replace("\"ReLU\"", "\"PReLU\""));
-    refused("channels_first", json.replace("channels_last", "channels_first"));
+    refused(
+        "layer project is channels_last, unlike layer stem",
+        json.replaceFirst("channels_last", "channels_first"));
+    refused(
+        "written by Keras 1 (layer stem has nb_filter); load it with Keras 2 and save it again",
+        json.replaceFirst("\"filters\"", "\"nb_filter\""));
+    refused("written by Keras 1.2.2", json.replace("2.1.2", "1.2.2"));
+    refused("is called 2 times", json.replace("[[[\"stem\", 0, 0, {}]]]", "[[], []]"));
     refused("which is not before it", json.replace("[[[\"stem\", 0", "[[[\"sum\", 0"));
     refused("is 3x3x3x6, expected 3x3x3x9", json.replace("\"filters\": 6", "\"filters\": 9"));
     refused("no JSON", json.substring(0, json.length() / 2));
@@ -110,6 +132,52 @@ class KerasImportTest {
     assertTrue(message.contains("holds weights only"), message);
   }
 
+  @Test
+  void archivesThatLackSomethingAreNamed() throws IOException {
+    Map<String, byte[]> whole = entries("small.keras");
+    Map<String, byte[]> part = new LinkedHashMap<>(whole);
+    byte[] weights = part.remove("model.weights.h5");
+    refusedArchive("holds no model.weights.h5", part);
+    part.put("model.weights.h5", new byte[100]);
+    refusedArchive("its model.weights.h5 is no HDF5 file", part);
+    part.put("model.weights.h5", weights);
+    String json = new String(whole.get("config.json"), StandardCharsets.UTF_8);
+    String other = json.replace("\"keras_history\": [\"stem\", 0, 0]", "\"keras_history\": []");
+    part.put("config.json", other.getBytes(StandardCharsets.UTF_8));
+    refusedArchive("which is not before it", part);
+    part.put("config.json", json.replace("Conv2D", "Conv2DTranspose").getBytes());
+    refusedArchive("expected at layers/conv2d_transpose/vars", part);
+    String called = json.replace("\"args\": [", "\"args\": [3.5, ");
+    part.put("config.json", called.getBytes(StandardCharsets.UTF_8));
+    refusedArchive("is called with 3.5; expected outputs of layers", part);
+  }
+
+  private static Map<String, byte[]> entries(String archive) throws IOException {
+    Map<String, byte[]> out = new LinkedHashMap<>();
+    try (ZipFile zip = new ZipFile(FIXTURES.resolve(archive).toFile())) {
+      for (ZipEntry e : Collections.list(zip.entries())) {
+        out.put(e.getName(), zip.getInputStream(e).readAllBytes());
+      }
+    }
+    return out;
+  }
+
+  private void refusedArchive(String expected, Map<String, byte[]> entries) throws IOException {
+    Path file = dir.resolve("m.keras");
+    try (ZipOutputStream out = new ZipOutputStream(Files.newOutputStream(file))) {
+      for (Map.Entry<String, byte[]> e : entries.entrySet()) {
+        out.putNextEntry(new ZipEntry(e.getKey()));
+        out.write(e.getValue());
+      }
+    }
+    String message =
+        assertThrows(SecateurException.class, () -> Models.importKeras(file, Optional.empty()))
+            .getMessage();
+    assertTrue(message.contains(expected), message);
+    assertTrue(message.startsWith(dir.toString()), message);
+    assertEquals(1, message.lines().count(), message);
+  }
+
   private void refused(String expected, String json) throws IOException {
     Path file = Files.writeString(dir.resolve("m.json"), json);
     Optional<Path> weights = Optional.of(FIXTURES.resolve("small.h5"));
@@ -120,10 +188,12 @@ class KerasImportTest {
     assertEquals(1, message.lines().count(), message);
   }
 
-  @Test
-  void damagedFilesEndInOneLine() throws IOException {
+  @ParameterizedTest
+  @ValueSource(strings = {"whole.h5", "small.keras"})
+  void damagedFilesEndInOneLine(String name) throws IOException {
     SplittableRandom random = new SplittableRandom(11);
-    byte[] whole = Files.readAllBytes(FIXTURES.resolve("whole.h5"));
+    byte[] whole = Files.readAllBytes(FIXTURES.resolve(name));
+    String ending = name.substring(name.indexOf('.'));
     int refused = 0;
     for (int i = 0; i < MUTATIONS; i++) {
       byte[] bytes = whole.clone();
@@ -137,7 +207,7 @@ class KerasImportTest {
           bytes[random.nextInt(span)] ^= (byte) (1 << random.nextInt(8));
         }
       }
-      Path file = Files.write(dir.resolve("m" + i + ".h5"), bytes);
+      Path file = Files.write(dir.resolve("m" + i + ending), bytes);
       try {
         Models.importKeras(file, Optional.empty());
       } catch (SecateurException e) {
