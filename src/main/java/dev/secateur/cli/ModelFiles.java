@@ -77,13 +77,18 @@ final class ModelFiles {
     }
     foreign(file);
     if (architecture.isPresent()) {
-      return Models.importPyTorch(file, architecture.get(), classes);
+      return Models.importPyTorch(file, architecture.get(), classes, warn);
     }
     if (isPyTorch(file)) {
+      List<String> fitting = Models.architectures(file);
       throw new SecateurException(
           file
-              + " is a PyTorch state dict, which holds no structure: add --arch NAME, one of "
-              + String.join(", ", Architectures.names()));
+              + " is a PyTorch state dict, which holds no structure: add --arch "
+              + (fitting.isEmpty()
+                  ? "NAME, of which none fits exactly ("
+                      + String.join(", ", Architectures.names())
+                      + "), or export to ONNX"
+                  : String.join(" or --arch ", fitting) + ", as its tensors are that one's"));
     }
     return Models.load(file);
   }

@@ -8,11 +8,15 @@ import dev.secateur.io.onnx.OnnxImport;
 import dev.secateur.io.onnx.OnnxOptions;
 import dev.secateur.io.pytorch.ModuleWriter;
 import dev.secateur.io.pytorch.StateDict;
+import dev.secateur.io.pytorch.StateDictNames;
 import dev.secateur.nn.Architectures;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Node;
+import dev.secateur.nn.ParameterShapes;
+import dev.secateur.nn.op.BatchNorm;
 import dev.secateur.nn.op.Convolution;
+import dev.secateur.nn.op.Op;
 import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Shape;
 import dev.secateur.util.AtomicFile;
@@ -26,27 +30,30 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
-import java.util.regex.Pattern;
 
 /** Reads models from files. */
 public final class Models {
   private static final int USUAL_CLASSES = 10;
   private static final int USUAL_CHANNELS = 3;
 
-  /** Torchvision's older DenseNet files write norm.1 for norm1. */
-  private static final Pattern DENSE_LAYER =
-      Pattern.compile("(denselayer\\d+\\.(?:norm|conv))\\.([12])\\.");
-
   private Models() {}
 
+  /** A PyTorch state dict; what is told of it is not. */
+  public static Model importPyTorch(Path file, String architecture, Optional<Integer> classes)
+      throws IOException {
+    return importPyTorch(file, architecture, classes, warning -> {});
+  }
+
   /**
-   * A PyTorch state dict, or a safetensors file of one, as a named architecture; the normalisation
-   * is the architecture's default.
+   * A PyTorch state dict, or a safetensors file of one, as a named architecture, by torchvision's
+   * names or timm's; the normalisation is the architecture's default.
    *
    * @param classes size of the head; empty: as in the file
+   * @param warn told where a file may be of another network than its names say
    * @throws SecateurException when the tensors do not fit, naming the first that differ
    */
-  public static Model importPyTorch(Path file, String architecture, Optional<Integer> classes)
+  public static Model importPyTorch(
+      Path file, String architecture, Optional<Integer> classes, Consumer<String> warn)
       throws IOException {
     if (!Architectures.names().contains(architecture)) {
       throw new SecateurException(
@@ -55,33 +62,73 @@ public final class Models {
               + "; expected one of "
               + String.join(", ", Architectures.names()));
     }
-    Map<String, HostTensor> tensors = new LinkedHashMap<>();
-    (isSafetensors(file) ? Safetensors.tensors(file) : StateDict.read(file))
-        .forEach((k, v) -> tensors.put(DENSE_LAYER.matcher(k).replaceAll("$1$2."), v));
+    return named(
+        file,
+        isSafetensors(file) ? Safetensors.tensors(file) : StateDict.read(file),
+        architecture,
+        classes,
+        warn);
+  }
+
+  /**
+   * Architectures whose tensors are those of a PyTorch state dict, by name and shape.
+   *
+   * @throws SecateurException for a file that is no state dict
+   */
+  public static List<String> architectures(Path file) throws IOException {
+    Map<String, HostTensor> tensors = StateDict.read(file);
+    return Architectures.names().stream()
+        .filter(
+            name -> {
+              try {
+                named(file, tensors, name, Optional.empty(), warning -> {});
+                return true;
+              } catch (SecateurException e) {
+                return false;
+              }
+            })
+        .toList();
+  }
+
+  /** The same of tensors that were read from a file. */
+  static Model named(
+      Path file,
+      Map<String, HostTensor> read,
+      String architecture,
+      Optional<Integer> classes,
+      Consumer<String> warn) {
+    StateDictNames names = StateDictNames.of(architecture, read);
+    Map<String, HostTensor> tensors = names.tensors();
     int size = Architectures.usualSize(architecture);
     Graph usual = Architectures.graph(architecture, USUAL_CLASSES, USUAL_CHANNELS, size);
     Node stem = usual.nodes().stream().filter(n -> n.op() instanceof Convolution).findFirst().get();
     int found = extent(tensors, usual.output(), 0).orElse(USUAL_CLASSES);
     int channels = extent(tensors, stem, 1).orElse(USUAL_CHANNELS);
-    Model fresh = Architectures.create(architecture, classes.orElse(found), channels, size, 0);
+    Graph graph = Architectures.graph(architecture, classes.orElse(found), channels, size);
+    Map<String, Shape> shapes = ParameterShapes.of(graph);
     List<String> differences = new ArrayList<>();
     Map<String, HostTensor> parameters = new LinkedHashMap<>();
-    fresh
-        .parameters()
-        .forEach(
-            (name, expected) -> {
-              HostTensor got = name.startsWith("input.") ? expected : tensors.get(name);
-              if (got == null) {
-                differences.add(name + " is missing");
-              } else if (!got.shape().equals(expected.shape())) {
-                Shape shape = expected.shape();
-                differences.add(name + " is " + got.shape() + ", expected " + shape);
-              } else {
-                parameters.put(name, got);
-              }
-            });
+    shapes.forEach(
+        (name, shape) -> {
+          HostTensor got =
+              switch (name) {
+                case "input.mean" -> Architectures.usualMean(shape);
+                case "input.std" -> Architectures.usualStd(shape);
+                default -> tensors.get(name);
+              };
+          if (got != null && sameMatrix(got.shape(), shape)) {
+            got = new HostTensor(shape, got.data());
+          }
+          if (got == null) {
+            differences.add(name + " is missing");
+          } else if (!got.shape().equals(shape)) {
+            differences.add(name + " is " + got.shape() + ", expected " + shape);
+          } else {
+            parameters.put(name, got);
+          }
+        });
     tensors.keySet().stream()
-        .filter(n -> !fresh.parameters().containsKey(n) && !n.endsWith("num_batches_tracked"))
+        .filter(n -> !shapes.containsKey(n) && !n.endsWith("num_batches_tracked"))
         .sorted()
         .forEach(n -> differences.add(Text.name(n) + " is not in " + architecture));
     if (!differences.isEmpty()) {
@@ -96,7 +143,33 @@ public final class Models {
     }
     Map<String, String> metadata =
         Map.of("architecture", architecture, "source", file.getFileName().toString());
-    return new Model(fresh.graph(), parameters, metadata);
+    if (names.eps().isPresent()) {
+      warn.accept(
+          file
+              + ": names are timm's, read as "
+              + architecture
+              + "; its networks that begin with tf_ are others, export those to ONNX");
+    }
+    return new Model(
+        names.eps().map(eps -> withEps(graph, eps)).orElse(graph), parameters, metadata);
+  }
+
+  /** Whether one is a linear layer's weight (K,C), the other a convolution's of as many numbers. */
+  private static boolean sameMatrix(Shape a, Shape b) {
+    return a.rank() + b.rank() == 6
+        && Math.abs(a.rank() - b.rank()) == 2
+        && a.dim(0) == b.dim(0)
+        && a.elements() == b.elements();
+  }
+
+  private static Graph withEps(Graph graph, float eps) {
+    List<Node> nodes = new ArrayList<>();
+    for (Node n : graph.nodes()) {
+      boolean norm = n.op() instanceof BatchNorm;
+      Op op = norm ? new BatchNorm(eps, ((BatchNorm) n.op()).momentum()) : n.op();
+      nodes.add(new Node(n.name(), op, n.inputs()));
+    }
+    return new Graph(nodes);
   }
 
   /** A Keras model that reads pixel / 255, or pixels as they are where it divides them itself. */

@@ -3,6 +3,7 @@ package dev.secateur.nn;
 import dev.secateur.nn.op.BatchNorm;
 import dev.secateur.nn.op.Convolution;
 import dev.secateur.nn.op.Input;
+import dev.secateur.nn.op.LayerNorm;
 import dev.secateur.nn.op.Op;
 import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Shape;
@@ -55,6 +56,20 @@ public final class Architectures {
         (name, v) ->
             out.put(name, new Entry(IMAGENET, (b, classes) -> DenseNet.add(b, v, classes))));
     out.put("mobilenet_v2", new Entry(IMAGENET, MobileNetV2::add));
+    MobileNetV3.VARIANTS.keySet().stream()
+        .sorted()
+        .forEach(
+            name ->
+                out.put(
+                    name, new Entry(IMAGENET, (b, classes) -> MobileNetV3.add(b, name, classes))));
+    EfficientNet.VARIANTS.forEach(
+        (name, v) ->
+            out.put(name, new Entry(v.size(), (b, classes) -> EfficientNet.add(b, v, classes))));
+    RegNet.VARIANTS.forEach(
+        (name, v) -> out.put(name, new Entry(IMAGENET, (b, classes) -> RegNet.add(b, v, classes))));
+    ConvNext.VARIANTS.forEach(
+        (name, v) ->
+            out.put(name, new Entry(IMAGENET, (b, classes) -> ConvNext.add(b, v, classes))));
     return out;
   }
 
@@ -64,7 +79,8 @@ public final class Architectures {
   }
 
   /**
-   * Height and width of the images that a network was made for: 32 (CIFAR) or 224 (ImageNet).
+   * Height and width of the images that a network was made for: 32 (CIFAR), or 224 and more
+   * (ImageNet).
    *
    * @throws IllegalArgumentException for a name that is none of {@link #names}
    */
@@ -108,16 +124,14 @@ public final class Architectures {
       Graph graph, String name, Shape shape, SplittableRandom random) {
     float[] data = new float[Math.toIntExact(shape.elements())];
     if (name.equals("input.mean")) {
-      float[] mean = data.length == 3 ? new float[] {0.485f, 0.456f, 0.406f} : fill(data, 0.2860f);
-      return new HostTensor(shape, times(mean, 255));
+      return usualMean(shape);
     }
     if (name.equals("input.std")) {
-      float[] std = data.length == 3 ? new float[] {0.229f, 0.224f, 0.225f} : fill(data, 0.3530f);
-      return new HostTensor(shape, times(std, 255));
+      return usualStd(shape);
     }
     Op op = graph.node(name.substring(0, name.lastIndexOf('.'))).op();
     boolean weight = name.endsWith(".weight");
-    if (op instanceof BatchNorm) {
+    if (op instanceof BatchNorm || op instanceof LayerNorm) {
       return new HostTensor(shape, weight || name.endsWith(".running_var") ? fill(data, 1) : data);
     }
     if (weight) {
@@ -129,6 +143,20 @@ public final class Architectures {
       }
     }
     return new HostTensor(shape, data);
+  }
+
+  /** ImageNet's mean of pixels from 0 to 255, or Fashion-MNIST's in each channel; shape (C). */
+  public static HostTensor usualMean(Shape shape) {
+    float[] data = new float[shape.size(0)];
+    float[] mean = data.length == 3 ? new float[] {0.485f, 0.456f, 0.406f} : fill(data, 0.2860f);
+    return new HostTensor(shape, times(mean, 255));
+  }
+
+  /** The deviation that goes with {@link #usualMean}. */
+  public static HostTensor usualStd(Shape shape) {
+    float[] data = new float[shape.size(0)];
+    float[] std = data.length == 3 ? new float[] {0.229f, 0.224f, 0.225f} : fill(data, 0.3530f);
+    return new HostTensor(shape, times(std, 255));
   }
 
   private static float[] fill(float[] data, float value) {

@@ -11,6 +11,7 @@ import dev.secateur.nn.op.Convolution;
 import dev.secateur.nn.op.Flatten;
 import dev.secateur.nn.op.GlobalPool;
 import dev.secateur.nn.op.Linear;
+import dev.secateur.nn.op.Multiply;
 import dev.secateur.nn.op.Op;
 import java.util.ArrayList;
 import java.util.List;
@@ -21,6 +22,8 @@ final class GraphBuilder {
 
   /** The node that the next one reads; may be set to branch. */
   String last = "";
+
+  private BatchNorm norm = new BatchNorm(1e-5f, 0.1f);
 
   void add(String name, Op op) {
     nodes.add(new Node(name, op, last.isEmpty() ? List.of() : List.of(last)));
@@ -38,8 +41,40 @@ final class GraphBuilder {
     add(name, new Convolution(out, kernel, kernel, spec, false));
   }
 
+  /** What the batch norms that follow are like. */
+  void norms(float eps, float momentum) {
+    norm = new BatchNorm(eps, momentum);
+  }
+
   void norm(String name) {
-    add(name, new BatchNorm(1e-5f, 0.1f));
+    add(name, norm);
+  }
+
+  /** NAME.0, a convolution, and NAME.1, its norm, with an activation or none behind. */
+  void unit(String name, int out, int kernel, int stride, int groups, Op... activation) {
+    conv(name + ".0", out, kernel, stride, groups);
+    norm(name + ".1");
+    for (Op a : activation) {
+      add(name + ".2", a);
+    }
+  }
+
+  /** Squeeze-and-excitation (arXiv 1709.01507) of the last node, as torchvision names it. */
+  void gate(String name, int channels, int squeeze, Op inner, Op outer) {
+    String x = last;
+    add(name + ".avgpool", new GlobalPool(PoolSpec.Kind.AVERAGE));
+    add(name + ".fc1", new Convolution(squeeze, 1, 1, ConvolutionSpec.of(1, 0), true));
+    add(name + ".activation", inner);
+    add(name + ".fc2", new Convolution(channels, 1, 1, ConvolutionSpec.of(1, 0), true));
+    add(name + ".scale_activation", outer);
+    nodes.add(new Node(name, new Multiply(), List.of(x, last)));
+    last = name;
+  }
+
+  /** The multiple of a divisor that is next to a number and not more than a tenth below it. */
+  static int divisible(double number, int divisor) {
+    int near = Math.max(divisor, (int) (number + divisor / 2.0) / divisor * divisor);
+    return near < 0.9 * number ? near + divisor : near;
   }
 
   void relu(String name) {

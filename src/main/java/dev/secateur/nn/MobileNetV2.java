@@ -2,6 +2,7 @@ package dev.secateur.nn;
 
 import dev.secateur.device.Activation;
 import dev.secateur.nn.op.Activate;
+import dev.secateur.nn.op.Op;
 
 /** Sandler et al., arXiv 1801.04381, width 1, with torchvision's parameter names. */
 final class MobileNetV2 {
@@ -16,10 +17,12 @@ final class MobileNetV2 {
     {6, 320, 1, 1}
   };
 
+  private static final Op RELU6 = new Activate(Activation.RELU6);
+
   private MobileNetV2() {}
 
   static void add(GraphBuilder b, int classes) {
-    unit(b, "features.0", 32, 3, 2, 1);
+    b.unit("features.0", 32, 3, 2, 1, RELU6);
     int in = 32;
     int index = 1;
     for (int[] stage : STAGES) {
@@ -30,9 +33,9 @@ final class MobileNetV2 {
         String from = b.last;
         int step = 0;
         if (stage[0] != 1) {
-          unit(b, p + ".conv." + step++, wide, 1, 1, 1);
+          b.unit(p + ".conv." + step++, wide, 1, 1, 1, RELU6);
         }
-        unit(b, p + ".conv." + step++, wide, 3, stride, wide);
+        b.unit(p + ".conv." + step++, wide, 3, stride, wide, RELU6);
         b.conv(p + ".conv." + step++, stage[1], 1, 1);
         b.norm(p + ".conv." + step);
         if (stride == 1 && in == stage[1]) {
@@ -41,14 +44,7 @@ final class MobileNetV2 {
         in = stage[1];
       }
     }
-    unit(b, "features." + index, 1280, 1, 1, 1);
+    b.unit("features." + index, 1280, 1, 1, 1, RELU6);
     b.head("classifier.1", classes);
-  }
-
-  private static void unit(
-      GraphBuilder b, String name, int out, int kernel, int stride, int groups) {
-    b.conv(name + ".0", out, kernel, stride, groups);
-    b.norm(name + ".1");
-    b.add(name + ".2", new Activate(Activation.RELU6));
   }
 }

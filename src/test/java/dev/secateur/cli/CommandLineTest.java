@@ -72,7 +72,7 @@ class CommandLineTest {
   @Test
   void aStateDictNeedsAnArchitecture() {
     Path model = shared("pretrained/resnet20-12fca82f.th");
-    fails(1, "add --arch NAME", run("eval", model, "--data", "cifar10:" + dir));
+    fails(1, "add --arch", run("eval", model, "--data", "cifar10:" + dir));
   }
 
   @Test

@@ -25,10 +25,17 @@ import net.razorvine.pickle.PickleException;
 
 /** Reads state dicts written by {@code torch.save}, zip (since 1.6) and legacy. */
 public final class StateDict {
+  /** Under what names training programs keep the state dict among other things. */
+  private static final List<String> WRAPPERS =
+      List.of("state_dict", "model", "model_state_dict", "net", "network", "weights");
+
+  /** What wrappers of modules (data parallel, torch.compile, Lightning) put before all names. */
+  private static final List<String> PREFIXES = List.of("module.", "_orig_mod.", "model.", "net.");
+
   private StateDict() {}
 
   /**
-   * The file's tensors by name, as float, row-major, without the prefix {@code module.}.
+   * The file's tensors by name, as float, row-major, without prefixes that all names have.
    *
    * @throws SecateurException for anything but a state dict, naming the file
    */
@@ -42,7 +49,12 @@ public final class StateDict {
       return zip ? readZip(file) : readLegacy(file);
     } catch (TensorUnpickler.Refused e) {
       throw new SecateurException(
-          file + ": refuses to load " + printable(e) + "; only tensors are read from pickles");
+          file
+              + ": refuses to load "
+              + printable(e)
+              + "; only tensors are read from pickles. Save the model's state_dict() alone, or export"
+              + " it to ONNX (torch.onnx.export(torch.load(FILE).eval(), torch.zeros(1, 3, 224, 224),"
+              + " \"model.onnx\"))");
     } catch (EOFException e) {
       throw new SecateurException(file + ": ends too early; expected a whole PyTorch file", e);
     } catch (ZipException | PickleException | IllegalArgumentException e) {
@@ -124,7 +136,7 @@ public final class StateDict {
     if (!(root instanceof Map<?, ?> map)) {
       throw new PickleException("it holds no dict of tensors");
     }
-    for (String wrapper : new String[] {"state_dict", "model"}) {
+    for (String wrapper : WRAPPERS) {
       if (map.get(wrapper) instanceof Map<?, ?> inner) {
         return tensors(inner);
       }
@@ -133,14 +145,25 @@ public final class StateDict {
     map.forEach(
         (k, v) -> {
           if (v instanceof TensorUnpickler.StridedTensor t) {
-            String name = String.valueOf(k);
-            out.put(name.startsWith("module.") ? name.substring(7) : name, t);
+            out.put(String.valueOf(k), t);
           }
         });
     if (out.isEmpty()) {
       throw new PickleException("it holds no dict of tensors");
     }
-    return out;
+    return bare(out);
+  }
+
+  private static Map<String, TensorUnpickler.StridedTensor> bare(
+      Map<String, TensorUnpickler.StridedTensor> tensors) {
+    for (String prefix : PREFIXES) {
+      if (tensors.keySet().stream().allMatch(k -> k.startsWith(prefix))) {
+        Map<String, TensorUnpickler.StridedTensor> out = new LinkedHashMap<>();
+        tensors.forEach((k, t) -> out.put(k.substring(prefix.length()), t));
+        return bare(out);
+      }
+    }
+    return tensors;
   }
 
   private static float[] floats(InputStream in, TensorUnpickler.StorageReference r, Path file)

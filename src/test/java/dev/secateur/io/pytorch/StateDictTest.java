@@ -15,7 +15,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Map;
+import java.util.Set;
 import java.util.SplittableRandom;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -46,6 +48,12 @@ class StateDictTest {
             assertEquals(shape.get(i).asInt(), t.shape().size(i), name);
           }
         });
+  }
+
+  @Test
+  void wrappersAndTheirPrefixesAreTakenOff() throws IOException {
+    Map<String, HostTensor> got = StateDict.read(FIXTURES.resolve("wrapped.pt"));
+    assertEquals(Set.of("weight", "bias"), got.keySet());
   }
 
   @ParameterizedTest
