@@ -16,6 +16,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.IntStream;
 
 /** Operators that move numbers: reshapes, concatenations, slices, pads. */
 final class Channels {
@@ -215,7 +216,27 @@ final class Channels {
     return out;
   }
 
+  /** Whether it was a split of an axis of channels that is none of a layout's, into ones. */
+  private static boolean splitHalves(Step s) {
+    Features x = s.features(0);
+    int axis = Shapes.axis(s.attributes().integer("axis", 0), x.view().rank());
+    if (x.view().dims()[axis] != s.outputs()) {
+      return false;
+    }
+    for (int i = 0; i < s.outputs(); i++) {
+      Optional<Features> one = half(s, x, axis, i);
+      if (one.isEmpty()) {
+        return false;
+      }
+      s.put(i, one.get());
+    }
+    return true;
+  }
+
   static void split(Step s) {
+    if (splitHalves(s)) {
+      return;
+    }
     Translator.Placed x = s.place(0);
     channelAxis(s, x, "splits");
     long all = s.builder().shape(x.node()).dim(1);
@@ -255,7 +276,50 @@ final class Channels {
     }
   }
 
+  /**
+   * The channels at one place of an axis of channels that is not the axis of a layout: one half of
+   * a shuffle whose halves are (2,N,C/2,H,W), say.
+   *
+   * @return empty where it is no such axis
+   */
+  private static Optional<Features> half(Step s, Features x, long axis, long index) {
+    View v = x.view();
+    if (v.layout().isPresent() || v.unflattened().isPresent()) {
+      return Optional.empty();
+    }
+    int a = Shapes.axis(axis, v.rank());
+    Optional<int[]> places = v.channelPlaces(a);
+    if (places.isEmpty() || v.dims()[a] == 1) {
+      return Optional.empty();
+    }
+    int[] place = places.get();
+    int wanted = Shapes.axis(index, Math.toIntExact(v.dims()[a]));
+    int[] channels = IntStream.range(0, place.length).filter(c -> place[c] == wanted).toArray();
+    String y = s.translator().select(x.node(), channels);
+    return Optional.of(new Features(y, v.at(a, s.builder().shape(y)), Optional.empty(), true));
+  }
+
+  /** Without an axis of extent 1. */
+  private static Features without(Features y, int axis) {
+    long[] dims = y.view().dims();
+    long[] less = new long[dims.length - 1];
+    System.arraycopy(dims, 0, less, 0, axis);
+    System.arraycopy(dims, axis + 1, less, axis, less.length - axis);
+    return y.through(y.view().reshape(less).orElseThrow());
+  }
+
   static void gather(Step s) {
+    if (s.isConstant(1) && s.constant(1).size() == 1 && s.constant(1).dims().length < 2) {
+      Features all = s.features(0);
+      long along = s.attributes().integer("axis", 0);
+      Optional<Features> half = half(s, all, along, s.constant(1).asLongs()[0]);
+      if (half.isPresent()) {
+        boolean kept = s.constant(1).dims().length == 1;
+        int axis = Shapes.axis(along, all.view().rank());
+        s.put(kept ? half.get() : without(half.get(), axis));
+        return;
+      }
+    }
     Translator.Placed x = s.place(0);
     channelAxis(s, x, "gathers");
     Constant indices = s.constant(1);
@@ -265,15 +329,7 @@ final class Channels {
       throw new IllegalArgumentException("gathers by indices of " + Text.dims(indices.dims()));
     }
     Features y = selected(s, x, channels);
-    if (indices.dims().length == 0) {
-      long[] dims = y.view().dims();
-      int axis = axis(x.layout());
-      long[] less = new long[dims.length - 1];
-      System.arraycopy(dims, 0, less, 0, axis);
-      System.arraycopy(dims, axis + 1, less, axis, less.length - axis);
-      y = y.through(y.view().reshape(less).orElseThrow());
-    }
-    s.put(y);
+    s.put(indices.dims().length == 0 ? without(y, axis(x.layout())) : y);
   }
 
   static void slice(Step s) {
@@ -288,6 +344,13 @@ final class Channels {
     }
     if (parts.stream().anyMatch(p -> p.length() == 0)) {
       throw new IllegalArgumentException("nothing would be left");
+    }
+    if (parts.size() == 1 && parts.get(0).length() == 1) {
+      Optional<Features> half = half(s, x, parts.get(0).axis(), parts.get(0).start());
+      if (half.isPresent()) {
+        s.put(half.get());
+        return;
+      }
     }
     Translator.Placed at = s.translator().place(x);
     int channels = axis(at.layout());

@@ -82,8 +82,11 @@ final class View {
   }
 
   /**
+   * The images stay an axis of their own where there is one of their number; else they are part of
+   * an axis, as channels are. A file that says so of a batch of 1 is meant for any.
+   *
    * @param to all positive
-   * @return empty where images would be mixed or an axis cut unevenly
+   * @return empty where an axis would be cut unevenly
    */
   Optional<View> reshape(long[] to) {
     Deque<Part> left = new ArrayDeque<>();
@@ -92,22 +95,20 @@ final class View {
     for (int i = 0; i < to.length; i++) {
       List<Part> axis = new ArrayList<>();
       long need = to[i];
-      if (i == 0) {
-        if (left.isEmpty() || left.peek().axis() != Axis.N || left.peek().extent() != need) {
-          return Optional.empty();
-        }
+      boolean images = !left.isEmpty() && left.peek().axis() == Axis.N;
+      if (images && left.peek().extent() == need) {
         axis.add(left.poll());
         need = 1;
       }
       while (need > 1) {
         Part p = left.poll();
-        if (p == null || p.axis() == Axis.N) {
+        if (p == null) {
           return Optional.empty();
         }
         if (need % p.extent() == 0) {
           axis.add(p);
           need /= p.extent();
-        } else if (p.extent() % need == 0) {
+        } else if (p.extent() % need == 0 && p.axis() != Axis.N) {
           long inner = p.extent() / need;
           axis.add(new Part(p.axis(), need, p.stride() * inner));
           left.push(new Part(p.axis(), inner, p.stride()));
@@ -264,6 +265,31 @@ final class View {
       out[c] = Math.toIntExact(at);
     }
     return Optional.of(out);
+  }
+
+  /**
+   * The same axes over some channels of the node, those at one place of an axis of channels, which
+   * is of extent 1 then.
+   *
+   * @param other the node that has these channels, in the same order
+   */
+  View at(int axis, Shape other) {
+    long[] d = dims.clone();
+    d[axis] = 1;
+    List<Part> gone = axes.get(axis);
+    List<List<Part>> out = new ArrayList<>();
+    for (int i = 0; i < d.length; i++) {
+      List<Part> parts = new ArrayList<>();
+      for (Part p : i == axis ? List.<Part>of() : axes.get(i)) {
+        long stride = p.stride();
+        for (Part g : gone) {
+          stride /= p.axis() == Axis.C && p.stride() > g.stride() ? g.extent() : 1;
+        }
+        parts.add(new Part(p.axis(), p.extent(), stride));
+      }
+      out.add(merged(parts));
+    }
+    return new View(other, batch, d, out);
   }
 
   /** (N,C,H,W) cut into blocks of pixels, or channels into such, in the order of pixel shuffle. */

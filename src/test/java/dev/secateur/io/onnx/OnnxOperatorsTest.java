@@ -178,6 +178,39 @@ class OnnxOperatorsTest {
     assertEquals(4, ops(m).stream().filter("SelectChannels"::equals).count());
   }
 
+  /** ShuffleNet's halves as its authors write them: the batch is part of an axis on the way. */
+  @Test
+  void halvesOfAShuffleThroughTheBatch() throws IOException, OrtException {
+    for (int way = 0; way < 3; way++) {
+      Proto p = new Proto(13, 3, 5, 6);
+      String c = p.node("Conv", "x", p.weight(8, 3, 1, 1), p.weight(8));
+      String r = p.node("Reshape", c, p.longs(-1, 2, 30));
+      String t = p.node("Transpose", r, "perm=", ints(1, 0, 2));
+      String halves = p.node("Reshape", t, p.longs(2, -1, 4, 5, 6));
+      String first = "a";
+      String second = "b";
+      if (way == 0) {
+        first = p.node("Gather", halves, p.scalar(0), "axis=", 0);
+        second = p.node("Gather", halves, p.scalar(-1), "axis=", 0);
+      } else if (way == 1) {
+        first = p.node("Slice", halves, p.longs(0), p.longs(1), p.longs(0));
+        first = p.node("Squeeze", first, p.longs(0));
+        second = p.node("Slice", halves, p.longs(1), p.longs(2), p.longs(0));
+        second = p.node("Squeeze", second, p.longs(0));
+      } else {
+        p.nodes("Split", "split", List.of("s", "u"), halves, "axis=", 0);
+        first = p.node("Squeeze", "s", p.longs(0));
+        second = p.node("Squeeze", "u", p.longs(0));
+      }
+      String d = p.node("Conv", second, p.weight(4, 4, 3, 3), "pads=", ints(1, 1, 1, 1));
+      String joined = p.node("Concat", first, d, "axis=", 1);
+      Model m = same(p, p.node("Conv", joined, p.weight(3, 8, 1, 1)));
+      assertEquals(2, ops(m).stream().filter("SelectChannels"::equals).count());
+      Model smaller = pruned(m, m.graph().nodes().get(1).name(), 1, 2, 6);
+      assertEquals(5, smaller.graph().shape(m.graph().nodes().get(1).name()).size(1));
+    }
+  }
+
   /** Keeps all but some filters; the file then computes what we compute. */
   private Model pruned(Model m, String layer, int... filters) throws IOException, OrtException {
     try (Device device = new CpuDevice()) {

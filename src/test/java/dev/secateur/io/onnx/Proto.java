@@ -106,6 +106,13 @@ final class Proto {
     return name;
   }
 
+  /** A whole number without dimensions. */
+  String scalar(long v) {
+    String name = "k" + count++;
+    graph.addInitializerBuilder().setName(name).setDataType(7).addInt64Data(v);
+    return name;
+  }
+
   String floats(float... v) {
     return tensor(new long[] {v.length}, v);
   }
