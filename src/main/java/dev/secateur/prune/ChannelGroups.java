@@ -23,9 +23,9 @@ import java.util.stream.IntStream;
  * DependencyGraph}), so that a group goes or stays as a whole. ChannelGroups are in the order of
  * their first filter, by convolution in the graph's order, then by filter.
  *
- * <p>A group has at least one filter of a convolution, plain or transposed; classes of linear
- * layers' outputs alone are remaining out, as nothing says what those matter. A linear layer's
- * output that is coupled with filters goes with them.
+ * <p>A group has at least one filter of a convolution, plain or transposed, or with {@link
+ * Scope#ALL} an output of a linear layer; both are called filters here. A linear layer's output
+ * that is coupled with filters goes with them in any scope.
  */
 public final class ChannelGroups {
   private final Graph graph;
@@ -64,12 +64,12 @@ public final class ChannelGroups {
       boolean bars = keep.test(name) || outside;
       for (int c = coupling.first(n); c < coupling.first(n) + coupling.width(n); c++) {
         int k = coupling.groupOf(c);
-        barred[k] |= coupling.fixed(c) || bars && nodes.get(n).op().hasFilters();
+        barred[k] |= coupling.fixed(c) || bars && prunable(nodes.get(n));
       }
     }
     int groups = 0;
     for (int n = 0; n < nodes.size(); n++) {
-      if (nodes.get(n).op().hasFilters()) {
+      if (prunable(nodes.get(n))) {
         for (int c = coupling.first(n); c < coupling.first(n) + coupling.width(n); c++) {
           int k = coupling.groupOf(c);
           if (!barred[k] && groupOf[k] < 0) {
@@ -85,7 +85,7 @@ public final class ChannelGroups {
     scan(
         groupOf,
         (n, f, u) -> {
-          starts[u + 1] += nodes.get(n).op().hasFilters() ? 1 : 0;
+          starts[u + 1] += prunable(nodes.get(n)) ? 1 : 0;
           touches[u + 1] += last[u] == n ? 0 : 1;
           last[u] = n;
         });
@@ -106,7 +106,7 @@ public final class ChannelGroups {
     scan(
         groupOf,
         (n, f, u) -> {
-          if (nodes.get(n).op().hasFilters()) {
+          if (prunable(nodes.get(n))) {
             if (layer[n] < 0) {
               layer[n] = layers.size();
               layers.add(nodes.get(n).name());
@@ -120,6 +120,16 @@ public final class ChannelGroups {
           }
           countOf[atTouch[u] - 1]++;
         });
+  }
+
+  /** Whether a node's outputs are filters in this scope. */
+  private boolean prunable(Node n) {
+    return prunable(n, scope);
+  }
+
+  private static boolean prunable(Node n, Scope scope) {
+    boolean all = scope.filters().equals(Optional.of(Scope.ALL));
+    return all ? n.op().mixesChannels() : n.op().hasFilters();
   }
 
   private interface Visitor {
@@ -143,8 +153,7 @@ public final class ChannelGroups {
   }
 
   /**
-   * @param keep names of convolutions that must not lose a filter; what is coupled with theirs
-   *     stays too
+   * @param keep names of layers that must not lose a filter; what is coupled with theirs stays too
    */
   public static ChannelGroups of(Graph graph, Scope scope, Predicate<String> keep) {
     return new ChannelGroups(graph, scope, keep);
@@ -155,7 +164,15 @@ public final class ChannelGroups {
     return graph.nodes().stream().filter(n -> n.op().hasFilters()).map(Node::name).toList();
   }
 
-  /** Convolutions that have a filter in a group, in the graph's order. */
+  /** Names of all layers that may have filters in a scope, in the graph's order. */
+  public static List<String> layers(Graph graph, Scope scope) {
+    return graph.nodes().stream()
+        .filter(n -> prunable(n, scope))
+        .map(Node::name)
+        .toList();
+  }
+
+  /** Layers that have a filter in a group, in the graph's order. */
   public List<String> layers() {
     return layers;
   }

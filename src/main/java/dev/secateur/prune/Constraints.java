@@ -53,7 +53,7 @@ public record Constraints(
       throw new SettingException(
           setting,
           pattern
-              + ": no convolution is named so; expected such as "
+              + ": no layer with filters is named so; expected such as "
               + String.join(", ", layers.subList(0, Math.min(3, layers.size())))
               + " (secateur info lists them)");
     }

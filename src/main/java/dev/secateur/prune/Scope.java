@@ -11,7 +11,10 @@ public enum Scope {
    */
   PAPER("paper", false),
 
-  /** Every filter whose channels can be removed; coupled ones go together. */
+  /**
+   * Every filter whose channels can be removed, outputs of linear layers among them; coupled ones
+   * go together.
+   */
   ALL("all", false),
 
   /** Whole residual blocks ({@link ResidualBlocks}), and nothing else. */

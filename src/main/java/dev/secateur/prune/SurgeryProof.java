@@ -47,7 +47,7 @@ public final class SurgeryProof {
         continue;
       }
       int[] lost = lost(original, pruned, n, coupling, kept);
-      if (n.op().hasFilters() && lost.length > 0) {
+      if (lost.length > 0) {
         out.put(n.name(), lost);
       }
     }

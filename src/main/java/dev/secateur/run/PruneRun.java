@@ -156,7 +156,8 @@ public final class PruneRun {
       throws IOException {
     Graph graph = model.graph();
     Images.check(train, given.resolved(graph));
-    given.choice().constraints(graph).check(ChannelGroups.convolutions(graph));
+    List<String> layers = ChannelGroups.layers(graph, given.choice().scope());
+    given.choice().constraints(graph).check(layers);
     Recipe recipe = given.resolved(graph);
     Selector selector =
         goal.isPresent()

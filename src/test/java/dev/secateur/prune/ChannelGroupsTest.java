@@ -111,7 +111,8 @@ class ChannelGroupsTest {
   void plainNetworksHaveAUnitAFilterUpToTheFlatten() {
     ChannelGroups units = ChannelGroups.of(Architectures.graph("vgg11", 10, 3, 224), Scope.ALL);
     assertEquals(units.filters(), units.size());
-    assertEquals(8, units.layers().size(), "the last one too; linear layers have no scores");
+    assertEquals(10, units.layers().size(), "the last convolution and hidden linear layers too");
+    assertTrue(units.layers().containsAll(List.of("classifier.0", "classifier.3")));
     assertTrue(units.coupledLayers().stream().allMatch(g -> g.coupledBy().isEmpty()));
   }
 

@@ -250,7 +250,8 @@ class SelectionTest {
                 SecateurException.class,
                 () -> new Constraints(1, List.of("layer9.*"), Map.of(), Map.of()).check(layers))
             .getMessage();
-    assertTrue(message.startsWith("choice.keep layer9.*: no convolution is named so"), message);
+    assertTrue(
+        message.startsWith("choice.keep layer9.*: no layer with filters is named so"), message);
   }
 
   @Test

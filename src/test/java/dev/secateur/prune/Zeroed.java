@@ -25,6 +25,7 @@ import dev.secateur.nn.op.Resize;
 import dev.secateur.nn.op.SelectChannels;
 import dev.secateur.nn.op.Shortcut;
 import dev.secateur.nn.op.TransposedConvolution;
+import dev.secateur.nn.op.Unflatten;
 import dev.secateur.prune.criterion.Importance;
 import dev.secateur.tensor.HostTensor;
 import java.util.Arrays;
@@ -146,7 +147,7 @@ public final class Zeroed {
       Graph graph, Node n, Removal removed, Map<String, boolean[]> zero) {
     boolean[] y = new boolean[graph.shape(n.name()).size(1)];
     boolean[] x = n.inputs().isEmpty() ? y : zero.get(n.inputs().get(0));
-    if (n.op().hasFilters()) {
+    if (n.op().mixesChannels()) {
       for (int f : removed.filters().getOrDefault(n.name(), new int[0])) {
         y[f] = true;
       }
@@ -172,6 +173,11 @@ public final class Zeroed {
     } else if (n.op() instanceof Flatten) {
       for (int j = 0; j < y.length; j++) {
         y[j] = x[j / (y.length / x.length)];
+      }
+    } else if (n.op() instanceof Unflatten) {
+      Arrays.fill(y, true);
+      for (int j = 0; j < x.length; j++) {
+        y[j / (x.length / y.length)] &= x[j];
       }
     } else if (n.op() instanceof PixelShuffle p) {
       int each = p.factor() * p.factor();

@@ -35,9 +35,9 @@ final class BatchNormScale implements Criterion {
               .orElseThrow(
                   () ->
                       new SecateurException(
-                          "criterion bn-scale: no batch norm behind the convolution "
+                          "criterion bn-scale: no batch norm behind the layer "
                               + layer
-                              + "; take another criterion"));
+                              + "; keep it (--keep), or take another criterion"));
       float[] scale = net.device().downloadFloats(net.parameter(norm.name() + ".weight"));
       for (int i = 0; i < scale.length; i++) {
         scale[i] = Math.abs(scale[i]);

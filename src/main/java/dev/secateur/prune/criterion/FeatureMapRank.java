@@ -113,7 +113,7 @@ final class FeatureMapRank implements Criterion {
     private long images;
 
     /**
-     * @param map shape of one image's output, (1,C,H,W)
+     * @param map shape of one image's output, (1,C,H,W) or (1,C)
      * @param layer for messages
      */
     RankSums(Device device, Shape map, String layer) {
@@ -126,15 +126,16 @@ final class FeatureMapRank implements Criterion {
     @Override
     public void take(InferenceProgram program, Tensor labels, BatchFeed feed, int rows) {
       float[] maps = device.downloadFloats(program.output());
-      int size = map.size(2) * map.size(3);
+      int height = map.rank() == 4 ? map.size(2) : 1; // a linear layer's map is a number
+      int width = map.rank() == 4 ? map.size(3) : 1;
       try {
         IntStream.range(0, sums.length)
             .parallel()
             .forEach(
                 c -> {
-                  MatrixRank rank = new MatrixRank(map.size(2), map.size(3));
+                  MatrixRank rank = new MatrixRank(height, width);
                   for (int i = 0; i < rows; i++) {
-                    sums[c] += rank.of(maps, (i * sums.length + c) * size);
+                    sums[c] += rank.of(maps, (i * sums.length + c) * height * width);
                   }
                 });
       } catch (ArithmeticException e) {

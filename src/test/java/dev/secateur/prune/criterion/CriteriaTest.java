@@ -22,6 +22,7 @@ import dev.secateur.nn.Node;
 import dev.secateur.nn.ParameterShapes;
 import dev.secateur.nn.Pooling;
 import dev.secateur.nn.op.Activate;
+import dev.secateur.nn.op.BatchNorm;
 import dev.secateur.nn.op.Convolution;
 import dev.secateur.nn.op.Flatten;
 import dev.secateur.nn.op.Input;
@@ -37,6 +38,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -159,6 +161,51 @@ class CriteriaTest {
                   assertEquals(want, of[i], tolerance * want + 1e-12, layer + ", filter " + i);
                 }
               });
+    }
+  }
+
+  /** Outputs of a hidden linear layer are scored as filters are, whose maps are single numbers. */
+  @ParameterizedTest
+  @MethodSource("names")
+  void hiddenLinearLayersAreScored(String name) {
+    List<Node> nodes =
+        List.of(
+            new Node("input", new Input(3, 8, 8), List.of()),
+            new Node(
+                "conv",
+                new Convolution(4, 3, 3, ConvolutionSpec.of(2, 1), false),
+                List.of("input")),
+            new Node("norm", new BatchNorm(1e-5f, 0.1f), List.of("conv")),
+            new Node("relu", new Activate(Activation.RELU), List.of("norm")),
+            new Node("flat", new Flatten(), List.of("relu")),
+            new Node("hidden", new Linear(6, true), List.of("flat")),
+            new Node("hidden.norm", new BatchNorm(1e-5f, 0.1f), List.of("hidden")),
+            new Node("hidden.relu", new Activate(Activation.RELU), List.of("hidden.norm")),
+            new Node("head", new Linear(10, true), List.of("hidden.relu")));
+    Graph graph = new Graph(nodes);
+    Map<String, HostTensor> parameters = new LinkedHashMap<>();
+    int[] k = {0};
+    ParameterShapes.of(graph)
+        .forEach(
+            (p, s) -> {
+              double[] w = weave((int) s.elements(), k[0]++);
+              float[] d = new float[w.length];
+              boolean scale = p.startsWith("input.") || s.rank() == 1 && !p.endsWith("bias");
+              for (int i = 0; i < d.length; i++) {
+                d[i] = (float) (scale ? 1 + 0.3 * w[i] : 0.3 * w[i]);
+              }
+              parameters.put(p, new HostTensor(s, d));
+            });
+    List<String> layers = ChannelGroups.of(graph, Scope.ALL).layers();
+    assertEquals(List.of("conv", "hidden"), layers);
+    try (Device device = new CpuDevice();
+        Network net = new Network(device, new Model(graph, parameters, Map.of()))) {
+      Importance of = Importance.of(named(name), net, layers, data(60, 8, 20));
+      float[] scores = of.byFilter().get("hidden");
+      assertEquals(6, scores.length);
+      double[] distinct = IntStream.range(0, 6).mapToDouble(i -> scores[i]).distinct().toArray();
+      assertTrue(Arrays.stream(distinct).allMatch(Double::isFinite));
+      assertTrue(distinct.length > 1 || name.equals("hrank"), Arrays.toString(scores));
     }
   }
 
@@ -417,7 +464,7 @@ class CriteriaTest {
         Network net = new Network(device, new Model(graph, parameters, Map.of()))) {
       SecateurException e =
           assertThrows(SecateurException.class, () -> score("bn-scale", net, data(4, 8, 4)));
-      assertTrue(e.getMessage().contains("no batch norm behind the convolution first"));
+      assertTrue(e.getMessage().contains("no batch norm behind the layer first"));
       assertArrayEquals(
           new float[4],
           score("l1", net, data(4, 8, 4)).byFilter().get("first"),
