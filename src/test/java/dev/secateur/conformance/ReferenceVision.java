@@ -240,6 +240,27 @@ public final class ReferenceVision {
     return y;
   }
 
+  /** A border of mirrored pixels, or of the outermost ones. */
+  public static double[] border(double[] x, Shape xs, int top, int left, boolean edge, Shape ys) {
+    double[] y = new double[(int) ys.elements()];
+    for (int i = 0; i < y.length; i++) {
+      int w = inside(i % ys.size(3) - left, xs.size(3), edge);
+      int h = inside(i / ys.size(3) % ys.size(2) - top, xs.size(2), edge);
+      int plane = i / (ys.size(3) * ys.size(2));
+      y[i] = x[(plane * xs.size(2) + h) * xs.size(3) + w];
+    }
+    return y;
+  }
+
+  private static int inside(int at, int size, boolean edge) {
+    if (edge) {
+      return Math.min(Math.max(at, 0), size - 1);
+    }
+    int period = Math.max(1, 2 * (size - 1));
+    int turned = Math.floorMod(at, period);
+    return turned < size ? turned : period - turned;
+  }
+
   public static double[] resize(ResizeSpec spec, double[] x, Shape xs) {
     int planes = xs.size(0) * xs.size(1);
     int area = spec.height() * spec.width();

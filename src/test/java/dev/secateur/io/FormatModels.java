@@ -12,6 +12,7 @@ import dev.secateur.nn.ParameterShapes;
 import dev.secateur.nn.op.Activate;
 import dev.secateur.nn.op.Add;
 import dev.secateur.nn.op.BatchNorm;
+import dev.secateur.nn.op.Border;
 import dev.secateur.nn.op.Concat;
 import dev.secateur.nn.op.Convolution;
 import dev.secateur.nn.op.Elementwise;
@@ -69,6 +70,7 @@ final class FormatModels {
     Map<String, Model> out = new LinkedHashMap<>();
     out.put("shuffles", shuffles());
     out.put("groups", groups());
+    out.put("borders", borders());
     return out;
   }
 
@@ -140,6 +142,14 @@ final class FormatModels {
           ElementwiseSpec.Kind.SILU,
           ElementwiseSpec.Kind.GELU,
           ElementwiseSpec.Kind.TANH);
+
+  private static Model borders() {
+    FormatModels m = new FormatModels();
+    m.add("input", new Input(2, 4, 5));
+    m.add("reflect", new Border(3, 1, 0, 2, Border.Kind.REFLECT), "input");
+    m.add("edge", new Border(0, 9, 1, 0, Border.Kind.EDGE), "reflect");
+    return m.model(Map.of("architecture", "borders"));
+  }
 
   private static Model groups() {
     FormatModels m = new FormatModels();

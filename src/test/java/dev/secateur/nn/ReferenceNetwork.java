@@ -7,6 +7,7 @@ import dev.secateur.device.PoolSpec;
 import dev.secateur.nn.op.Activate;
 import dev.secateur.nn.op.Add;
 import dev.secateur.nn.op.BatchNorm;
+import dev.secateur.nn.op.Border;
 import dev.secateur.nn.op.Concat;
 import dev.secateur.nn.op.Convolution;
 import dev.secateur.nn.op.Elementwise;
@@ -127,6 +128,8 @@ record ReferenceNetwork(Model model, int batch, byte[] pixels) {
       return ReferenceVision.selectChannels(x, xs, s.channels());
     } else if (op instanceof Pad p) {
       return ReferenceVision.pad(x, xs, p.top(), p.left(), p.value(), ys);
+    } else if (op instanceof Border b) {
+      return ReferenceVision.border(x, xs, b.top(), b.left(), b.kind() == Border.Kind.EDGE, ys);
     } else if (op instanceof Resize r) {
       return ReferenceVision.resize(r.spec(), x, xs);
     } else if (op instanceof TransposedConvolution t) {

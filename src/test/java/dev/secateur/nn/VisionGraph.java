@@ -11,6 +11,7 @@ import dev.secateur.device.ResizeSpec.Mode;
 import dev.secateur.nn.op.Activate;
 import dev.secateur.nn.op.Add;
 import dev.secateur.nn.op.BatchNorm;
+import dev.secateur.nn.op.Border;
 import dev.secateur.nn.op.Concat;
 import dev.secateur.nn.op.Convolution;
 import dev.secateur.nn.op.Elementwise;
@@ -68,7 +69,9 @@ final class VisionGraph {
     n.add(node("pad", new Pad(1, -1, 0, 2, 0.5f), "excite"));
     ConvolutionSpec up = new ConvolutionSpec(2, 2, 1, 0, 1, 1, 1, 1, 2);
     n.add(node("up", new TransposedConvolution(4, 3, 3, up, 1, 0, true), "pad"));
-    n.add(node("ln", new LayerNorm(1e-3f), "up"));
+    n.add(node("mirror", new Border(2, 0, 1, 3, Border.Kind.REFLECT), "up"));
+    n.add(node("repeat", new Border(1, 2, 0, 1, Border.Kind.EDGE), "mirror"));
+    n.add(node("ln", new LayerNorm(1e-3f), "repeat"));
     n.add(elementwise("gelu", Kind.GELU, 0, 0, "ln"));
     ResizeSpec half = new ResizeSpec(9, 8, Mode.BILINEAR, Coordinates.HALF_PIXEL);
     n.add(node("half", new Resize(half), "gelu"));

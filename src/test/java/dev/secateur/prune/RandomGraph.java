@@ -13,6 +13,7 @@ import dev.secateur.nn.ParameterShapes;
 import dev.secateur.nn.op.Activate;
 import dev.secateur.nn.op.Add;
 import dev.secateur.nn.op.BatchNorm;
+import dev.secateur.nn.op.Border;
 import dev.secateur.nn.op.Concat;
 import dev.secateur.nn.op.Convolution;
 import dev.secateur.nn.op.Elementwise;
@@ -166,7 +167,13 @@ public final class RandomGraph {
         }
       }
       case 10 -> {
-        String y = add(new Pad(1, 0, 0, 1, 0), x);
+        int edge = random.nextInt(3);
+        boolean reflect = edge == 1 && s.dim(2) > 1 && s.dim(3) > 1;
+        Op border =
+            reflect
+                ? new Border(1, 0, 0, 1, Border.Kind.REFLECT)
+                : edge == 2 ? new Border(1, 0, 0, 1, Border.Kind.EDGE) : new Pad(1, 0, 0, 1, 0);
+        String y = add(border, x);
         value(y, Shape.of(1, c, s.dim(2) + 1, s.dim(3) + 1));
       }
       case 11 -> {

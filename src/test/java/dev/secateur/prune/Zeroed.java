@@ -10,6 +10,7 @@ import dev.secateur.nn.Node;
 import dev.secateur.nn.op.Activate;
 import dev.secateur.nn.op.Add;
 import dev.secateur.nn.op.BatchNorm;
+import dev.secateur.nn.op.Border;
 import dev.secateur.nn.op.Concat;
 import dev.secateur.nn.op.Elementwise;
 import dev.secateur.nn.op.Flatten;
@@ -204,6 +205,7 @@ public final class Zeroed {
         || n.op() instanceof GlobalPool
         || n.op() instanceof Resize
         || n.op() instanceof Identity
+        || n.op() instanceof Border
         || n.op() instanceof Pad p && p.value() == 0) {
       return x;
     }

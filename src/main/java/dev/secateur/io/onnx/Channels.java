@@ -3,6 +3,7 @@ package dev.secateur.io.onnx;
 import dev.secateur.device.PoolSpec;
 import dev.secateur.io.Text;
 import dev.secateur.io.onnx.Value.Features;
+import dev.secateur.nn.op.Border;
 import dev.secateur.nn.op.Concat;
 import dev.secateur.nn.op.Op;
 import dev.secateur.nn.op.Pad;
@@ -393,9 +394,10 @@ final class Channels {
 
   static void pad(Step s) {
     String mode = s.attributes().text("mode", "constant");
-    if (!mode.equals("constant")) {
+    boolean constant = mode.equals("constant");
+    if (!constant && !mode.equals("reflect") && !mode.equals("edge")) {
       throw new IllegalArgumentException(
-          "pads by " + Text.name(mode) + "; only constants are read");
+          "pads by " + Text.name(mode) + "; constant, reflect and edge are read");
     }
     Features x = s.features(0);
     int rank = x.view().rank();
@@ -432,7 +434,7 @@ final class Channels {
     NetworkBuilder g = s.builder();
     String y = at.node();
     if (before[c] != 0 || after[c] != 0) {
-      if (value != 0 || before[c] < 0 || after[c] < 0) {
+      if (!constant || value != 0 || before[c] < 0 || after[c] < 0) {
         throw new IllegalArgumentException("adds channels that are not zero, or takes some away");
       }
       boolean strided = x.sole() && g.op(y).equals(new Shortcut(stride(g.op(y)), 0, 0));
@@ -440,7 +442,11 @@ final class Channels {
       y = g.add(s.name(), op, List.of(strided ? g.input(y) : y));
     }
     if (before[h] != 0 || before[h + 1] != 0 || after[h] != 0 || after[h + 1] != 0) {
-      Op op = new Pad(before[h], before[h + 1], after[h], after[h + 1], (float) value);
+      Border.Kind border = mode.equals("edge") ? Border.Kind.EDGE : Border.Kind.REFLECT;
+      Op op =
+          constant
+              ? new Pad(before[h], before[h + 1], after[h], after[h + 1], (float) value)
+              : new Border(before[h], before[h + 1], after[h], after[h + 1], border);
       y = g.add(s.name(), op, List.of(y));
     }
     s.put(y, at.layout());

@@ -12,6 +12,7 @@ import dev.secateur.nn.Node;
 import dev.secateur.nn.op.Activate;
 import dev.secateur.nn.op.Add;
 import dev.secateur.nn.op.BatchNorm;
+import dev.secateur.nn.op.Border;
 import dev.secateur.nn.op.Concat;
 import dev.secateur.nn.op.Convolution;
 import dev.secateur.nn.op.Elementwise;
@@ -43,6 +44,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 
 /** What every operation is in ONNX, a line each; complete, which is seen to when it is loaded. */
@@ -94,6 +96,7 @@ final class NodeWriters {
     of(Multiply.class, (g, n, op) -> plain(g, n, "Mul"));
     of(Concat.class, (g, n, op) -> along(g, n, "Concat"));
     of(SelectChannels.class, NodeWriters::select);
+    of(Border.class, NodeWriters::border);
     of(
         Pad.class,
         (g, n, op) ->
@@ -291,6 +294,20 @@ final class NodeWriters {
 
   private static void unflatten(OnnxGraph g, Place n, Unflatten u) {
     reshape(g, n.name(), n.x(), new long[] {0, n.shape().dim(1), u.height(), u.width()}, n.y());
+  }
+
+  private static void border(OnnxGraph g, Place n, Border b) {
+    long[] sizes = {0, 0, b.top(), b.left(), 0, 0, b.bottom(), b.right()};
+    List<String> in = new ArrayList<>(List.of(n.x()));
+    if (g.opset() >= 11) {
+      in.add(g.part(n.name(), "pads"));
+      g.longs(g.part(n.name(), "pads"), sizes);
+    }
+    var node = g.add("Pad", n.name(), in, n.y());
+    node.addAttribute(OnnxGraph.text("mode", b.kind().name().toLowerCase(Locale.ROOT)));
+    if (g.opset() < 11) {
+      node.addAttribute(OnnxGraph.ints("pads", sizes));
+    }
   }
 
   private static void pad(OnnxGraph g, String name, String x, long[] sizes, float value, String y) {

@@ -12,6 +12,7 @@ import dev.secateur.nn.Node;
 import dev.secateur.nn.op.Activate;
 import dev.secateur.nn.op.Add;
 import dev.secateur.nn.op.BatchNorm;
+import dev.secateur.nn.op.Border;
 import dev.secateur.nn.op.Concat;
 import dev.secateur.nn.op.Convolution;
 import dev.secateur.nn.op.Elementwise;
@@ -203,6 +204,22 @@ public final class ModuleWriter {
         (n, op) ->
             "torch.cat((" + String.join(", ", n.in()) + (n.in().size() == 1 ? ",), 1)" : "), 1)"));
     of(SelectChannels.class, (n, op) -> n.x() + "[:, " + select(op.channels()) + "]");
+    of(
+        Border.class,
+        (n, op) ->
+            "F.pad("
+                + n.x()
+                + ", ("
+                + op.left()
+                + ", "
+                + op.right()
+                + ", "
+                + op.top()
+                + ", "
+                + op.bottom()
+                + "), mode="
+                + (op.kind() == Border.Kind.REFLECT ? "\"reflect\"" : "\"replicate\"")
+                + ")");
     of(
         Pad.class,
         (n, op) ->

@@ -72,6 +72,29 @@ class OnnxOperatorsTest {
   }
 
   @Test
+  void bordersOfWhatLiesInside() throws IOException, OrtException {
+    for (int opset : new int[] {9, 13}) {
+      for (String mode : List.of("reflect", "edge")) {
+        Proto p = new Proto(opset, 3, 5, 4);
+        int[] pads = ints(0, 0, 3, 1, 0, 0, 2, 3);
+        String border =
+            opset < 11
+                ? p.node("Pad", "x", "mode=", mode, "pads=", pads)
+                : p.node("Pad", "x", p.longs(0, 0, 3, 1, 0, 0, 2, 3), "mode=", mode);
+        String c = p.node("Conv", border, p.weight(6, 3, 3, 3), p.weight(6));
+        String r = p.node("Relu", c);
+        String again =
+            opset < 11
+                ? p.node("Pad", r, "mode=", mode, "pads=", pads)
+                : p.node("Pad", r, p.longs(0, 0, 3, 1, 0, 0, 2, 3), "mode=", mode);
+        Model m = same(p, p.node("Conv", again, p.weight(4, 6, 3, 3)));
+        assertEquals(2, ops(m).stream().filter("Border"::equals).count());
+        pruned(m, m.graph().nodes().get(2).name(), 1, 4);
+      }
+    }
+  }
+
+  @Test
   void poolsRoundedUp() throws IOException, OrtException {
     for (int count : new int[] {0, 1}) {
       Proto p = new Proto(13, 3, 14, 11);
@@ -440,9 +463,9 @@ class OnnxOperatorsTest {
         refused(
             q,
             OnnxOptions.DEFAULT,
-            q.node("Pad", d, q.longs(0, 0, 1, 1, 0, 0, 1, 1), "mode=", "reflect")),
+            q.node("Pad", d, q.longs(0, 0, 1, 1, 0, 0, 1, 1), "mode=", "wrap")),
         "(Pad; inputs conv1 1x4x6x6, i2 constant 8)",
-        "pads by reflect");
+        "pads by wrap");
   }
 
   @Test
