@@ -2,7 +2,6 @@
 #include <elf.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <memory>
@@ -64,12 +63,6 @@ struct Module {
 bool initialised = false;
 Context* primary = nullptr;
 int primaryUses = 0;
-
-double now() {
-  return std::chrono::duration<double, std::milli>(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
 
 int ready() {
   if (!initialised) {
@@ -379,7 +372,7 @@ int cuEventRecord(void* handle, void* stream) {
     return OK;
   }
   auto time = std::make_shared<double>(0.0);
-  int status = submit(stream, {[time] { *time = now(); }, {}});
+  int status = submit(stream, {[time] { *time = emu::clock(); }, {}});
   e->captured = nullptr;
   e->time = time;
   e->stream = s;

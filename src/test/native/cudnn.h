@@ -15,9 +15,11 @@ enum Status {
   NOT_INITIALIZED = 1001,
   BAD_PARAM = 2000,
   NULL_POINTER = 2002,
+  NOT_FINALIZED = 2004,
   MISALIGNED = 2003,
   SIZE_INSUFFICIENT = 2006,
   SHAPE_MISMATCH = 2008,
+  ATTRIBUTE_TYPE = 2010,
   NOT_SUPPORTED = 3000,
   INTERNAL_ERROR = 4000,
   HOST_ALLOCATION_FAILED = 4003,
@@ -89,6 +91,15 @@ bool real(const Tensor& t);
 /// The same, or half or bfloat16.
 bool floating(const Tensor& t);
 int submit(Handle* h, std::function<void()> run, std::vector<emu::Range> ranges);
+/// A convolution's geometry; paddings are those before the first pixel.
+struct Geometry {
+  int pad[2], stride[2], dilation[2];
+  int mode;  // 0 flips the filter
+  int groups;
+};
+/// What a convolution gives, in single precision and in the order of y; tf32 cuts both factors.
+std::vector<float> convolved(const Tensor& x, const Tensor& w, const Tensor& y, const Geometry& c,
+                             bool tf32, const void* px, const void* pw);
 inline emu::Range span(const Tensor& t, const void* p) { return emu::range(p, t.bytes()); }
 /// alpha or beta; floats for all types but double.
 bool factor(const Tensor& t, const void* p, const char* what, double* out);

@@ -377,6 +377,37 @@ int run(Handle* h, Direction d, const Problem& c, const void* alpha, const void*
 
 }  // namespace
 
+namespace dnn {
+
+std::vector<float> convolved(const Tensor& x, const Tensor& w, const Tensor& y, const Geometry& c,
+                             bool tf32, const void* px, const void* pw) {
+  Problem p = {};
+  p.x = x, p.y = y, p.w = w;
+  std::copy_n(c.pad, 2, p.c.pad);
+  std::copy_n(c.stride, 2, p.c.stride);
+  std::copy_n(c.dilation, 2, p.c.dilation);
+  p.c.mode = c.mode, p.c.groups = c.groups;
+  p.n = x.dims[0], p.channels = x.dims[1], p.height = x.dims[2], p.width = x.dims[3];
+  p.k = w.dims[0], p.group = w.dims[1], p.r = w.dims[2], p.s = w.dims[3];
+  p.p = y.dims[2], p.q = y.dims[3];
+  p.last = !x.nchw();
+  countUneven(p);
+  auto floats = [&](const Tensor& t, const void* from) {
+    std::vector<float> out(t.count());
+    typedAll(t, [&](auto* type) {
+      using T = std::remove_pointer_t<decltype(type)>;
+      std::copy_n(static_cast<const T*>(from), t.count(), out.begin());
+      return 0;
+    });
+    return tf32 ? rounded(out.data(), t.count()) : out;
+  };
+  std::vector<float> fx = floats(x, px), fw = floats(w, pw), fy(y.count());
+  forward(p, 1, fx.data(), fw.data(), 0, fy.data());
+  return fy;
+}
+
+}  // namespace dnn
+
 extern "C" {
 
 int cudnnCreateConvolutionDescriptor(void** out) {

@@ -1,8 +1,8 @@
 package dev.secateur.device;
 
 /**
- * A function of one number, applied to every element by itself; what can be fused into other
- * operations is an {@link Activation}.
+ * A function of one number, applied to every element by itself; what can be fused into any
+ * operation is an {@link Activation}.
  *
  * @param alpha see {@link Kind}; 0 where unused
  * @param beta see {@link Kind}; 0 where unused

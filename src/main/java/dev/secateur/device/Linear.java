@@ -17,6 +17,7 @@ public interface Linear extends Operations {
     DType type = y.dtype() == DType.F32 ? DType.F32 : contract().type();
     check(x, w, y, contract().type(), type);
     that(epilogue.residual().isEmpty(), "a linear layer takes no residual");
+    that(epilogue.function().isEmpty(), "a linear layer takes no function behind its activation");
     epilogue.bias().ifPresent(b -> Contract.vector("bias", b, type, y.shape().dim(1)));
     return compileForward(x, w, epilogue, y);
   }

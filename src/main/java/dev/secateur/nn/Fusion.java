@@ -1,10 +1,12 @@
 package dev.secateur.nn;
 
 import dev.secateur.device.Activation;
+import dev.secateur.device.ElementwiseSpec;
 import dev.secateur.nn.op.Activate;
 import dev.secateur.nn.op.Add;
 import dev.secateur.nn.op.BatchNorm;
 import dev.secateur.nn.op.Convolution;
+import dev.secateur.nn.op.Elementwise;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -25,7 +27,11 @@ final class Fusion {
 
   /** A convolution or batch norm with what follows it. */
   record Fused(
-      List<Node> nodes, Optional<Node> norm, Optional<String> residual, Activation activation) {
+      List<Node> nodes,
+      Optional<Node> norm,
+      Optional<String> residual,
+      Activation activation,
+      Optional<ElementwiseSpec> function) {
     Node first() {
       return nodes.get(0);
     }
@@ -46,6 +52,7 @@ final class Fusion {
       Optional<Node> norm = Optional.empty();
       Optional<String> residual = Optional.empty();
       Activation activation = Activation.NONE;
+      Optional<ElementwiseSpec> function = Optional.empty();
       Optional<Node> next = onlyConsumer(n);
       if (conv && next.isPresent() && next.get().op() instanceof BatchNorm) {
         norm = next;
@@ -68,9 +75,14 @@ final class Fusion {
       if (next.isPresent() && next.get().op() instanceof Activate a) {
         activation = a.activation();
         chain.add(next.get());
+      } else if (conv && next.isPresent() && next.get().op() instanceof Elementwise e) {
+        function = Optional.of(e.spec());
+        chain.add(next.get());
       }
       chain.forEach(c -> absorbed.add(c.name()));
-      fusedAt.put(chain.get(chain.size() - 1).name(), new Fused(chain, norm, residual, activation));
+      fusedAt.put(
+          chain.get(chain.size() - 1).name(),
+          new Fused(chain, norm, residual, activation, function));
     }
   }
 

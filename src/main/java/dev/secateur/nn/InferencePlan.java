@@ -85,6 +85,7 @@ public final class InferencePlan {
             norm.isPresent() || first.op() instanceof FilterBank f && f.bias(),
             residual.isPresent(),
             fused.map(Fusion.Fused::activation).orElse(Activation.NONE),
+            fused.flatMap(Fusion.Fused::function),
             graph.logits(node));
     return new Entry(
         fused.map(Fusion.Fused::nodes).orElse(List.of(node)), norm, residual, Optional.of(step));

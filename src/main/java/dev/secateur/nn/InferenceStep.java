@@ -3,6 +3,7 @@ package dev.secateur.nn;
 import dev.secateur.device.Activation;
 import dev.secateur.device.Arena;
 import dev.secateur.device.Device;
+import dev.secateur.device.ElementwiseSpec;
 import dev.secateur.device.Epilogue;
 import dev.secateur.device.Kernel;
 import dev.secateur.device.Norms;
@@ -29,6 +30,7 @@ import java.util.Optional;
  * @param inputs for one image, without a residual
  * @param output for one image; the residual's shape too
  * @param bias whether a convolution adds a vector: its own, or that of a norm folded into it
+ * @param function what a convolution does to each element behind the activation
  * @param logits whether the result is the network's, in single precision
  */
 public record InferenceStep(
@@ -38,6 +40,7 @@ public record InferenceStep(
     boolean bias,
     boolean residual,
     Activation activation,
+    Optional<ElementwiseSpec> function,
     boolean logits) {
   private static final int NOISE = 1 << 12;
 
@@ -47,7 +50,7 @@ public record InferenceStep(
 
   /** The same with other widths. */
   InferenceStep at(Op wide, List<Shape> in, Shape out) {
-    return new InferenceStep(wide, in, out, bias, residual, activation, logits);
+    return new InferenceStep(wide, in, out, bias, residual, activation, function, logits);
   }
 
   /** Where a step takes weights that a batch norm may be folded into. */
@@ -76,7 +79,7 @@ public record InferenceStep(
     }
     if (op instanceof Convolution c) {
       Snapshots.Folded own = weights.convolution();
-      Epilogue epilogue = new Epilogue(own.shift(), sum, activation);
+      Epilogue epilogue = new Epilogue(own.shift(), sum, activation, function);
       return device
           .convolutions()
           .forward(c.spec(), o.first(), own.weights(), epilogue, o.y(), true);

@@ -14,7 +14,6 @@ import dev.secateur.tensor.Tensor;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -136,44 +135,6 @@ interface ConvolutionConformance extends Conformance {
               * Math.sqrt(Differences.dot(byW, byW) * Differences.dot(v, v) / 100);
       assertEquals(alongX, Differences.dot(byX, u), nearX, "dx");
       assertEquals(alongW, Differences.dot(byW, v), nearW, "dw");
-    }
-  }
-
-  @ParameterizedTest
-  @CsvSource({
-    "NONE, true, false",
-    "NONE, false, true",
-    "NONE, true, true",
-    "RELU, false, false",
-    "RELU, true, false",
-    "RELU, false, true",
-    "RELU, true, true",
-    "RELU6, false, false",
-    "RELU6, true, false",
-    "RELU6, false, true",
-    "RELU6, true, true"
-  })
-  default void convolutionEpilogue(Activation activation, boolean bias, boolean residual) {
-    for (int i : new int[] {0, 3, 4, 6, 11, 13, 17, 22}) {
-      ConvolutionCase c = ConvolutionCase.small().get(i);
-      Values draw = values(i);
-      double[] x = draw.uniform(c.x().elements());
-      double[] w = draw.uniform(c.w().elements());
-      Optional<double[]> b = Optional.of(draw.uniform(c.y().dim(1), -3, 5)).filter(v -> bias);
-      Optional<double[]> r =
-          Optional.of(draw.uniform(c.y().elements(), -3, 5)).filter(v -> residual);
-      double[] expected =
-          ReferenceLayers.epilogue(
-              ReferenceLayers.convolution(c.spec(), x, c.x(), w, c.w()), c.y(), b, r, activation);
-      Tensor y = activation(c.y());
-      Epilogue epilogue =
-          new Epilogue(
-              b.map(v -> typed(v, v.length)), r.map(v -> activation(c.y(), v)), activation);
-      Kernel k =
-          device()
-              .convolutions()
-              .forward(c.spec(), activation(c.x(), x), filters(w, c.w()), epilogue, y, i == 4);
-      assertNear(expected, result(k, y), product(), c.toString());
     }
   }
 

@@ -255,7 +255,7 @@ final class DnnlBatchNorm {
     DnnlPrimitive p =
         dnnl.primitive(
             List.of("batch norm, slope", rows, each),
-            new DnnlPostOps(true, Optional.of(each), Activation.NONE),
+            new DnnlPostOps(true, Optional.of(each), Activation.NONE, Optional.empty()),
             (d, attributes) ->
                 dnnl_binary_primitive_desc_create(
                     d,

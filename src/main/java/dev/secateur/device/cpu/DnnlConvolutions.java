@@ -138,7 +138,10 @@ final class DnnlConvolutions implements Convolutions, AutoCloseable {
     boolean bias = epilogue.bias().isPresent();
     DnnlPostOps ops =
         new DnnlPostOps(
-            inPlace, epilogue.residual().filter(r -> !inPlace).map(r -> yd), epilogue.activation());
+            inPlace,
+            epilogue.residual().filter(r -> !inPlace).map(r -> yd),
+            epilogue.activation(),
+            epilogue.function().map(DnnlFunction::of));
     DnnlPrimitive p =
         dnnl.primitive(
             List.of("convolution", spec, xd, ws, yd, bias),

@@ -104,30 +104,10 @@ final class DnnlPointwise implements Pointwise {
     return a.buffer() == b.buffer() && a.byteOffset() == b.byteOffset();
   }
 
-  /** A function in oneDNN's terms. */
-  private record Function(int algorithm, float alpha, float beta) {
-    static Function of(ElementwiseSpec s) {
-      return switch (s.kind()) {
-        case LEAKY_RELU -> new Function(dnnl_eltwise_relu, s.alpha(), 0);
-        case ELU -> new Function(dnnl_eltwise_elu, s.alpha(), 0);
-        case CLIP -> new Function(dnnl_eltwise_clip_v2, s.alpha(), s.beta());
-        case SIGMOID -> new Function(dnnl_eltwise_logistic, 0, 0);
-        case HARD_SIGMOID -> new Function(dnnl_eltwise_hardsigmoid, s.alpha(), s.beta());
-        case HARD_SWISH -> new Function(dnnl_eltwise_hardswish, 1f / 6, 0.5f);
-        case SILU -> new Function(dnnl_eltwise_swish, 1, 0);
-        case GELU -> new Function(dnnl_eltwise_gelu_erf, 0, 0);
-        case TANH -> new Function(dnnl_eltwise_tanh, 0, 0);
-        case SOFTPLUS -> new Function(dnnl_eltwise_soft_relu, 1, 0);
-        case MISH -> new Function(dnnl_eltwise_mish, 0, 0);
-        case POWER -> new Function(dnnl_eltwise_pow, 1, s.alpha());
-      };
-    }
-  }
-
   @Override
   public Kernel compileElementwise(ElementwiseSpec spec, Tensor x, Tensor y) {
     DnnlDesc d = DnnlDesc.flat(x);
-    return new DnnlExecution.Builder(primitive(Function.of(spec), d))
+    return new DnnlExecution.Builder(primitive(DnnlFunction.of(spec), d))
         .arg(DNNL_ARG_SRC, dnnl.memory(d, x))
         .arg(DNNL_ARG_DST, dnnl.memory(d, y))
         .build();
@@ -135,7 +115,7 @@ final class DnnlPointwise implements Pointwise {
 
   @Override
   public Kernel compileElementwiseBackward(ElementwiseSpec spec, Tensor x, Tensor dy, Tensor dx) {
-    Function f = Function.of(spec);
+    DnnlFunction f = DnnlFunction.of(spec);
     DnnlDesc d = DnnlDesc.flat(x);
     DnnlPrimitive p =
         dnnl.primitive(
@@ -159,7 +139,7 @@ final class DnnlPointwise implements Pointwise {
         .build();
   }
 
-  private DnnlPrimitive primitive(Function f, DnnlDesc d) {
+  private DnnlPrimitive primitive(DnnlFunction f, DnnlDesc d) {
     return dnnl.primitive(
         List.of("elementwise", f, d),
         (pd, a) ->

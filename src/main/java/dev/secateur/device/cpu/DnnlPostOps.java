@@ -12,10 +12,15 @@ import org.bytedeco.dnnl.dnnl_primitive_attr;
  *
  * @param sum adds what the destination held
  * @param addend adds another tensor, the argument {@link #ADDEND}
- * @param activation the activation, last
+ * @param activation the activation
+ * @param function another function of each element, last
  */
-record DnnlPostOps(boolean sum, Optional<DnnlDesc> addend, Activation activation) {
-  static final DnnlPostOps NONE = new DnnlPostOps(false, Optional.empty(), Activation.NONE);
+record DnnlPostOps(
+    boolean sum,
+    Optional<DnnlDesc> addend,
+    Activation activation,
+    Optional<DnnlFunction> function) {
+  static final DnnlPostOps NONE = of(Activation.NONE);
 
   /** Argument index of the addend where there is no sum. */
   static final int ADDEND = DNNL_ARG_ATTR_MULTIPLE_POST_OP_BASE | DNNL_ARG_SRC_1;
@@ -26,7 +31,7 @@ record DnnlPostOps(boolean sum, Optional<DnnlDesc> addend, Activation activation
   }
 
   static DnnlPostOps of(Activation activation) {
-    return new DnnlPostOps(false, Optional.empty(), activation);
+    return new DnnlPostOps(false, Optional.empty(), activation, Optional.empty());
   }
 
   /** Native attributes, which the caller destroys, or null (oneDNN's default) for none. */
@@ -51,6 +56,12 @@ record DnnlPostOps(boolean sum, Optional<DnnlDesc> addend, Activation activation
         case RELU6 ->
             Dnnl.check(dnnl_post_ops_append_eltwise(ops, dnnl_eltwise_clip, 0f, 6f), "ReLU6");
         case NONE -> {}
+      }
+      if (function.isPresent()) {
+        DnnlFunction f = function.get();
+        Dnnl.check(
+            dnnl_post_ops_append_eltwise(ops, f.algorithm(), f.alpha(), f.beta()),
+            "function post-op");
       }
       dnnl_primitive_attr attributes = new dnnl_primitive_attr();
       Dnnl.check(dnnl_primitive_attr_create(attributes), "attributes");

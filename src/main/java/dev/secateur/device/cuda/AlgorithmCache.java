@@ -9,7 +9,7 @@ import java.util.Optional;
  * LineCache} for each kind of GPU: "convolutions", or {@code -Dsecateur.cuda.cache}.
  */
 final class AlgorithmCache {
-  private static final String PAIR = "\\d:\\d";
+  private static final String PAIR = "-?\\d+:\\d+";
   private static final String OTHERWISE = "convolutions are measured anew in each run";
 
   private final LineCache lines;
@@ -31,10 +31,17 @@ final class AlgorithmCache {
     return new AlgorithmCache(LineCache.in(folder, gpu, PAIR, OTHERWISE));
   }
 
-  /** An algorithm's number and its math type, written as {@code 1:2}. */
+  /**
+   * An algorithm's number and its math type, written as {@code 1:2}; or of an operation graph, a
+   * plan's place among those that heuristics name and its engine's number, {@link #NONE} for none.
+   */
   record Entry(int algorithm, int math) {
+    /** That no plan of a graph is faster. */
+    static final Entry NONE = new Entry(-1, 0);
+
     private static Entry of(String text) {
-      return new Entry(text.charAt(0) - '0', text.charAt(2) - '0');
+      String[] both = text.split(":");
+      return new Entry(Integer.parseInt(both[0]), Integer.parseInt(both[1]));
     }
 
     private String text() {

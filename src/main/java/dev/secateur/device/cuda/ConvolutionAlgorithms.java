@@ -37,7 +37,7 @@ import jcuda.jcudnn.cudnnMathType;
  */
 final class ConvolutionAlgorithms {
   /** Bytes of workspace that one convolution may ask for. */
-  private static final long LIMIT = Long.getLong("secateur.cuda.workspace", 256L << 20);
+  static final long LIMIT = Long.getLong("secateur.cuda.workspace", 256L << 20);
 
   /** What to do where there is none. */
   static final String NONE =
@@ -52,23 +52,40 @@ final class ConvolutionAlgorithms {
   private final Optional<AlgorithmCache> cache;
 
   /**
-   * @throws SecateurException if secateur.cuda.search has another value
+   * @param cache where choices are kept that are measured; none if heuristics decide
    */
-  ConvolutionAlgorithms(CudaContext context, Cudnn cudnn) {
+  ConvolutionAlgorithms(CudaContext context, Cudnn cudnn, Optional<AlgorithmCache> cache) {
     this.context = context;
     this.cudnn = cudnn;
-    this.libraries =
-        " limit=" + LIMIT + " cudnn=" + Cudnn.version() + " driver=" + CudaContext.driverVersion();
+    this.libraries = libraries();
+    this.cache = cache;
+  }
+
+  /** What a choice depends on beside the convolution, for its key. */
+  static String libraries() {
+    return " limit="
+        + LIMIT
+        + " cudnn="
+        + Cudnn.version()
+        + " driver="
+        + CudaContext.driverVersion();
+  }
+
+  /**
+   * Where choices are kept that are measured; none if heuristics decide.
+   *
+   * @throws SecateurException if secateur.cuda.search has another value
+   */
+  static Optional<AlgorithmCache> cache(CudaContext context) {
     String search = System.getProperty("secateur.cuda.search", "measure");
-    this.cache =
-        switch (search) {
-          case "measure" ->
-              Optional.of(AlgorithmCache.of(context.name() + " sm" + context.capability()));
-          case "heuristic" -> Optional.empty();
-          default ->
-              throw new SecateurException(
-                  "-Dsecateur.cuda.search=" + search + "; expected measure or heuristic");
-        };
+    return switch (search) {
+      case "measure" ->
+          Optional.of(AlgorithmCache.of(context.name() + " sm" + context.capability()));
+      case "heuristic" -> Optional.empty();
+      default ->
+          throw new SecateurException(
+              "-Dsecateur.cuda.search=" + search + "; expected measure or heuristic");
+    };
   }
 
   /** What is computed: y, the gradient of x, or the gradient of w. */

@@ -2,11 +2,13 @@ package dev.secateur.device.cuda;
 
 import dev.secateur.tensor.Buffer;
 import dev.secateur.tensor.Tensor;
+import dev.secateur.util.Cleanup;
 
 /** Device memory of one allocation. */
 final class CudaBuffer implements Buffer {
   private final DevicePointer pointer;
   private final long bytes;
+  private final Cleanup followers = new Cleanup();
   private boolean open = true;
 
   CudaBuffer(DevicePointer pointer, long bytes) {
@@ -40,8 +42,17 @@ final class CudaBuffer implements Buffer {
     }
   }
 
+  /** Runs before the memory is freed: what was made for it goes with it. */
+  void onFree(Runnable step) {
+    followers.add(step);
+  }
+
   void free(CudaContext context) {
     open = false;
-    context.free(pointer);
+    try {
+      followers.close();
+    } finally {
+      context.free(pointer);
+    }
   }
 }

@@ -31,7 +31,7 @@ final class Cudnn {
   private static final int FLOAT = cudnnDataType.CUDNN_DATA_FLOAT;
   private static final int NAN = cudnnNanPropagation.CUDNN_PROPAGATE_NAN;
   private final CudaContext context;
-  private final cudnnHandle handle = new cudnnHandle();
+  private final Handle handle = new Handle();
   private final Cleanup closers = new Cleanup();
   private final Map<Memory, cudnnTensorDescriptor> tensors = new HashMap<>();
   private final Map<Memory, cudnnFilterDescriptor> filters = new HashMap<>();
@@ -56,6 +56,12 @@ final class Cudnn {
   }
 
   private record Convolution(ConvolutionSpec spec, int math) {}
+
+  private static final class Handle extends cudnnHandle {
+    long address() {
+      return getNativePointer();
+    }
+  }
 
   private record ReluOrIdentity(int mode, int nan) {}
 
@@ -84,6 +90,11 @@ final class Cudnn {
     return handle;
   }
 
+  /** The handle as an attribute of descriptors. */
+  long handleAddress() {
+    return handle.address();
+  }
+
   cudnnTensorDescriptor tensor(Tensor t) {
     return tensor(Memory.of(t));
   }
@@ -104,7 +115,7 @@ final class Cudnn {
                       "freeing a description (cudnnDestroyTensorDescriptor)"));
           Status.cudnn(
               cudnnSetTensor4dDescriptor(
-                  d, format(m), type(m), s.size(0), s.size(1), s.size(2), s.size(3)),
+                  d, format(m), type(m.type()), s.size(0), s.size(1), s.size(2), s.size(3)),
               "describing a tensor of shape " + s);
           return d;
         });
@@ -131,7 +142,7 @@ final class Cudnn {
                       "freeing a description (cudnnDestroyFilterDescriptor)"));
           Status.cudnn(
               cudnnSetFilter4dDescriptor(
-                  d, type(m), format(m), s.size(0), s.size(1), s.size(2), s.size(3)),
+                  d, type(m.type()), format(m), s.size(0), s.size(1), s.size(2), s.size(3)),
               "describing filters of shape " + s);
           return d;
         });
@@ -242,8 +253,9 @@ final class Cudnn {
         });
   }
 
-  private static int type(Memory m) {
-    return switch (m.type()) {
+  /** Of {@link cudnnDataType}. */
+  static int type(DType type) {
+    return switch (type) {
       case F16 -> cudnnDataType.CUDNN_DATA_HALF;
       case BF16 -> cudnnDataType.CUDNN_DATA_BFLOAT16;
       default -> FLOAT;

@@ -16,6 +16,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -28,14 +29,28 @@ class LatencyLookupTableTest {
   private static InferenceStep step(int channels) {
     Shape s = Shape.of(1, channels, 4, 4);
     return new InferenceStep(
-        new Activate(Activation.RELU), List.of(s), s, false, false, Activation.NONE, false);
+        new Activate(Activation.RELU),
+        List.of(s),
+        s,
+        false,
+        false,
+        Activation.NONE,
+        Optional.empty(),
+        false);
   }
 
   private static InferenceStep select(int from) {
     Shape s = Shape.of(1, 400, 2, 2);
     List<Integer> channels = IntStream.range(0, 400).mapToObj(i -> (i + from) % 400).toList();
     return new InferenceStep(
-        new SelectChannels(channels), List.of(s), s, false, false, Activation.NONE, false);
+        new SelectChannels(channels),
+        List.of(s),
+        s,
+        false,
+        false,
+        Activation.NONE,
+        Optional.empty(),
+        false);
   }
 
   private LatencyLookupTable table(String device, int batch) {
