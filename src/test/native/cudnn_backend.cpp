@@ -236,6 +236,22 @@ bool same(const Backend& a, const Backend& b) {
          a.isVirtual == b.isVirtual && a.byValue == b.byValue && a.alignment == b.alignment;
 }
 
+/// The graphs that cuDNN 9.5.1 takes for the pattern residual, bias, activation and then refuses:
+/// the bias first, or a swish behind both.
+bool misfit(const std::vector<Backend*>& ops) {
+  if (ops.size() < 3 || ops.size() > 4 || ops[0]->kind != OPERATION_CONVOLUTION) return false;
+  auto mode = [&](size_t i) { return ops[i]->one<Backend*>(750)->one<int>(0); };
+  for (size_t i = 1; i < ops.size(); i++)
+    if (ops[i]->kind != OPERATION_POINTWISE || (i < 3) != (mode(i) == ADD)) return false;
+  auto vector = [&](size_t i) {
+    const Tensor& t = ops[i]->one<Backend*>(752)->tensor;
+    return t.count() == t.dims[1] && t.count() > 1;
+  };
+  bool biasFirst = vector(1) && !vector(2), biasLast = !vector(1) && vector(2);
+  int last = ops.size() == 4 ? mode(3) : 0;
+  return (biasFirst && last != GELU_FWD && last != SOFTPLUS_FWD) || (biasLast && last == SWISH_FWD);
+}
+
 int finishGraph(Backend& b) {
   if (handle(b.one<void*>(800)) == nullptr) return NOT_INITIALIZED;
   std::map<int64_t, Backend*> tensors;
@@ -261,7 +277,8 @@ int finishGraph(Backend& b) {
   for (auto& [uid, t] : tensors)
     if (!check(!t->isVirtual || read.count(uid), "a virtual tensor is never read"))
       return BAD_PARAM;
-  return OK;
+  return check(!misfit(b.all<Backend*>(801)), "a sum, a bias and an activation in another pattern")
+             ? OK : NOT_SUPPORTED;
 }
 
 int finishPack(Backend& b) {

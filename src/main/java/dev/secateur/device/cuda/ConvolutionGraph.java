@@ -26,7 +26,7 @@ import jcuda.jcudnn.cudnnPointwiseMode;
 /**
  * y = function(activation(convolution(x, w) + residual + bias)) as operations of cuDNN's graph API:
  * a convolution and pointwise operations behind it, single precision between them. The residual is
- * added before the bias, as NVIDIA's own samples do, because engines are found by that pattern.
+ * added before the bias, as NVIDIA's own samples do: cuDNN 9.5 refuses the other order.
  */
 final class ConvolutionGraph {
   /** Numbers of the tensors that the caller has memory for. */
@@ -81,14 +81,14 @@ final class ConvolutionGraph {
     boolean clips() {
       return activation != Activation.NONE
           || function
-              .filter(f -> steps(f).stream().anyMatch(s -> s.mode() == Step.RELU))
+              .filter(f -> steps(f, false).stream().anyMatch(s -> s.mode() == Step.RELU))
               .isPresent();
     }
 
     /** Whether cuDNN has operations for it, and more than one. */
     boolean fuses() {
       boolean more = bias || residual || activation != Activation.NONE || function.isPresent();
-      return more && function.filter(f -> steps(f).isEmpty()).isEmpty();
+      return more && function.filter(f -> steps(f, false).isEmpty()).isEmpty();
     }
   }
 
@@ -132,8 +132,13 @@ final class ConvolutionGraph {
     }
   }
 
-  /** A function's steps; none where cuDNN has no operations for it. */
-  private static List<Step> steps(ElementwiseSpec f) {
+  /**
+   * A function's steps; none where cuDNN has no operations for it.
+   *
+   * @param two whether both a residual and a bias are added before: a swish behind that is refused
+   *     by cuDNN 9.5, which takes it for a pattern of its own and finds another function
+   */
+  private static List<Step> steps(ElementwiseSpec f, boolean two) {
     return switch (f.kind()) {
       case LEAKY_RELU ->
           List.of(
@@ -158,7 +163,12 @@ final class ConvolutionGraph {
               Step.clip(6),
               new Step(Step.MUL, Step.KEPT, 0, 0),
               Step.constant(Step.MUL, 1.0 / 6));
-      case SILU -> List.of(Step.of(cudnnPointwiseMode.CUDNN_POINTWISE_SWISH_FWD));
+      case SILU ->
+          two
+              ? List.of(
+                  Step.of(cudnnPointwiseMode.CUDNN_POINTWISE_SIGMOID_FWD),
+                  new Step(Step.MUL, Step.KEPT, 0, 0))
+              : List.of(Step.of(cudnnPointwiseMode.CUDNN_POINTWISE_SWISH_FWD));
       case GELU -> List.of(Step.of(cudnnPointwiseMode.CUDNN_POINTWISE_GELU_FWD));
       case TANH -> List.of(Step.of(cudnnPointwiseMode.CUDNN_POINTWISE_TANH_FWD));
       case SOFTPLUS -> List.of(Step.of(cudnnPointwiseMode.CUDNN_POINTWISE_SOFTPLUS_FWD));
@@ -194,7 +204,7 @@ final class ConvolutionGraph {
       case NONE -> {}
     }
     int kept = steps.size();
-    problem.function().ifPresent(f -> steps.addAll(steps(f)));
+    problem.function().ifPresent(f -> steps.addAll(steps(f, kept == 2)));
     BackendDescriptor value = output(steps.isEmpty());
     operations.add(convolution(value));
     Optional<BackendDescriptor> held = Optional.empty();

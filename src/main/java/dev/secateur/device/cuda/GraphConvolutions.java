@@ -28,7 +28,7 @@ final class GraphConvolutions {
   private static final String PROPERTY = "secateur.cuda.cudnn-graphs";
 
   /** Each may be compiled while the program starts. */
-  private static final int MOST_CANDIDATES = 3;
+  private static final int MOST_CANDIDATES = 2;
 
   /** Plans that are kept though nothing uses them. */
   private static final int MOST_KNOWN = 256;
@@ -36,8 +36,8 @@ final class GraphConvolutions {
   /** What a plan must stay below, of the older call's time. */
   private static final double CLEARLY = 0.97;
 
-  private static final int LAUNCHES = 4;
-  private static final int REPEATS = 3;
+  private static final int LAUNCHES = 3;
+  private static final int REPEATS = 2;
 
   private enum Use {
     MEASURE,

@@ -4,10 +4,22 @@ import static jcuda.jcudnn.JCudnn.*;
 
 import com.sun.jna.NativeLibrary;
 import com.sun.jna.ptr.PointerByReference;
+import dev.secateur.device.Activation;
+import dev.secateur.device.ConvolutionSpec;
 import dev.secateur.device.DeviceReport;
+import dev.secateur.device.ElementwiseSpec;
+import dev.secateur.tensor.DType;
+import dev.secateur.tensor.Layout;
+import dev.secateur.tensor.Shape;
+import dev.secateur.util.Cleanup;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
 import jcuda.jcublas.JCublas2;
 import jcuda.jcudnn.cudnnActivationDescriptor;
+import jcuda.jcudnn.cudnnBackendAttributeName;
+import jcuda.jcudnn.cudnnBackendDescriptorType;
 import jcuda.jcudnn.cudnnConvolutionDescriptor;
 import jcuda.jcudnn.cudnnFilterDescriptor;
 import jcuda.jcudnn.cudnnTensorDescriptor;
@@ -35,6 +47,82 @@ final class RealLibraries {
     if (args.length > 1) {
       versions();
       descriptors();
+      graphs();
+    }
+  }
+
+  /**
+   * What {@link ConvolutionGraph} describes, as operations and as a graph of no handle: in each
+   * type, layout and function, with groups, and padded on one side; and one whose result has
+   * another size.
+   */
+  private static void graphs() {
+    int told = 0;
+    int refused = 0;
+    ConvolutionSpec lopsided = new ConvolutionSpec(2, 1, 1, 0, 0, 1, 1, 1, 4);
+    for (DType type : new DType[] {DType.F32, DType.F16, DType.BF16}) {
+      for (Layout layout : new Layout[] {Layout.PLAIN, Layout.CHANNELS_LAST}) {
+        for (Optional<ElementwiseSpec> function : functions()) {
+          for (Activation activation : Activation.values()) {
+            for (int added = 0; added < 4; added++) {
+              ConvolutionGraph.Problem p =
+                  new ConvolutionGraph.Problem(
+                      new Cudnn.Memory(Shape.of(2, 16, 8, 8), type, layout),
+                      new Cudnn.Memory(Shape.of(24, 4, 3, 2), type, layout),
+                      new Cudnn.Memory(Shape.of(2, 24, 4, 8), type, layout),
+                      lopsided,
+                      added % 2 == 1,
+                      added / 2 == 1,
+                      activation,
+                      function,
+                      added == 0);
+              String why = p.fuses() ? taken(p) : "";
+              if (!why.isEmpty()) {
+                System.out.println(p + ": " + why);
+              }
+              refused += why.isEmpty() ? 0 : 1;
+              told += p.fuses() ? 1 : 0;
+            }
+          }
+        }
+      }
+    }
+    System.out.println("graphs: " + told + ", refused: " + refused);
+    Cudnn.Memory x = new Cudnn.Memory(Shape.of(2, 16, 8, 8), DType.F16, Layout.CHANNELS_LAST);
+    Cudnn.Memory w = x.shaped(Shape.of(16, 16, 3, 3));
+    ConvolutionGraph.Problem wrong =
+        new ConvolutionGraph.Problem(
+            x,
+            w,
+            x,
+            ConvolutionSpec.of(1, 0),
+            true,
+            false,
+            Activation.RELU,
+            Optional.empty(),
+            true);
+    System.out.println("a graph of another size: " + taken(wrong));
+  }
+
+  private static List<Optional<ElementwiseSpec>> functions() {
+    List<Optional<ElementwiseSpec>> out = new ArrayList<>(List.of(Optional.empty()));
+    for (ElementwiseSpec.Kind kind : ElementwiseSpec.Kind.values()) {
+      out.add(Optional.of(new ElementwiseSpec(kind, 0, 4)));
+    }
+    return out;
+  }
+
+  /** Empty, or why it is refused. */
+  private static String taken(ConvolutionGraph.Problem p) {
+    try (Cleanup closers = new Cleanup()) {
+      ConvolutionGraph g = new ConvolutionGraph(p, closers);
+      BackendDescriptor.make(
+              cudnnBackendDescriptorType.CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR, closers)
+          .descriptors(cudnnBackendAttributeName.CUDNN_ATTR_OPERATIONGRAPH_OPS, g.operations())
+          .finish();
+      return "";
+    } catch (BackendDescriptor.Refused e) {
+      return e.getMessage();
     }
   }
 
