@@ -29,7 +29,10 @@ import java.util.stream.IntStream;
  */
 public final class ChannelGroups {
   private final Graph graph;
-  private final Scope scope;
+
+  /** Whether outputs of linear layers are filters. */
+  private final boolean linear;
+
   private final List<String> layers;
   private final DependencyGraph coupling;
 
@@ -47,7 +50,7 @@ public final class ChannelGroups {
 
   private ChannelGroups(Graph graph, Scope scope, Predicate<String> keep) {
     this.graph = graph;
-    this.scope = scope;
+    this.linear = linear(scope);
     this.coupling = DependencyGraph.of(graph);
     List<Node> nodes = graph.nodes();
     boolean[] barred = new boolean[coupling.channels()];
@@ -60,7 +63,7 @@ public final class ChannelGroups {
     Arrays.fill(groupOf, -1);
     for (int n = 0; n < nodes.size(); n++) {
       String name = nodes.get(n).name();
-      boolean outside = !scope.filters().equals(Optional.of(Scope.ALL)) && !paper.contains(name);
+      boolean outside = !linear && !paper.contains(name);
       boolean bars = keep.test(name) || outside;
       for (int c = coupling.first(n); c < coupling.first(n) + coupling.width(n); c++) {
         int k = coupling.groupOf(c);
@@ -124,12 +127,11 @@ public final class ChannelGroups {
 
   /** Whether a node's outputs are filters in this scope. */
   private boolean prunable(Node n) {
-    return prunable(n, scope);
+    return linear ? n.op().mixesChannels() : n.op().hasFilters();
   }
 
-  private static boolean prunable(Node n, Scope scope) {
-    boolean all = scope.filters().equals(Optional.of(Scope.ALL));
-    return all ? n.op().mixesChannels() : n.op().hasFilters();
+  private static boolean linear(Scope scope) {
+    return scope.filters().equals(Optional.of(Scope.ALL));
   }
 
   private interface Visitor {
@@ -167,7 +169,7 @@ public final class ChannelGroups {
   /** Names of all layers that may have filters in a scope, in the graph's order. */
   public static List<String> layers(Graph graph, Scope scope) {
     return graph.nodes().stream()
-        .filter(n -> prunable(n, scope))
+        .filter(n -> linear(scope) ? n.op().mixesChannels() : n.op().hasFilters())
         .map(Node::name)
         .toList();
   }
