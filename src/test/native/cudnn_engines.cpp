@@ -189,7 +189,7 @@ int finishHeuristics(Backend& b) {
   if (!check(graph->kind == GRAPH, "heuristics are for a graph")) return BAD_PARAM;
   b.graph = graph;
   b.engines = engines(*graph);
-  return check(!b.engines.empty(), "no engine executes this graph") ? OK : NOT_SUPPORTED;
+  return b.engines.empty() ? NOT_SUPPORTED : OK;
 }
 
 int finishPlan(Backend& b) {
@@ -199,7 +199,7 @@ int finishPlan(Backend& b) {
   if (!check(configuration->kind == ENGINECFG, "a plan is of a configuration")) return BAD_PARAM;
   b.graph = configuration->graph;
   b.engines = configuration->engines;
-  if (!check(b.engines[0].builds, "the engine does not execute this graph")) return NOT_SUPPORTED;
+  if (!b.engines[0].builds) return NOT_SUPPORTED;
   auto* bytes = reinterpret_cast<unsigned char*>(&b.engines[0].workspace);
   b.values[402] = {INT64, {bytes, bytes + 8}};
   return OK;

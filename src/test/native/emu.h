@@ -117,11 +117,14 @@ void poison();
 void count(const char* name, long n);
 
 /// Milliseconds of work that the GPU has done: a fixed time for each task, and some for the memory
-/// that it touches, so that what is measured does not change from run to run.
+/// that it touches, so that what is measured does not change from run to run; and what the host
+/// took, in steps of 20, so that large work takes longer.
 double clock();
 
 /// The machine: SECATEUR_EMU_CAPABILITY (75, 80, 90), SECATEUR_EMU_DRIVER (12020, 12060, 13000),
 /// SECATEUR_EMU_CUDNN (90300, 91002); a test may change the capability until the next reset.
+/// SECATEUR_EMU_REFUSE names a stage of cuDNN's graph API that it does not support: tensor,
+/// convolution, pointwise, operation, graph, heuristics, plan, pack or execute.
 int capability();
 int driverVersion();
 int cudnnVersion();

@@ -277,7 +277,8 @@ class CudaFaultsTest {
     if (r.code() == 0) {
       boolean measuring =
           api.matches(
-              "cudnn(Find|Get)Convolution\\w+|cudnn\\w+WorkspaceSize|cuMem(Alloc|setD8)Async");
+              "cudnn(Find|Get)Convolution\\w+|cudnn\\w+WorkspaceSize|cuMem(Alloc|setD8)Async"
+                  + "|cudnnBackend\\w+");
       boolean said = warnings.size() == 1 && warnings.get(0).contains("makes no CUDA graph");
       check(said || measuring && warnings.isEmpty(), problems, fault + ": goes on, " + warnings);
       check(r.err().isEmpty(), problems, fault + ": goes on: " + r.err());
@@ -298,7 +299,7 @@ class CudaFaultsTest {
     check(line.lines().count() == 1, problems, fault + ": " + line);
     check(line.contains("CUDA"), problems, fault + ": " + line);
     // JCuda loses the status of the choice; of the workspace it is told where no other algorithm is
-    boolean told = !api.matches("cudnn(Find|Get)Convolution\\w+");
+    boolean told = !api.matches("cudnn(Find|Get)Convolution\\w+|cudnnBackend\\w+");
     check(!told || line.contains(statusOf(api)), problems, fault + ": " + line);
     boolean memory = api.matches(".*(Alloc(Async)?|Create|ModuleLoadData)$");
     check(

@@ -52,7 +52,9 @@ class CudnnGraphConformanceTest {
     @AfterAll
     void closeDevice() {
       device.close();
-      assertTrue(!TestCuda.emulated() || EmulatedCuda.count(EXECUTE) > before, "plans ran");
+      boolean turing = "75".equals(System.getenv("SECATEUR_EMU_CAPABILITY"));
+      boolean can = TestCuda.emulated() && !(turing && precision == Precision.BF16);
+      assertTrue(!can || EmulatedCuda.count(EXECUTE) > before, "plans ran");
     }
 
     @Override

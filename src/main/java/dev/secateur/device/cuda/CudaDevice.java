@@ -93,7 +93,8 @@ public final class CudaDevice implements Device {
       pls = new CudaPls(contract, kernels, workspace);
       convolutions =
           new CudnnConvolutions(
-              contract, context, cudnn, workspace, pointwise, moves, timer, precision, fallbacks);
+              contract, context, cudnn, workspace, pointwise, moves, graphs, timer, precision,
+              fallbacks);
       closers.add(convolutions::close);
       norms = new CudnnNorms(contract, context, cudnn, workspace, pointwise, reductions, kernels);
       pools = new CudnnPools(contract, context, cudnn, kernels);

@@ -26,7 +26,7 @@ final class CudnnConvolutions implements Convolutions {
   private final Contract contract;
   private final ConvolutionTools tools;
   private final ForwardConvolutions forward;
-  private final GraphConvolutions graphs;
+  private final GraphConvolutions plans;
   private final Fallbacks fallbacks;
 
   CudnnConvolutions(
@@ -36,6 +36,7 @@ final class CudnnConvolutions implements Convolutions {
       CudaWorkspace workspace,
       CudaPointwise pointwise,
       CudaMoves moves,
+      CudaGraphs graphs,
       CudaTimer timer,
       Precision precision,
       Fallbacks fallbacks) {
@@ -51,7 +52,7 @@ final class CudnnConvolutions implements Convolutions {
             precision,
             new ConvolutionAlgorithms(context, cudnn, cache));
     this.forward = new ForwardConvolutions(tools, fallbacks::add);
-    this.graphs = new GraphConvolutions(tools, timer, cache, fallbacks);
+    this.plans = new GraphConvolutions(tools, graphs, timer, cache, fallbacks);
     this.fallbacks = fallbacks;
   }
 
@@ -64,7 +65,7 @@ final class CudnnConvolutions implements Convolutions {
   public Kernel compileForward(
       ConvolutionSpec spec, Tensor x, Tensor w, Epilogue epilogue, Tensor y, boolean frozen) {
     tools.context().enter();
-    return graphs
+    return plans
         .compile(spec, x, w, epilogue, y)
         .orElseGet(() -> forward.compile(spec, x, w, epilogue, y));
   }
@@ -136,6 +137,6 @@ final class CudnnConvolutions implements Convolutions {
   /** Before cuDNN's handle is closed. */
   void close() {
     tools.context().enter();
-    graphs.close();
+    plans.close();
   }
 }

@@ -7,6 +7,7 @@ import dev.secateur.device.Kernel;
 import dev.secateur.tensor.Tensor;
 import dev.secateur.util.Cleanup;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -36,7 +37,7 @@ final class GraphConvolutions {
   /** What a plan must stay below, of the older call's time. */
   private static final double CLEARLY = 0.97;
 
-  private static final int LAUNCHES = 3;
+  private static final int LAUNCHES = 2;
   private static final int REPEATS = 2;
 
   private enum Use {
@@ -46,6 +47,7 @@ final class GraphConvolutions {
   }
 
   private final ConvolutionTools tools;
+  private final CudaGraphs graphs;
   private final CudaTimer timer;
   private final Optional<AlgorithmCache> cache;
   private final Fallbacks fallbacks;
@@ -65,7 +67,6 @@ final class GraphConvolutions {
     }
 
     void close() {
-      plan.ifPresent(p -> p.closers().close());
       plans.ifPresent(GraphPlans::close);
     }
   }
@@ -110,10 +111,12 @@ final class GraphConvolutions {
    */
   GraphConvolutions(
       ConvolutionTools tools,
+      CudaGraphs graphs,
       CudaTimer timer,
       Optional<AlgorithmCache> cache,
       Fallbacks fallbacks) {
     this.tools = tools;
+    this.graphs = graphs;
     this.timer = timer;
     this.cache = cache;
     this.fallbacks = fallbacks;
@@ -141,18 +144,20 @@ final class GraphConvolutions {
     if (k == null) {
       k = choose(problem, o);
       known.put(problem, k);
-      forget();
+      forget(k);
     }
     Known chosen = k;
     return chosen.plan.map(p -> kernel(chosen, p, o));
   }
 
-  private void forget() {
+  /** Closes what nothing uses, the eldest first, when there are too many. */
+  private void forget(Known newest) {
     Iterator<Known> eldest = known.values().iterator();
     while (known.size() > MOST_KNOWN && eldest.hasNext()) {
       Known k = eldest.next();
-      if (k.users == 0) {
+      if (k.users == 0 && k != newest) {
         eldest.remove();
+        tools.context().synchronize(); // it may still run
         k.close();
       }
     }
@@ -165,33 +170,28 @@ final class GraphConvolutions {
     if (kept.equals(Optional.of(AlgorithmCache.Entry.NONE))) {
       return new Known(Optional.empty(), Optional.empty());
     }
-    Optional<GraphPlans> plans = Optional.empty();
+    Optional<GraphPlans> found = plans(problem, kept);
+    if (found.isEmpty()) {
+      return new Known(found, Optional.empty());
+    }
+    GraphPlans plans = found.get();
     try {
-      List<GraphPlans.Plan> built = new ArrayList<>();
-      plans = plans(problem, kept, built);
-      if (plans.isEmpty()) {
-        return new Known(plans, Optional.empty());
-      }
       Optional<GraphPlans.Plan> same =
-          built.stream()
+          plans.built().stream()
               .filter(p -> kept.equals(Optional.of(entry(p))) || use == Use.ALWAYS)
               .findFirst();
-      Optional<GraphPlans.Plan> best = same.isPresent() ? same : fastest(plans.get(), built, o);
-      built.stream().filter(p -> !best.equals(Optional.of(p))).forEach(p -> p.closers().close());
-      if (use == Use.MEASURE && kept.isEmpty()) {
-        cache.get().put(key, best.map(GraphConvolutions::entry).orElse(AlgorithmCache.Entry.NONE));
-      }
+      Optional<GraphPlans.Plan> best = same.isPresent() ? same : fastest(key, plans, o);
       if (best.isEmpty()) {
-        plans.get().close();
+        plans.close();
         return new Known(Optional.empty(), best);
       }
-      if (!plans.get().problem().propagates()) {
+      plans.keep(best.get());
+      if (!plans.problem().propagates()) {
         fallbacks.add(ForwardConvolutions.LOSSY);
       }
-      return new Known(plans, best);
+      return new Known(found, best);
     } catch (RuntimeException e) {
-      plans.ifPresent(p -> Cleanup.after(e, p));
-      throw e;
+      throw Cleanup.after(e, plans);
     }
   }
 
@@ -201,21 +201,14 @@ final class GraphConvolutions {
 
   /** With a ReLU that passes NaN on, else with one that does not; counts what is refused. */
   private Optional<GraphPlans> plans(
-      ConvolutionGraph.Problem problem,
-      Optional<AlgorithmCache.Entry> kept,
-      List<GraphPlans.Plan> built) {
-    int most = use == Use.ALWAYS ? 1 : MOST_CANDIDATES;
+      ConvolutionGraph.Problem problem, Optional<AlgorithmCache.Entry> kept) {
     String reason = "";
     List<ConvolutionGraph.Problem> ways =
         problem.clips() ? List.of(problem, problem.lossy()) : List.of(problem);
     for (ConvolutionGraph.Problem way : ways) {
       try {
-        GraphPlans plans = new GraphPlans(tools, way);
-        kept.ifPresent(e -> built.addAll(plans.build(rank -> rank == e.algorithm(), 1)));
-        if (built.isEmpty()) {
-          built.addAll(plans.build(rank -> true, most));
-        }
-        if (!built.isEmpty()) {
+        GraphPlans plans = built(way, kept);
+        if (!plans.built().isEmpty()) {
           return Optional.of(plans);
         }
         reason = plans.reason();
@@ -226,6 +219,19 @@ final class GraphConvolutions {
     }
     fallbacks.count(refusal(problem, reason));
     return Optional.empty();
+  }
+
+  private GraphPlans built(ConvolutionGraph.Problem problem, Optional<AlgorithmCache.Entry> kept) {
+    GraphPlans plans = new GraphPlans(tools, problem);
+    try {
+      kept.ifPresent(e -> plans.build(rank -> rank == e.algorithm(), 1));
+      if (plans.built().isEmpty()) {
+        plans.build(rank -> true, use == Use.ALWAYS ? 1 : MOST_CANDIDATES);
+      }
+      return plans;
+    } catch (RuntimeException e) {
+      throw Cleanup.after(e, plans);
+    }
   }
 
   private String refusal(ConvolutionGraph.Problem p, String reason) {
@@ -242,51 +248,62 @@ final class GraphConvolutions {
     fallbacks.count(refusal(plans.problem(), reason));
   }
 
-  /** Empty where the older calls are as fast, or where there is no memory to measure in. */
-  private Optional<GraphPlans.Plan> fastest(
-      GraphPlans plans, List<GraphPlans.Plan> built, Operands like) {
+  /**
+   * Empty where the older calls are as fast, which is kept, or where there is no memory to measure
+   * in.
+   */
+  private Optional<GraphPlans.Plan> fastest(String key, GraphPlans plans, Operands own) {
+    own.with(quiet); // what memory it needs beside its operands is there from here on
     CudaArena arena = new CudaArena(tools.context(), closed -> {});
-    Optional<GraphPlans.Plan> best = Optional.empty();
+    Operands o;
     try {
-      Operands o = like.in(arena);
-      double least = CLEARLY * milliseconds(o.with(quiet));
-      for (GraphPlans.Plan p : built) {
-        GraphExecution run = new GraphExecution(tools, plans, p, o.all().toList());
-        CudaBuffer.of(o.y()).onFree(run::close);
-        int status = run.execute();
-        if (status == 0) {
-          double ms = milliseconds(() -> run.require(run.execute()));
-          if (ms < least) {
-            least = ms;
-            best = Optional.of(p);
-          }
-        } else {
-          refused(plans, status);
-        }
-      }
+      o = own.in(arena);
+      plans.built().forEach(p -> tools.workspace().reserve(p.bytes()));
     } catch (SecateurException e) {
       if (Cleanup.after(e, arena).getSuppressed().length > 0) {
         throw e; // more than memory that does not suffice
       }
       return Optional.empty();
     }
+    Optional<GraphPlans.Plan> best;
+    try {
+      best = fastest(plans, o, arena);
+    } catch (RuntimeException e) {
+      throw Cleanup.after(e, arena);
+    }
     arena.close();
+    cache.get().put(key, best.map(GraphConvolutions::entry).orElse(AlgorithmCache.Entry.NONE));
     return best;
   }
 
-  /** The least of some, when all is loaded. */
-  private double milliseconds(Kernel k) {
-    k.launch();
+  private Optional<GraphPlans.Plan> fastest(GraphPlans plans, Operands o, CudaArena arena) {
+    Optional<GraphPlans.Plan> best = Optional.empty();
+    double least = CLEARLY * milliseconds(o.with(quiet), arena);
+    for (GraphPlans.Plan p : plans.built()) {
+      GraphExecution run = new GraphExecution(tools, plans, p, o.all().toList());
+      CudaBuffer.of(o.y()).onFree(run::close);
+      int status = run.execute();
+      if (status != 0) {
+        refused(plans, status);
+        continue;
+      }
+      double ms = milliseconds(() -> run.require(run.execute()), arena);
+      if (ms < least) {
+        least = ms;
+        best = Optional.of(p);
+      }
+    }
+    return best;
+  }
+
+  /** The least of some, launched as programs are: by a graph of CUDA, without the host's time. */
+  private double milliseconds(Kernel k, CudaArena arena) {
+    Kernel some = graphs.sequence(Collections.nCopies(LAUNCHES, k), arena);
+    some.launch();
+    some.launch();
     double least = Double.POSITIVE_INFINITY;
     for (int i = 0; i < REPEATS; i++) {
-      double ms =
-          timer.milliseconds(
-              () -> {
-                for (int j = 0; j < LAUNCHES; j++) {
-                  k.launch();
-                }
-              });
-      least = Math.min(least, ms);
+      least = Math.min(least, timer.milliseconds(some::launch));
     }
     return least;
   }

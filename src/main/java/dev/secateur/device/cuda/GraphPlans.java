@@ -6,6 +6,7 @@ import dev.secateur.device.Precision;
 import dev.secateur.util.Cleanup;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -34,6 +35,7 @@ final class GraphPlans implements AutoCloseable {
   private final Cleanup closers = new Cleanup();
   private final List<BackendDescriptor> configurations;
   private final Map<Long, Memory> constants = new LinkedHashMap<>();
+  private final List<Plan> built = new ArrayList<>();
   private String reason = "it has no engine for it";
 
   /**
@@ -110,26 +112,36 @@ final class GraphPlans implements AutoCloseable {
    * @param ranks which
    * @param most so many at the most
    */
-  List<Plan> build(IntPredicate ranks, int most) {
-    List<Plan> out = new ArrayList<>();
-    for (int rank = 0; rank < configurations.size() && out.size() < most; rank++) {
+  void build(IntPredicate ranks, int most) {
+    for (int rank = 0; rank < configurations.size() && built.size() < most; rank++) {
       if (ranks.test(rank)) {
         Cleanup own = new Cleanup();
         try {
           Plan p = plan(rank, own);
           if (p.bytes() <= ConvolutionAlgorithms.LIMIT) {
-            out.add(p);
-          } else {
-            own.close();
-            reason = p.bytes() + " bytes of workspace";
+            built.add(p);
+            continue;
           }
+          reason = p.bytes() + " bytes of workspace";
         } catch (BackendDescriptor.Refused e) {
-          own.close();
           reason = e.getMessage();
         }
+        own.close();
       }
     }
-    return out;
+  }
+
+  /** In the order of the heuristics. */
+  List<Plan> built() {
+    return Collections.unmodifiableList(built);
+  }
+
+  /** Closes all others. */
+  void keep(Plan one) {
+    Cleanup others = new Cleanup();
+    built.stream().filter(p -> !p.equals(one)).forEach(p -> others.add(p.closers()::close));
+    built.retainAll(List.of(one));
+    others.close();
   }
 
   private Plan plan(int rank, Cleanup own) {
@@ -191,6 +203,8 @@ final class GraphPlans implements AutoCloseable {
 
   @Override
   public void close() {
+    built.forEach(p -> closers.add(p.closers()::close));
+    built.clear();
     closers.close();
   }
 }

@@ -6,8 +6,14 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.secateur.device.Activation;
+import dev.secateur.device.ConvolutionSpec;
+import dev.secateur.tensor.DType;
+import dev.secateur.tensor.Layout;
+import dev.secateur.tensor.Shape;
 import dev.secateur.util.Cleanup;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Consumer;
 import jcuda.driver.CUcontext;
 import jcuda.driver.CUdevice;
@@ -20,6 +26,8 @@ import jcuda.jcudnn.cudnnHandle;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** The emulated graph API refuses what cuDNN's documentation does not allow, and says why. */
 class BackendDescriptorTest {
@@ -113,6 +121,11 @@ class BackendDescriptorTest {
     assertTrue(EmulatedCuda.lastMessage().contains(why), EmulatedCuda.lastMessage());
   }
 
+  /** What is no misuse is refused without a complaint. */
+  private static void unsupported(Runnable r) {
+    assertEquals(3000, assertThrows(BackendDescriptor.Refused.class, r::run).status());
+  }
+
   private void badTensor(String why, Consumer<BackendDescriptor> change) {
     BackendDescriptor t = tensor(1);
     change.accept(t);
@@ -180,9 +193,7 @@ class BackendDescriptorTest {
         "one unique id",
         () -> graph(first, second, operation(RELU, other, tensor(4).finish()).finish()).finish());
     refused(2000, "a graph is of operations", () -> graph(x).finish());
-    refused(
-        3000,
-        "no engine",
+    unsupported(
         () ->
             make(cudnnBackendDescriptorType.CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR)
                 .descriptor(
@@ -193,6 +204,49 @@ class BackendDescriptorTest {
                     cudnnBackendAttributeType.CUDNN_TYPE_HEUR_MODE,
                     GraphPlans.CUDNN_HEUR_MODE_A)
                 .finish());
+  }
+
+  /** As 9.5.1 does: a residual goes before a bias, and no swish behind both. */
+  @ParameterizedTest
+  @CsvSource({"2, 3, 100, 0", "2, 3, 106, 3000", "3, 2, 100, 3000", "3, 2, 104, 0"})
+  void patterns(int first, int second, int mode, int status) {
+    BackendDescriptor convolution =
+        new ConvolutionGraph(
+                new ConvolutionGraph.Problem(
+                    memory(),
+                    memory().shaped(Shape.of(8, 8, 1, 1)),
+                    memory(),
+                    ConvolutionSpec.of(1, 0),
+                    false,
+                    false,
+                    Activation.RELU,
+                    Optional.empty(),
+                    true),
+                all)
+            .operations()
+            .get(0);
+    BackendDescriptor full = tensor(20).finish();
+    BackendDescriptor vector =
+        tensor(30).numbers(DIMS, 1, 8, 1, 1).numbers(STRIDES, 8, 1, 8, 8).finish();
+    BackendDescriptor[] inner = new BackendDescriptor[3];
+    for (int i = 0; i < 3; i++) {
+      inner[i] = tensor(100 + i).type(TYPE, 0).flag(VIRTUAL, true).finish();
+    }
+    BackendDescriptor g =
+        graph(
+            convolution,
+            operation(ADD, inner[0], inner[1]).descriptor(B, first == 2 ? full : vector).finish(),
+            operation(ADD, inner[1], inner[2]).descriptor(B, second == 2 ? full : vector).finish(),
+            operation(mode, inner[2], tensor(9).finish()).finish());
+    if (status == 0) {
+      g.finish();
+    } else {
+      unsupported(g::finish);
+    }
+  }
+
+  private static Cudnn.Memory memory() {
+    return new Cudnn.Memory(Shape.of(SIZE), DType.F16, Layout.CHANNELS_LAST);
   }
 
   private BackendDescriptor pack(long[] ids, long... addresses) {
