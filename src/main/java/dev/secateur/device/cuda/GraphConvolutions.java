@@ -21,9 +21,11 @@ import jcuda.jcudnn.JCudnn;
  * Convolutions with what follows them as one execution plan of cuDNN's graph API, where that is
  * faster than {@link ForwardConvolutions}: measured once for each kind on each kind of GPU, on
  * memory of its own, and kept in the {@link AlgorithmCache}. Where cuDNN takes no graph that is
- * counted, and nothing else happens. {@code -Dsecateur.cuda.cudnn-graphs=never} leaves plans out,
- * {@code always} takes the first that cuDNN names without measuring. With {@code
- * -Dsecateur.cuda.search=heuristic} nothing is measured, so none is taken otherwise.
+ * counted, and nothing else happens. A plan may have to be compiled, so they are tried where a
+ * function follows that the older call does not know; {@code -Dsecateur.cuda.cudnn-graphs=measure}
+ * tries them for all convolutions, {@code never} leaves them out, {@code always} takes the first
+ * that cuDNN names without measuring. With {@code -Dsecateur.cuda.search=heuristic} nothing is
+ * measured, so none is taken otherwise.
  */
 final class GraphConvolutions {
   private static final String PROPERTY = "secateur.cuda.cudnn-graphs";
@@ -41,6 +43,7 @@ final class GraphConvolutions {
   private static final int REPEATS = 2;
 
   private enum Use {
+    FUNCTIONS,
     MEASURE,
     ALWAYS,
     NEVER
@@ -121,7 +124,7 @@ final class GraphConvolutions {
     this.cache = cache;
     this.fallbacks = fallbacks;
     this.quiet = new ForwardConvolutions(tools, kind -> {});
-    String text = System.getProperty(PROPERTY, "measure");
+    String text = System.getProperty(PROPERTY, "functions");
     this.use =
         Stream.of(Use.values())
             .filter(u -> u.name().toLowerCase(Locale.ROOT).equals(text))
@@ -129,14 +132,24 @@ final class GraphConvolutions {
             .orElseThrow(
                 () ->
                     new SecateurException(
-                        "-D" + PROPERTY + "=" + text + "; expected measure, always or never"));
+                        "-D"
+                            + PROPERTY
+                            + "="
+                            + text
+                            + "; expected functions, measure, always or never"));
   }
 
   /** Empty where the older calls are to be taken. */
   Optional<Kernel> compile(ConvolutionSpec spec, Tensor x, Tensor w, Epilogue epilogue, Tensor y) {
     Operands o = new Operands(spec, x, w, epilogue, y);
     ConvolutionGraph.Problem problem = ConvolutionGraph.Problem.of(spec, x, w, epilogue, y);
-    boolean wanted = use == Use.ALWAYS || use == Use.MEASURE && cache.isPresent();
+    boolean wanted =
+        switch (use) {
+          case FUNCTIONS -> cache.isPresent() && epilogue.function().isPresent();
+          case MEASURE -> cache.isPresent();
+          case ALWAYS -> true;
+          case NEVER -> false;
+        };
     if (!wanted || !problem.fuses() || !o.fit()) {
       return Optional.empty();
     }

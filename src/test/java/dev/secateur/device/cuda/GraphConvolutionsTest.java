@@ -46,6 +46,7 @@ class GraphConvolutionsTest {
   void emulated() {
     assumeTrue(TestCuda.emulated());
     TestCuda.open().close();
+    System.setProperty(USE, "measure");
     reset();
     live = EmulatedCuda.live();
   }
@@ -123,7 +124,20 @@ class GraphConvolutionsTest {
       assertEquals(0, EmulatedCuda.count("cudnnBackendCreateDescriptor"));
       return y;
     } finally {
-      System.clearProperty(USE);
+      System.setProperty(USE, "measure");
+    }
+  }
+
+  /** A plan may have to be compiled: without being asked, only where the older call fuses less. */
+  @Test
+  void byDefaultPlansAreForFunctionsAlone() {
+    System.clearProperty(USE);
+    try (Device d = TestCuda.open(Precision.FP16);
+        Arena a = d.newArena()) {
+      Case.of(d, a, 1, true, Activation.RELU, Optional.empty()).run(d);
+      assertEquals(0, EmulatedCuda.count("cudnnBackendCreateDescriptor"));
+      Case.of(d, a, 1, true, Activation.NONE, SILU).run(d);
+      assertTrue(EmulatedCuda.count("cudnnBackendCreateDescriptor") > 0);
     }
   }
 
@@ -196,7 +210,7 @@ class GraphConvolutionsTest {
     System.setProperty(USE, "sometimes");
     SecateurException e = assertThrows(SecateurException.class, TestCuda::open);
     assertEquals(
-        "-Dsecateur.cuda.cudnn-graphs=sometimes; expected measure, always or never",
+        "-Dsecateur.cuda.cudnn-graphs=sometimes; expected functions, measure, always or never",
         e.getMessage());
   }
 
@@ -250,7 +264,7 @@ class GraphConvolutionsTest {
         Arena a = d.newArena()) {
       expected = Case.of(d, a, Math.min(groups, 8), true, Activation.NONE, SILU).run(d);
     }
-    System.clearProperty(USE);
+    System.setProperty(USE, "measure");
     try (Device d = TestCuda.open(precision);
         Arena a = d.newArena()) {
       assertArrayEquals(
