@@ -34,8 +34,7 @@ public final class OnnxRuntimeContender implements Contender {
         TensorInfo info = (TensorInfo) e.getValue().getInfo();
         long[] shape = info.getShape().clone();
         if (shape[0] > 0 && shape[0] != batch) {
-          throw new SecateurException(
-              file + ": takes batches of " + shape[0] + ", not " + batch + " (--batch)");
+          throw new SecateurException(file + ": takes batches of " + shape[0] + ", not " + batch);
         }
         shape[0] = batch;
         OnnxTensor noise = OnnxOutputs.input(environment, info.type, shape);

@@ -71,8 +71,7 @@ public final class WholeEvaluation {
                         + outputs.stream()
                             .map(o -> o.name() + " " + Arrays.toString(o.shape()))
                             .collect(Collectors.joining(", "))
-                        + "; expected a number a class, or the class (--output-name may name a result"
-                        + " in front of these)"));
+                        + "; expected a number a class, or the class"));
   }
 
   /**

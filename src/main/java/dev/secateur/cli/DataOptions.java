@@ -56,7 +56,11 @@ final class DataOptions {
    * are no classes images are without labels.
    */
   Dataset open(Split split, Graph graph, Consumer<String> warn) throws IOException {
-    Dataset images = openLabelled(split, graph, warn);
+    return fitting(openLabelled(split, graph, warn), graph);
+  }
+
+  /** Images as a network can take them: without labels where its outputs are no classes. */
+  static Dataset fitting(Dataset images, Graph graph) {
     return Imitation.only(graph) && images.labels() != Labels.NONE
         ? new Unlabelled(images)
         : images;

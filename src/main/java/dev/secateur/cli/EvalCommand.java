@@ -90,7 +90,7 @@ final class EvalCommand extends BaseCommand.OnDevice {
     if (which.reference == null && (classes || labelled instanceof MaskedImages)) {
       return whole(m, labelled);
     }
-    Dataset images = data.open(which.split, m.graph(), this::warn);
+    Dataset images = DataOptions.fitting(labelled, m.graph());
     if (which.distance != null && !images.paired()) {
       throw new ParameterException(
           spec.commandLine(), "--distance: " + data.spec() + " has classes, not pairs of images");

@@ -1,7 +1,6 @@
 package dev.secateur.prune;
 
 import dev.secateur.nn.Graph;
-import dev.secateur.nn.Imitation;
 import dev.secateur.nn.Node;
 import dev.secateur.nn.op.Activate;
 import dev.secateur.nn.op.Add;
@@ -45,7 +44,7 @@ public final class ResidualBlocks {
     for (Node n : graph.nodes()) {
       if (n.op() instanceof Add && n != graph.output()) {
         block(n)
-            .filter(b -> b.filters().stream().noneMatch(keep) && !handedOn(n))
+            .filter(b -> b.filters().stream().noneMatch(keep))
             .ifPresent(b -> blocks.put(n.name(), b));
       }
     }
@@ -71,20 +70,6 @@ public final class ResidualBlocks {
   /** The convolutions of a block, in the graph's order. */
   public List<String> filters(String block) {
     return blocks.get(block).filters();
-  }
-
-  /** Whether the sum is read by what is carried along, which knows it by its name. */
-  private boolean handedOn(Node sum) {
-    Set<String> seen = new HashSet<>(List.of(sum.name()));
-    graph.consumers(sum.name()).stream()
-        .filter(r -> r.op() instanceof Activate)
-        .forEach(r -> seen.add(r.name()));
-    return Imitation.only(graph)
-        && graph.output().inputs().stream()
-            .anyMatch(
-                part ->
-                    seen.contains(part)
-                        || graph.node(part).inputs().stream().anyMatch(seen::contains));
   }
 
   private Optional<Block> block(Node sum) {

@@ -37,7 +37,7 @@ final class BatchNormScale implements Criterion {
                       new SecateurException(
                           "criterion bn-scale: no batch norm behind the layer "
                               + layer
-                              + "; keep it (--keep), or take another criterion"));
+                              + "; expected that it is kept, or another criterion"));
       float[] scale = net.device().downloadFloats(net.parameter(norm.name() + ".weight"));
       for (int i = 0; i < scale.length; i++) {
         scale[i] = Math.abs(scale[i]);

@@ -22,6 +22,8 @@ import dev.secateur.nn.Network;
 import dev.secateur.prune.Removal;
 import dev.secateur.prune.Surgery;
 import dev.secateur.prune.Zeroed;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -34,6 +36,7 @@ import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipFile;
+import java.util.zip.ZipInputStream;
 import java.util.zip.ZipOutputStream;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
@@ -45,7 +48,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** A Keras model computes here what it computed there; fixtures: scripts/make-keras-fixtures.py. */
 class KerasImportTest {
   private static final Path FIXTURES = Path.of("src", "test", "resources", "keras");
-  private static final int MUTATIONS = 300;
+
+  /** A file; more by -Dsecateur.test.mutations=N. */
+  private static final int MUTATIONS = Integer.getInteger("secateur.test.mutations", 300);
+
   @TempDir Path dir;
 
   @ParameterizedTest
@@ -200,6 +206,8 @@ class KerasImportTest {
       int kind = random.nextInt(3);
       if (kind == 0) {
         bytes = Arrays.copyOf(bytes, random.nextInt(bytes.length));
+      } else if (kind == 1 && name.endsWith(".keras")) {
+        bytes = withConfig(bytes, random); // flipped bits end at a checksum
       } else {
         // the structure lies mostly in the first part of the file
         int span = random.nextBoolean() ? 2048 : bytes.length;
@@ -220,5 +228,26 @@ class KerasImportTest {
       }
     }
     assertTrue(refused > MUTATIONS / 4, "only " + refused + " were refused");
+  }
+
+  /** The same archive with some characters of its config.json changed. */
+  private static byte[] withConfig(byte[] archive, SplittableRandom random) throws IOException {
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    try (ZipInputStream in = new ZipInputStream(new ByteArrayInputStream(archive));
+        ZipOutputStream to = new ZipOutputStream(out)) {
+      for (ZipEntry e = in.getNextEntry(); e != null; e = in.getNextEntry()) {
+        byte[] content = in.readAllBytes();
+        if (e.getName().equals("config.json")) {
+          String some = "0123456789-[]{}\",:nulltrue";
+          for (int k = 1 + random.nextInt(3); k > 0; k--) {
+            content[random.nextInt(content.length)] =
+                (byte) some.charAt(random.nextInt(some.length()));
+          }
+        }
+        to.putNextEntry(new ZipEntry(e.getName()));
+        to.write(content);
+      }
+    }
+    return out.toByteArray();
   }
 }

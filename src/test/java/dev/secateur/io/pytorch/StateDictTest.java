@@ -25,7 +25,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** Files written by torch.save are read; fixtures: scripts/make-architecture-fixtures.py. */
 class StateDictTest {
   private static final Path FIXTURES = Path.of("src", "test", "resources", "pytorch");
-  private static final int MUTATIONS = 500;
+
+  /** A file; more by -Dsecateur.test.mutations=N. */
+  private static final int MUTATIONS = Integer.getInteger("secateur.test.mutations", 500);
+
   @TempDir Path dir;
 
   @ParameterizedTest
