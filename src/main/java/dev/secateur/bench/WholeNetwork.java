@@ -27,6 +27,9 @@ import java.util.Map;
  * alone do not give.
  */
 public final class WholeNetwork implements AutoCloseable {
+  /** Images at once: outputs may be large, and come to the host. */
+  public static final int BATCH = 16;
+
   private final OrtSession session;
   private final Cleanup closers = new Cleanup();
   private final String input;
@@ -35,6 +38,7 @@ public final class WholeNetwork implements AutoCloseable {
   private final boolean channelsLast;
   private final Shape image;
   private final int batch;
+  private final ByteBuffer data;
   private final float[] mean;
   private final float[] std;
 
@@ -88,6 +92,9 @@ public final class WholeNetwork implements AutoCloseable {
     } catch (RuntimeException e) {
       throw Cleanup.after(e, closers);
     }
+    data =
+        ByteBuffer.allocateDirect(Math.toIntExact(image.elements() * this.batch * type.size))
+            .order(ByteOrder.nativeOrder());
     String own = model.graph().input().name();
     boolean values = Models.fromOnnx(model) && type != OnnxJavaType.UINT8;
     mean = values ? model.parameters().get(own + ".mean").data() : new float[1];
@@ -115,9 +122,7 @@ public final class WholeNetwork implements AutoCloseable {
    * @return in the file's order
    */
   public List<Output> run(ByteBuffer pixels) {
-    ByteBuffer data =
-        ByteBuffer.allocateDirect(Math.multiplyExact(pixels.capacity(), type.size))
-            .order(ByteOrder.nativeOrder());
+    data.clear();
     int places = image.size(2) * image.size(3);
     int channels = image.size(1);
     int each = channels * places;

@@ -189,7 +189,7 @@ final class BenchCommand extends BaseCommand.OnDevice {
       Dataset test = DataSets.open(timed.data, Split.TEST, Optional.of(wanted), left);
       for (Benchmark.Entry e : entries) {
         if (Models.carries(e.model())) {
-          try (WholeNetwork net = new WholeNetwork(e.model(), 16)) {
+          try (WholeNetwork net = new WholeNetwork(e.model(), WholeNetwork.BATCH)) {
             out.put(e.file().toString(), WholeEvaluation.classes(net, test, progress()).top1());
           }
           continue;

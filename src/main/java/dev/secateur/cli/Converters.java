@@ -155,16 +155,21 @@ final class Converters {
     }
   }
 
+  /** The one that is written so. */
+  private static <E> E named(E[] all, String value, String expected) {
+    for (E e : all) {
+      if (e.toString().equals(value)) {
+        return e;
+      }
+    }
+    throw new TypeConversionException("'" + value + "': " + expected);
+  }
+
   /** What pixels become, in a word. */
   static final class Scale implements ITypeConverter<PixelScale.Named> {
     @Override
     public PixelScale.Named convert(String value) {
-      for (PixelScale.Named n : PixelScale.Named.values()) {
-        if (n.toString().equals(value)) {
-          return n;
-        }
-      }
-      throw new TypeConversionException("'" + value + "': expected raw, unit, tf or caffe");
+      return named(PixelScale.Named.values(), value, "expected raw, unit, tf or caffe");
     }
   }
 
@@ -172,13 +177,8 @@ final class Converters {
   static final class Scopes implements ITypeConverter<Scope> {
     @Override
     public Scope convert(String value) {
-      for (Scope s : Scope.values()) {
-        if (s.toString().equals(value)) {
-          return s;
-        }
-      }
-      throw new TypeConversionException(
-          "'" + value + "': expected paper, all, blocks, paper+blocks or all+blocks");
+      return named(
+          Scope.values(), value, "expected paper, all, blocks, paper+blocks or all+blocks");
     }
   }
 

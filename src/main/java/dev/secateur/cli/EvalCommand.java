@@ -44,9 +44,6 @@ import picocli.CommandLine.ParameterException;
       "  secateur eval segmenter.onnx --data masks:DIR"
     })
 final class EvalCommand extends BaseCommand.OnDevice {
-  /** Of whole networks: their outputs may be large, and come to the host. */
-  private static final int WHOLE_BATCH = 16;
-
   private static final Verification.Distance DEFAULT = Verification.Distance.COSINE;
 
   @ArgGroup(exclusive = false, multiplicity = "1", heading = ModelOptions.HEADING, order = 1)
@@ -150,7 +147,7 @@ final class EvalCommand extends BaseCommand.OnDevice {
     json.put("model", model.file().toString());
     json.put("data", data.spec());
     json.put("engine", "onnxruntime");
-    int batch = Math.min(WHOLE_BATCH, recipe().scoring().batchSize());
+    int batch = Math.min(WholeNetwork.BATCH, recipe().scoring().batchSize());
     String text;
     try (WholeNetwork net = new WholeNetwork(m, batch)) {
       if (images instanceof MaskedImages masked) {

@@ -30,10 +30,7 @@ final class ImageFolder {
    */
   static Dataset open(FolderSpec spec, Split split, Unreadable unreadable) throws IOException {
     Path train = spec.place().resolve("train");
-    Path root = split == Split.TRAIN ? train : spec.place().resolve("test");
-    if (split == Split.TEST && !Files.isDirectory(root)) {
-      root = spec.place().resolve("val");
-    }
+    Path root = folder(spec.place(), split);
     if (!Files.isDirectory(root)) {
       if (!Files.exists(spec.place())) {
         throw new NoSuchFileException(spec.place().toString());
@@ -103,13 +100,17 @@ final class ImageFolder {
     if (!Files.isDirectory(place)) {
       throw new NoSuchFileException(place + " (a folder of images)");
     }
-    Path train = place.resolve("train");
+    boolean parted =
+        Files.isDirectory(folder(place, Split.TRAIN))
+            && Files.isDirectory(folder(place, Split.TEST));
+    return parted ? folder(place, split) : place;
+  }
+
+  private static Path folder(Path place, Split split) {
     Path test = place.resolve("test");
-    if (!Files.isDirectory(test)) {
-      test = place.resolve("val");
-    }
-    boolean parted = Files.isDirectory(train) && Files.isDirectory(test);
-    return !parted ? place : split == Split.TRAIN ? train : test;
+    return split == Split.TRAIN
+        ? place.resolve("train")
+        : Files.isDirectory(test) ? test : place.resolve("val");
   }
 
   private static List<String> classes(Path root) throws IOException {

@@ -5,18 +5,16 @@ import java.awt.image.Raster;
 import java.awt.image.RenderedImage;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.util.List;
 import javax.imageio.ImageIO;
 
 /**
  * Images with a mask each, a PNG file whose values, or whose palette's indices, are the class of
  * every pixel. To all that asks for classes of images they are images without labels.
  */
-public final class MaskedImages implements Dataset {
+public final class MaskedImages extends ForwardingDataset {
   /** Of pixels that do not count. */
   public static final int IGNORED = 255;
 
@@ -25,6 +23,7 @@ public final class MaskedImages implements Dataset {
   private final Path masks;
 
   private MaskedImages(ImageFiles images, FolderSpec spec, Path masks) {
+    super(images);
     this.images = images;
     this.spec = spec;
     this.masks = masks;
@@ -88,45 +87,5 @@ public final class MaskedImages implements Dataset {
         dst[y * spec.width() + x] = (byte) Math.min(IGNORED, in.getSample(at, from, 0));
       }
     }
-  }
-
-  @Override
-  public int size() {
-    return images.size();
-  }
-
-  @Override
-  public int channels() {
-    return images.channels();
-  }
-
-  @Override
-  public int height() {
-    return images.height();
-  }
-
-  @Override
-  public int width() {
-    return images.width();
-  }
-
-  @Override
-  public List<String> classNames() {
-    return images.classNames();
-  }
-
-  @Override
-  public int label(int index) {
-    return images.label(index);
-  }
-
-  @Override
-  public Labels labels() {
-    return images.labels();
-  }
-
-  @Override
-  public boolean read(int index, ByteBuffer dst, int offset) {
-    return images.read(index, dst, offset);
   }
 }

@@ -1,15 +1,13 @@
 package dev.secateur.data;
 
 import java.nio.ByteBuffer;
-import java.util.List;
 
 /** Some images of another data set, by their indices there; of pairs, whole ones. */
-final class Subset implements Dataset {
-  private final Dataset all;
+final class Subset extends ForwardingDataset {
   private final int[] indices;
 
   Subset(Dataset all, int[] indices) {
-    this.all = all;
+    super(all);
     this.indices = indices.clone();
   }
 
@@ -19,37 +17,12 @@ final class Subset implements Dataset {
   }
 
   @Override
-  public int channels() {
-    return all.channels();
-  }
-
-  @Override
-  public int height() {
-    return all.height();
-  }
-
-  @Override
-  public int width() {
-    return all.width();
-  }
-
-  @Override
-  public List<String> classNames() {
-    return all.classNames();
-  }
-
-  @Override
   public int label(int index) {
-    return all.label(indices[index]);
-  }
-
-  @Override
-  public Labels labels() {
-    return all.labels();
+    return super.label(indices[index]);
   }
 
   @Override
   public boolean read(int index, ByteBuffer dst, int offset) {
-    return all.read(indices[index], dst, offset);
+    return super.read(indices[index], dst, offset);
   }
 }

@@ -1,32 +1,14 @@
 package dev.secateur.data;
 
-import java.nio.ByteBuffer;
 import java.util.List;
 
-/**
- * Images, or those of pairs, of which nothing more is known.
- *
- * @param of them, with labels of any kind
- */
-public record Unlabelled(Dataset of) implements Dataset {
-  @Override
-  public int size() {
-    return of.size();
-  }
-
-  @Override
-  public int channels() {
-    return of.channels();
-  }
-
-  @Override
-  public int height() {
-    return of.height();
-  }
-
-  @Override
-  public int width() {
-    return of.width();
+/** Images, or those of pairs, of which nothing more is known. */
+public final class Unlabelled extends ForwardingDataset {
+  /**
+   * @param of them, with labels of any kind
+   */
+  public Unlabelled(Dataset of) {
+    super(of);
   }
 
   @Override
@@ -42,10 +24,5 @@ public record Unlabelled(Dataset of) implements Dataset {
   @Override
   public Labels labels() {
     return Labels.NONE;
-  }
-
-  @Override
-  public boolean read(int index, ByteBuffer dst, int offset) {
-    return of.read(index, dst, offset);
   }
 }

@@ -4,6 +4,7 @@ import dev.secateur.nn.Graph;
 import dev.secateur.prune.criterion.Importance;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -20,12 +21,14 @@ public final class BlockSelection {
   private final Graph original;
   private final Graph now;
   private final Importance importance;
-  private final ResidualBlocks blocks;
 
   /** The order of blocks, ascending: what channel groups' is compared with. */
   private final List<String> ascending;
 
   private final Map<String, Double> order = new LinkedHashMap<>();
+
+  /** By the number of blocks that are gone. */
+  private final Map<Integer, Left> left = new HashMap<>();
 
   /**
    * @param original the network that ratios of layers refer to
@@ -37,8 +40,7 @@ public final class BlockSelection {
     this.original = original;
     this.now = now;
     this.importance = importance;
-    this.blocks = recipe.blocks(now);
-    this.ascending = new ArrayList<>(blocks.names());
+    this.ascending = new ArrayList<>(recipe.blocks(now).names());
     ascending.sort(Comparator.comparingDouble(this::importance));
     for (int i = 0; i < ascending.size(); i++) {
       // where like is compared with like, blocks are of a kind
@@ -56,20 +58,22 @@ public final class BlockSelection {
   }
 
   /** A network without some blocks. */
-  public record Left(Removal blocks, Graph graph, ChannelGroups groups, Importance importance) {
+  public record Left(Removal blocks, Graph graph, ChannelGroups groups) {
     /** Blocks that are gone, and filters of what is left. */
     public Removal and(Removal filters) {
-      Map<String, int[]> out = new LinkedHashMap<>(blocks.filters());
-      out.putAll(filters.filters());
-      return new Removal(out);
+      return blocks.beside(filters);
     }
   }
 
   /** What is left without the so many least important blocks. */
   public Left without(int count) {
+    return left.computeIfAbsent(count, this::cut);
+  }
+
+  private Left cut(int count) {
     Removal gone = ResidualBlocks.removal(ascending.subList(0, count));
     Graph graph = count == 0 ? now : Surgery.shrink(now, gone);
-    return new Left(gone, graph, recipe.groups(graph), importance);
+    return new Left(gone, graph, recipe.groups(graph));
   }
 
   /** Blocks that may go. */

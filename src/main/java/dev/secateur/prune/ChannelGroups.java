@@ -127,6 +127,10 @@ public final class ChannelGroups {
 
   /** Whether a node's outputs are filters in this scope. */
   private boolean prunable(Node n) {
+    return prunable(n, linear);
+  }
+
+  private static boolean prunable(Node n, boolean linear) {
     return linear ? n.op().mixesChannels() : n.op().hasFilters();
   }
 
@@ -168,10 +172,7 @@ public final class ChannelGroups {
 
   /** Names of all layers that may have filters in a scope, in the graph's order. */
   public static List<String> layers(Graph graph, Scope scope) {
-    return graph.nodes().stream()
-        .filter(n -> linear(scope) ? n.op().mixesChannels() : n.op().hasFilters())
-        .map(Node::name)
-        .toList();
+    return graph.nodes().stream().filter(n -> prunable(n, linear(scope))).map(Node::name).toList();
   }
 
   /** Layers that have a filter in a group, in the graph's order. */

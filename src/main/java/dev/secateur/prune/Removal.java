@@ -99,6 +99,13 @@ public final class Removal {
     return new Removal(out);
   }
 
+  /** This removal and another of other layers of the same network as one. */
+  Removal beside(Removal other) {
+    Map<String, int[]> out = new LinkedHashMap<>(filters);
+    out.putAll(other.filters);
+    return new Removal(out);
+  }
+
   public boolean isEmpty() {
     return filters.isEmpty();
   }

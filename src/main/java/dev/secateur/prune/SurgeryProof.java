@@ -33,10 +33,7 @@ public final class SurgeryProof {
   public static Removal removed(Model original, Model pruned) {
     Removal blocks = blocks(original.graph(), pruned.graph());
     if (!blocks.isEmpty()) {
-      Removal filters = removed(Surgery.remove(original, blocks), pruned);
-      Map<String, int[]> both = new LinkedHashMap<>(blocks.filters());
-      both.putAll(filters.filters());
-      return new Removal(both);
+      return blocks.beside(removed(Surgery.remove(original, blocks), pruned));
     }
     Graph graph = original.graph();
     DependencyGraph coupling = DependencyGraph.of(graph);

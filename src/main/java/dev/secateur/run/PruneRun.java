@@ -220,18 +220,18 @@ public final class PruneRun {
   private void begin(RunRecord record, List<IterationMetrics> done) throws IOException {
     Instant start = Instant.now();
     Importance none = new Importance(recipe.scoring().criterion(), Map.of());
-    try (Network net = new Network(device, original);
-        Network teacher = new Network(device, original)) {
-      Pruner pruner = this.pruner.taughtBy(teacher);
-      Evaluation e = pruner.evaluate(net);
+    try (Network net = new Network(device, original)) {
+      Evaluation e = pruner.taughtBy(net).evaluate(net);
       if (recipe.sparseTraining().none()) {
         add(done, original, Removal.NONE, Removal.NONE, e, e, List.of(), none, start);
         return;
       }
-      List<EpochMetrics> epochs =
-          pruner.trainSparse(net, chosen(net), teacher, logging(done), checkpoint(record, 0));
-      Evaluation sparse = pruner.evaluate(net);
-      add(done, net.toModel(), Removal.NONE, Removal.NONE, e, sparse, epochs, none, start);
+      try (Network teacher = new Network(device, original)) {
+        List<EpochMetrics> epochs =
+            pruner.trainSparse(net, chosen(net), teacher, logging(done), checkpoint(record, 0));
+        Evaluation sparse = pruner.taughtBy(teacher).evaluate(net);
+        add(done, net.toModel(), Removal.NONE, Removal.NONE, e, sparse, epochs, none, start);
+      }
     }
   }
 

@@ -1,12 +1,12 @@
 package dev.secateur.train;
 
 import dev.secateur.data.Dataset;
+import dev.secateur.data.ForwardingDataset;
 import dev.secateur.data.Labels;
 import dev.secateur.device.Device;
 import dev.secateur.nn.Imitation;
 import dev.secateur.nn.InferenceProgram;
 import dev.secateur.nn.Network;
-import java.nio.ByteBuffer;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
@@ -14,13 +14,12 @@ import java.util.Optional;
 import java.util.stream.IntStream;
 
 /** Images with the classes that a network says. */
-public final class Predictions implements Dataset {
-  private final Dataset of;
+public final class Predictions extends ForwardingDataset {
   private final int[] labels;
   private final List<String> names;
 
   private Predictions(Dataset of, int[] labels, List<String> names) {
-    this.of = of;
+    super(of);
     this.labels = labels;
     this.names = names;
   }
@@ -68,30 +67,14 @@ public final class Predictions implements Dataset {
   }
 
   /** Images whose labels are their numbers, so that rows of a batch can be told. */
-  private record Numbered(Dataset of) implements Dataset {
-    @Override
-    public int size() {
-      return of.size();
-    }
-
-    @Override
-    public int channels() {
-      return of.channels();
-    }
-
-    @Override
-    public int height() {
-      return of.height();
-    }
-
-    @Override
-    public int width() {
-      return of.width();
+  private static final class Numbered extends ForwardingDataset {
+    Numbered(Dataset of) {
+      super(of);
     }
 
     @Override
     public List<String> classNames() {
-      return Collections.nCopies(of.size(), "");
+      return Collections.nCopies(size(), "");
     }
 
     @Override
@@ -100,29 +83,9 @@ public final class Predictions implements Dataset {
     }
 
     @Override
-    public boolean read(int index, ByteBuffer dst, int offset) {
-      return of.read(index, dst, offset);
+    public Labels labels() {
+      return Labels.CLASSES;
     }
-  }
-
-  @Override
-  public int size() {
-    return of.size();
-  }
-
-  @Override
-  public int channels() {
-    return of.channels();
-  }
-
-  @Override
-  public int height() {
-    return of.height();
-  }
-
-  @Override
-  public int width() {
-    return of.width();
   }
 
   @Override
@@ -138,10 +101,5 @@ public final class Predictions implements Dataset {
   @Override
   public Labels labels() {
     return Labels.PREDICTED;
-  }
-
-  @Override
-  public boolean read(int index, ByteBuffer dst, int offset) {
-    return of.read(index, dst, offset);
   }
 }

@@ -282,7 +282,7 @@ public final class OnnxExport {
   // ---- what is carried -------------------------------------------------------------------------
 
   /** Whether a node only joins what is read from the network, for the network's own output. */
-  public static boolean joins(Node n) {
+  private static boolean joins(Node n) {
     return n.name().startsWith(OnnxImport.PACKED);
   }
 

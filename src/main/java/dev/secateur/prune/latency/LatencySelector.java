@@ -97,9 +97,11 @@ public final class LatencySelector implements Selector {
   private final class WithBlocks {
     private final List<BlockSelection.Left> left = new ArrayList<>();
     private final List<LatencySelection> filters = new ArrayList<>();
+    private final Importance importance;
     private final double[] loss;
 
     WithBlocks(Graph first, Graph now, Importance importance) {
+      this.importance = importance;
       BlockSelection blocks = new BlockSelection(recipe, first, now, importance);
       loss = new double[blocks.size() + 1];
       for (int k = 0; k < loss.length; k++) {
@@ -127,7 +129,7 @@ public final class LatencySelector implements Selector {
     }
 
     private double loss(BlockSelection.Left l, Removal removal) {
-      double[] of = l.groups().importance(l.importance(), recipe.choice().groupReduction());
+      double[] of = l.groups().importance(importance, recipe.choice().groupReduction());
       return l.groups().of(removal, of).sum();
     }
   }
