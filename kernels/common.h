@@ -91,58 +91,53 @@ static __device__ void store128(E *p, long long i, long long n, const float *in)
   }
 }
 
-/* The channel of consecutive elements; inner elements in a row have the same. */
-struct Channel {
-  long long index, channels, inner, position;
-  __device__ Channel(long long i, long long all, long long in_a_row) {
-    channels = all;
-    inner = in_a_row;
-    position = i % inner;
-    index = i / inner % channels;
-  }
-  __device__ void next() {
-    if (++position == inner) {
-      position = 0;
-      index = index + 1 == channels ? 0 : index + 1;
-    }
-  }
-};
-
-/* The channels of COUNT consecutive elements in the order N, H, W, C, for a thread that goes on by a
-   fixed step: no division once it is made. Values of channels come 16 bytes at once where every
-   thread's channels begin at a multiple of COUNT. */
+/* The channels of COUNT consecutive elements, for a thread that goes on by a fixed step; inner
+   elements in a row have the same channel, 1 in the order N, H, W, C. There nothing is divided once
+   it is made, and values of channels come 16 bytes at once where every thread's channels begin at a
+   multiple of COUNT. */
 template <int COUNT>
 struct Channels {
+  long long element, stride, inner, position;
   int index, channels, step;
-  __device__ Channels(long long first, long long stride, long long all) {
+  __device__ Channels(long long first, long long by, long long all, long long in_a_row) {
+    element = first;
+    stride = by;
     channels = (int)all;
-    index = (int)(first % all);
-    step = (int)(stride % all);
+    inner = in_a_row;
+    step = (int)(by % all);
+    find();
+  }
+  __device__ void find() {
+    long long plane = element / inner;
+    position = element - plane * inner;
+    index = (int)(plane % channels);
   }
   __device__ void next() {
-    index += step;
-    index -= index >= channels ? channels : 0;
+    if (inner == 1) {
+      index += step;
+      index -= index >= channels ? channels : 0;
+    } else {
+      element += stride;
+      find();
+    }
   }
-  __device__ void load(const float *p, float *out) const {
-    if (channels % COUNT == 0) { /* index is a multiple of COUNT, p of 16 bytes */
+  template <typename E>
+  __device__ void load(const E *p, float *out) const {
+    if (inner == 1 && channels % COUNT == 0) { /* index is a multiple of COUNT */
 #pragma unroll
-      for (int j = 0; j < COUNT; j += 4) {
-        union {
-          Bits128 bits;
-          float v[4];
-        } u;
-        u.bits = *(const Bits128 *)(p + index + j);
-#pragma unroll
-        for (int k = 0; k < 4; k++) {
-          out[j + k] = u.v[k];
-        }
+      for (int j = 0; j < COUNT; j += Packed128<E>::SIZE) {
+        load128(p + index + j, 0, Packed128<E>::SIZE, out + j);
       }
     } else {
       int c = index;
+      long long at = position;
 #pragma unroll
       for (int j = 0; j < COUNT; j++) {
         out[j] = p[c];
-        c = c + 1 == channels ? 0 : c + 1;
+        if (++at == inner) {
+          at = 0;
+          c = c + 1 == channels ? 0 : c + 1;
+        }
       }
     }
   }
@@ -189,6 +184,32 @@ static __device__ Place common_place(long long i, long long channels, long long 
   }
   p.image = i;
   return p;
+}
+
+/* Goes on to the next element in the order of memory. */
+static __device__ void common_next(Place *p, long long channels, long long height, long long width,
+                                   int channels_last) {
+  if (channels_last) {
+    if (++p->channel < channels) {
+      return;
+    }
+    p->channel = 0;
+  }
+  if (++p->column < width) {
+    return;
+  }
+  p->column = 0;
+  if (++p->row < height) {
+    return;
+  }
+  p->row = 0;
+  if (!channels_last) {
+    if (++p->channel < channels) {
+      return;
+    }
+    p->channel = 0;
+  }
+  p->image++;
 }
 
 /* The sum of v over the block, in every thread. */

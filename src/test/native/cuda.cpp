@@ -287,6 +287,7 @@ int cuCtxSynchronize() {
   emu::count("synchronisations", 1);
   if (emu::unsafeInCapture()) return CAPTURE_UNSUPPORTED;
   emu::drainAll();
+  emu::synchronised();
   return emu::poisoned() ? ILLEGAL_ADDRESS : OK;
 }
 
@@ -333,6 +334,7 @@ int cuStreamSynchronize(void* handle) {
   if (emu::capturing(handle)) return CAPTURE_UNSUPPORTED;
   if (handle == nullptr) emu::drainBlocking();
   emu::drain(s);
+  emu::synchronised();
   return emu::poisoned() ? ILLEGAL_ADDRESS : OK;
 }
 
@@ -409,6 +411,7 @@ int cuEventSynchronize(void* handle) {
   auto* e = static_cast<Event*>(handle);
   if (e->captured) return capturedEvent(e);
   if (e->stream) emu::drainUntil(e->stream, e->ticket);
+  emu::synchronised();
   return emu::poisoned() ? ILLEGAL_ADDRESS : OK;
 }
 
@@ -466,7 +469,7 @@ int cuMemAlloc_v2(unsigned long long* out, size_t bytes) {
   }
   if (emu::unsafeInCapture()) return CAPTURE_UNSUPPORTED;
   void* p;
-  if (!emu::allocate(bytes, &p)) return OUT_OF_MEMORY;
+  if (!emu::allocate(bytes, false, &p)) return OUT_OF_MEMORY;
   *out = reinterpret_cast<unsigned long long>(p);
   return OK;
 }
@@ -500,11 +503,34 @@ int cuMemAllocAsync(unsigned long long* out, size_t bytes, void* stream) {
   if (emu::stream(stream) == nullptr) return INVALID_HANDLE;
   if (emu::capturing(stream)) return CAPTURE_UNSUPPORTED;
   void* p;
-  if (!emu::allocate(bytes, &p)) {
+  if (!emu::allocate(bytes, true, &p)) {
     emu::drainAll();  // memory that waits to be freed
-    if (!emu::allocate(bytes, &p)) return OUT_OF_MEMORY;
+    if (!emu::allocate(bytes, true, &p)) return OUT_OF_MEMORY;
   }
   *out = reinterpret_cast<unsigned long long>(p);
+  return OK;
+}
+
+// The pool of the only device. Attribute 4 is the release threshold, 64 bits.
+int cuDeviceGetDefaultMemPool(void** pool, int device) {
+  EMU_API(cuDeviceGetDefaultMemPool, 999);
+  if (device != 0) return INVALID_DEVICE;
+  *pool = &emu::pool();
+  return OK;
+}
+
+int cuMemPoolSetAttribute(void* pool, int attribute, void* value) {
+  EMU_API(cuMemPoolSetAttribute, 999);
+  if (pool != &emu::pool() || value == nullptr) return INVALID_VALUE;
+  if (attribute != 4) return NOT_SUPPORTED;
+  memcpy(&emu::pool().threshold, value, 8);
+  return OK;
+}
+
+int cuMemPoolTrimTo(void* pool, size_t keep) {
+  EMU_API(cuMemPoolTrimTo, 999);
+  if (pool != &emu::pool()) return INVALID_VALUE;
+  emu::trimPool(keep);
   return OK;
 }
 

@@ -9,9 +9,21 @@ struct Allocation {
   size_t bytes;
   uint64_t id;
   bool released;  // freed by cuMemFreeAsync, still there for work enqueued earlier
+  bool pooled;    // of cuMemAllocAsync
 };
 
-bool allocate(size_t bytes, void** out);
+/// Memory that the pool of cuMemAllocAsync holds beyond what is in use serves that call alone.
+bool allocate(size_t bytes, bool pooled, void** out);
+/// Each synchronisation gives back what the pool holds beyond its threshold.
+void synchronised();
+/// Gives back what the pool holds beyond what is in use and so many bytes.
+void trimPool(size_t keep);
+struct Pool {
+  size_t threshold = 0;
+  size_t used = 0;
+  size_t reserved = 0;
+};
+Pool& pool();
 Allocation* find(const void* p);
 void physicallyFree(const void* p);
 bool allocatePinned(size_t bytes, void** out);

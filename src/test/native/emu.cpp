@@ -34,7 +34,8 @@ struct State {
   long failIn = 0;
   bool failForGood = false;
   size_t memory = size_t(8) << 30;
-  size_t used = 0;
+  size_t used = 0;  // not counting what the pool holds in reserve
+  Pool pool;
   std::string name = "Emulated CUDA device";
   uint64_t nextAllocation = 1;
   double clock = 1;
@@ -180,10 +181,23 @@ void garbage(void* p, size_t bytes) {
 
 // ---- memory -------------------------------------------------------------------------------------
 
-bool allocate(size_t bytes, void** out) {
+Pool& pool() { return state().pool; }
+
+void trimPool(size_t keep) {
+  Pool& p = pool();
+  if (p.reserved > std::max(keep, p.used)) {
+    p.reserved = std::max(keep, p.used);
+    count("poolReleases", 1);
+  }
+}
+
+void synchronised() { trimPool(pool().threshold); }
+
+bool allocate(size_t bytes, bool pooled, void** out) {
   State& s = state();
-  if (bytes > s.memory - std::min(s.memory, s.used)) {
-    say("out of memory: %zu bytes wanted, %zu of %zu used", bytes, s.used, s.memory);
+  size_t taken = pooled ? s.used : usedMemory();
+  if (bytes > s.memory - std::min(s.memory, taken)) {
+    say("out of memory: %zu bytes wanted, %zu of %zu used", bytes, taken, s.memory);
     return false;
   }
   void* base = nullptr;
@@ -193,12 +207,19 @@ bool allocate(size_t bytes, void** out) {
   auto at = reinterpret_cast<uintptr_t>(p);
   auto it = s.freed.lower_bound(at - kFence);
   while (it != s.freed.end() && it->first < at + rounded + kFence) it = s.freed.erase(it);
-  Allocation a{base, bytes, s.nextAllocation++, false};
+  Allocation a{base, bytes, s.nextAllocation++, false, pooled};
   garbage(p, bytes);
   buildFence(a, 0, kFence);
   buildFence(a, kFence + bytes, fenceEnd(a));
   s.live[at] = a;
   s.used += bytes;
+  if (pooled) {
+    s.pool.used += bytes;
+    if (s.pool.used > s.pool.reserved) {
+      s.pool.reserved = s.pool.used;
+      count("poolGrowths", 1);
+    }
+  }
   *out = p;
   return true;
 }
@@ -221,6 +242,7 @@ void physicallyFree(const void* p) {
   auto* base = static_cast<unsigned char*>(a.base);
   garbage(base, a.bytes + kFence);
   s.used -= a.bytes;
+  if (a.pooled) s.pool.used -= a.bytes;
   s.live.erase(it);
   s.freed[at] = a.bytes;
   s.quarantine.push_back(a);
@@ -479,7 +501,10 @@ void endCapture(Graph* graph) {
 
 const char* deviceName() { return state().name.c_str(); }
 size_t totalMemory() { return state().memory; }
-size_t usedMemory() { return state().used; }
+size_t usedMemory() {
+  State& s = state();
+  return s.used + s.pool.reserved - s.pool.used;
+}
 
 std::map<std::string, HostKernel>& kernels() {
   static auto* all = new std::map<std::string, HostKernel>;
@@ -536,6 +561,8 @@ void secateurEmuReset() {
       if (a.released) released.push_back(at);
     for (uintptr_t at : released) emu::physicallyFree(reinterpret_cast<void*>(at));
   }
+  s.pool.threshold = 0;
+  s.pool.reserved = s.pool.used;
   s.failIn = 0;
   s.failForGood = false;
   s.poisoned = false;

@@ -7,8 +7,9 @@ import dev.secateur.device.TrainingKernels;
 import dev.secateur.tensor.Tensor;
 
 /**
- * Batch norm in training by our own kernels, for the order N, H, W, C and any type and number of
- * channels; kernels/norm.inc. For what cuDNN's fast kernels for this order do not take.
+ * Batch norm in training by our own kernels, for any order, type and number of channels;
+ * kernels/norm.inc. x is read twice and y written once, backward x and dy twice and dx written
+ * once, ReLU included.
  */
 final class CudaBatchNorm {
   /** Channels to a block. */
@@ -17,8 +18,10 @@ final class CudaBatchNorm {
   /** Blocks that fill a large GPU. */
   private static final int BLOCKS = 512;
 
-  /** Rows that are worth a block. */
-  private static final int LEAST = 64;
+  /** Rows that are worth a block, or images where planes lie by themselves. */
+  private static final int LEAST_ROWS = 64;
+
+  private static final int LEAST_IMAGES = 8;
 
   private final CudaKernels kernels;
   private final CudaWorkspace workspace;
@@ -31,22 +34,28 @@ final class CudaBatchNorm {
   TrainingKernels training(BatchNormTraining n, Arena arena) {
     long channels = n.channels();
     long rows = n.rows();
-    long tiles = (channels + TILE - 1) / TILE;
-    long most = Math.min((rows + LEAST - 1) / LEAST, Math.max(1, BLOCKS / tiles));
-    long part = (rows + most - 1) / most;
-    long parts = (rows + part - 1) / part;
+    boolean last = Order.last(n.x());
+    String order = last ? "" : "_planes";
+    long tiles = last ? (channels + TILE - 1) / TILE : channels;
+    long tile = last ? tiles : Order.pixels(n.x());
+    long summed = last ? rows : n.x().shape().dim(0);
+    long least = last ? LEAST_ROWS : LEAST_IMAGES;
+    long most = Math.min((summed + least - 1) / least, Math.max(1, BLOCKS / tiles));
+    long part = (summed + most - 1) / most;
+    long parts = (summed + part - 1) / part;
+    long inner = Order.inner(n.x());
     workspace.reserve(2 * parts * channels * Float.BYTES);
     Tensor mean = arena.floats(channels);
     Tensor inverse = arena.floats(channels);
     Kernel sums =
         kernels
-            .launch("norm_sums", n.x().dtype())
+            .launch("norm_sums" + order, n.x().dtype())
             .arg(n.x())
             .workspace(0)
-            .arg(rows)
+            .arg(summed)
             .arg(channels)
             .arg(part)
-            .arg(tiles)
+            .arg(tile)
             .blocks(tiles * parts);
     Kernel statistics =
         kernels
@@ -56,6 +65,7 @@ final class CudaBatchNorm {
             .arg(parts)
             .arg(rows)
             .arg(channels)
+            .arg(inner)
             .arg(n.runningMean())
             .arg(n.runningVariance())
             .arg(n.momentum())
@@ -74,11 +84,12 @@ final class CudaBatchNorm {
             .arg(inverse)
             .arg(n.x().elements())
             .arg(channels)
+            .arg(inner)
             .arg(n.relu())
             .over(n.x());
     Kernel gradientSums =
         kernels
-            .launch("norm_gradient_sums", n.x().dtype())
+            .launch("norm_gradient_sums" + order, n.x().dtype())
             .arg(n.x())
             .arg(n.dy())
             .arg(n.gamma())
@@ -87,10 +98,10 @@ final class CudaBatchNorm {
             .arg(inverse)
             .arg(n.relu())
             .workspace(0)
-            .arg(rows)
+            .arg(summed)
             .arg(channels)
             .arg(part)
-            .arg(tiles)
+            .arg(tile)
             .blocks(tiles * parts);
     Kernel gradient =
         kernels
@@ -115,6 +126,7 @@ final class CudaBatchNorm {
             .arg(n.dbeta())
             .arg(n.x().elements())
             .arg(channels)
+            .arg(inner)
             .arg(n.relu())
             .over(n.x());
     return new TrainingKernels(

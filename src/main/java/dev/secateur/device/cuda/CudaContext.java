@@ -35,7 +35,7 @@ final class CudaContext {
   private final CUstream stream = new CUstream();
   private final CUstream copies = new CUstream();
   private final Cleanup closers = new Cleanup();
-  private final boolean pools;
+  private final Optional<MemoryPool> pool;
   private final int processors;
   private Optional<Set<CudaBuffer>> launched = Optional.empty();
   private boolean closed;
@@ -53,7 +53,11 @@ final class CudaContext {
       enter();
       open(stream);
       open(copies);
-      pools = attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED) != 0;
+      pool =
+          attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED) != 0
+              ? Optional.of(new MemoryPool(ordinal))
+              : Optional.empty();
+      pool.ifPresent(p -> closers.add(p::trim));
       processors = attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
     } catch (RuntimeException e) {
       throw Cleanup.after(e, closers);
@@ -178,17 +182,19 @@ final class CudaContext {
 
   /** Memory whose life is ordered by {@link #stream}. */
   DevicePointer allocate(long bytes) {
+    if (pool.isEmpty()) {
+      return allocateShared(bytes);
+    }
     enter();
     DevicePointer p = new DevicePointer();
-    int status = pools ? cuMemAllocAsync(p, bytes, stream) : cuMemAlloc(p, bytes);
-    requireMemory(status, bytes);
+    requireMemory(cuMemAllocAsync(p, bytes, stream), bytes);
     return p;
   }
 
   /** Frees after what was launched so far. */
   void free(DevicePointer p) {
     enter();
-    if (pools) {
+    if (pool.isPresent()) {
       Status.driver(cuMemFreeAsync(p, stream), "freeing memory of the GPU (cuMemFreeAsync)");
     } else {
       freeShared(p);
@@ -199,7 +205,13 @@ final class CudaContext {
   DevicePointer allocateShared(long bytes) {
     enter();
     DevicePointer p = new DevicePointer();
-    requireMemory(cuMemAlloc(p, bytes), bytes);
+    int status = cuMemAlloc(p, bytes);
+    if (status == CUresult.CUDA_ERROR_OUT_OF_MEMORY && pool.isPresent()) {
+      synchronize(); // what was freed is the pool's then
+      pool.get().trim();
+      status = cuMemAlloc(p, bytes);
+    }
+    requireMemory(status, bytes);
     return p;
   }
 
@@ -231,6 +243,7 @@ final class CudaContext {
     if (status == CUresult.CUDA_ERROR_OUT_OF_MEMORY) {
       long[] free = new long[1];
       long[] total = new long[1];
+      pool.ifPresent(MemoryPool::trim); // else what it holds is not counted as free
       boolean known = cuMemGetInfo(free, total) == CUresult.CUDA_SUCCESS;
       throw new SecateurException(
               "the GPU's memory is full: "

@@ -96,7 +96,7 @@ public final class CudaDevice implements Device {
               contract, context, cudnn, workspace, pointwise, moves, graphs, timer, precision,
               fallbacks);
       closers.add(convolutions::close);
-      norms = new CudnnNorms(contract, context, cudnn, workspace, pointwise, reductions, kernels);
+      norms = new CudnnNorms(contract, context, cudnn, workspace, reductions, kernels);
       pools = new CudnnPools(contract, context, cudnn, kernels);
       training = new CudaTraining(contract, kernels, workspace);
       mixed =

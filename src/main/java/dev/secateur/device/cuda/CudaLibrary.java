@@ -22,6 +22,7 @@ record CudaLibrary(
     List<String> successors,
     String advice) {
 
+  static final String DRIVER = "libcuda.so.1";
   static final String CUDNN = "libcudnn.so.9";
 
   private static final List<String> SOLVER_13 =
@@ -37,7 +38,7 @@ record CudaLibrary(
       List.of(
           new CudaLibrary(
               "NVIDIA driver",
-              "libcuda.so.1",
+              DRIVER,
               List.of(),
               List.of(),
               List.of(),

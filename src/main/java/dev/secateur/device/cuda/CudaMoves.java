@@ -73,34 +73,37 @@ final class CudaMoves implements Moves {
    * @param written channels of y, zeros behind those
    */
   private Kernel channels(Tensor x, long from, long count, Tensor y, long to, long written) {
-    long pixels = Order.pixels(x);
-    long images = x.shape().dim(0);
+    long inner = Order.inner(x);
+    long rows = x.elements() / x.shape().dim(1) / inner;
     return kernels
         .launch("channels", x.dtype())
         .arg(x)
-        .arg(x.shape().dim(1))
-        .arg(from)
-        .arg(count)
+        .arg(x.shape().dim(1) * inner)
+        .arg(from * inner)
+        .arg(count * inner)
         .arg(y)
-        .arg(y.shape().dim(1))
-        .arg(to)
-        .arg(written)
-        .arg(images)
-        .arg(pixels)
-        .arg(Order.last(x))
-        .over(images * written * pixels);
+        .arg(y.shape().dim(1) * inner)
+        .arg(to * inner)
+        .arg(written * inner)
+        .arg(rows)
+        .over(rows * packs(written * inner, x.dtype()));
+  }
+
+  /** Groups of 16 bytes, a thread's share, that so many elements make. */
+  private static long packs(long elements, DType type) {
+    int several = 16 / type.bytes();
+    return (elements + several - 1) / several;
   }
 
   @Override
   public Kernel compileShortcut(Tensor x, int stride, long before, long channels, Tensor y) {
-    return shortcut("shortcut", x, y, stride, before, channels, x, y).over(y.elements());
+    return shortcut("shortcut", x, y, stride, before, channels, x, y).over(y);
   }
 
   @Override
   public Kernel compileShortcutBackward(
       Tensor dy, int stride, long before, long channels, Tensor dx) {
-    return shortcut("shortcut_backward", dy, dx, stride, before, channels, dx, dy)
-        .over(dx.elements());
+    return shortcut("shortcut_backward", dy, dx, stride, before, channels, dx, dy).over(dx);
   }
 
   private Launch.Builder shortcut(
@@ -144,19 +147,23 @@ final class CudaMoves implements Moves {
       Shape to,
       long top,
       long left) {
-    return operands
-        .apply(kernels.launch("pad", type))
-        .arg(0f)
-        .arg(from.dim(0))
-        .arg(from.dim(1))
+    return moved(
+        operands.apply(kernels.launch("pad", type)).arg(0f), type, last, from, to, top, left);
+  }
+
+  private static Kernel moved(
+      Launch.Builder b, DType type, boolean last, Shape from, Shape to, long top, long left) {
+    long rows = last ? from.dim(0) : from.dim(0) * from.dim(1);
+    long inner = last ? from.dim(1) : 1;
+    return b.arg(rows)
+        .arg(inner)
         .arg(from.dim(2))
         .arg(from.dim(3))
         .arg(to.dim(2))
         .arg(to.dim(3))
         .arg(top)
         .arg(left)
-        .arg(last)
-        .over(to.elements());
+        .over(rows * to.dim(2) * packs(to.dim(3) * inner, type));
   }
 
   @Override
@@ -179,7 +186,7 @@ final class CudaMoves implements Moves {
         .arg(s.dim(2))
         .arg(s.dim(3))
         .arg(Order.last(y))
-        .over(y.elements());
+        .over(s.dim(0) * s.dim(2) * s.dim(3));
   }
 
   @Override
@@ -308,11 +315,14 @@ final class CudaMoves implements Moves {
 
   @Override
   public Kernel compilePad(Tensor x, int top, int left, float value, Tensor y) {
-    return sizes(kernels.launch("pad", x.dtype()).arg(x).arg(y).arg(value), x, y)
-        .arg((long) top)
-        .arg((long) left)
-        .arg(Order.last(x))
-        .over(y.elements());
+    return moved(
+        kernels.launch("pad", x.dtype()).arg(x).arg(y).arg(value),
+        x.dtype(),
+        Order.last(x),
+        x.shape(),
+        y.shape(),
+        top,
+        left);
   }
 
   @Override

@@ -46,18 +46,6 @@ final class CudaPointwise implements Pointwise {
         .over(y);
   }
 
-  /** Where y let dy through, into scratch memory. */
-  Kernel maskToWorkspace(Tensor y, Tensor dy) {
-    return kernels
-        .launch("activate_backward")
-        .arg(y)
-        .arg(dy)
-        .workspace(0)
-        .arg(y.elements())
-        .arg(Activation.RELU.ordinal())
-        .over(y);
-  }
-
   @Override
   public Kernel compileAdd(Tensor a, Tensor b, Activation activation, Tensor y) {
     return kernels

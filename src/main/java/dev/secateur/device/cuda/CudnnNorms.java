@@ -2,7 +2,6 @@ package dev.secateur.device.cuda;
 
 import static jcuda.jcudnn.JCudnn.*;
 
-import dev.secateur.device.Activation;
 import dev.secateur.device.Arena;
 import dev.secateur.device.BatchNormTraining;
 import dev.secateur.device.Contract;
@@ -21,9 +20,9 @@ import jcuda.jcudnn.cudnnTensorDescriptor;
 
 /**
  * Batch norm: inference by our own kernel, in one pass with residual and activation; training in
- * the order N, C, H, W by cuDNN, whose running variance is unbiased and whose factor is PyTorch's
- * momentum, ReLU by our own kernels. In the order N, H, W, C see {@link CudnnFusedNorm} and {@link
- * CudaBatchNorm}. Layer norm and softmax: kernels/vision.inc.
+ * the order N, C, H, W without ReLU by cuDNN, whose running variance is unbiased and whose factor
+ * is PyTorch's momentum. In the order N, H, W, C see {@link CudnnFusedNorm}, with ReLU and where
+ * cuDNN refuses {@link CudaBatchNorm}. Layer norm and softmax: kernels/vision.inc.
  */
 final class CudnnNorms implements Norms {
   private static final int SPATIAL = cudnnBatchNormMode.CUDNN_BATCHNORM_SPATIAL;
@@ -35,8 +34,6 @@ final class CudnnNorms implements Norms {
   private final CudaContext context;
   private final CudaKernels kernels;
   private final Cudnn cudnn;
-  private final CudaWorkspace workspace;
-  private final CudaPointwise pointwise;
   private final CudaReductions reductions;
   private final CudaBatchNorm own;
   private final CudnnFusedNorm fused;
@@ -46,7 +43,6 @@ final class CudnnNorms implements Norms {
       CudaContext context,
       Cudnn cudnn,
       CudaWorkspace workspace,
-      CudaPointwise pointwise,
       CudaReductions reductions,
       CudaKernels kernels) {
     this.contract = contract;
@@ -55,8 +51,6 @@ final class CudnnNorms implements Norms {
     this.context = context;
     this.kernels = kernels;
     this.cudnn = cudnn;
-    this.workspace = workspace;
-    this.pointwise = pointwise;
     this.reductions = reductions;
   }
 
@@ -113,11 +107,10 @@ final class CudnnNorms implements Norms {
 
   @Override
   public TrainingKernels compileBatchNormTraining(BatchNormTraining n, Arena arena) {
-    if (!Order.last(n.x())) {
-      return single(n, arena);
+    if (Order.last(n.x())) {
+      return fused.training(n, arena, own.training(n, arena));
     }
-    TrainingKernels ours = own.training(n, arena);
-    return fused.training(n, arena, ours);
+    return n.relu() ? own.training(n, arena) : single(n, arena);
   }
 
   private TrainingKernels single(BatchNormTraining n, Arena arena) {
@@ -131,7 +124,6 @@ final class CudnnNorms implements Norms {
     Tensor runningVariance = n.runningVariance();
     Tensor dgamma = n.dgamma();
     Tensor dbeta = n.dbeta();
-    boolean relu = n.relu();
     Tensor mean = arena.floats(n.channels());
     Tensor deviation = arena.floats(n.channels());
     cudnnTensorDescriptor xd = cudnn.tensor(x);
@@ -187,7 +179,7 @@ final class CudnnNorms implements Norms {
                         xd,
                         px,
                         xd,
-                        relu ? workspace.pointer() : pdy,
+                        pdy,
                         xd,
                         pdx,
                         cd,
@@ -198,21 +190,7 @@ final class CudnnNorms implements Norms {
                         savedMean,
                         savedDeviation),
                     "batch norm's gradient (cudnnBatchNormalizationBackward)"));
-    if (!relu) {
-      return new TrainingKernels(forward, backward);
-    }
-    workspace.reserve(dy.bytes()); // dy has other readers, so it is masked aside
-    Kernel clip = pointwise.compileActivation(Activation.RELU, y, y);
-    Kernel mask = pointwise.maskToWorkspace(y, dy);
-    return new TrainingKernels(
-        () -> {
-          forward.launch();
-          clip.launch();
-        },
-        () -> {
-          mask.launch();
-          backward.launch();
-        });
+    return new TrainingKernels(forward, backward);
   }
 
   @Override

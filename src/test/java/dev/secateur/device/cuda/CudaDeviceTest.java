@@ -175,6 +175,42 @@ class CudaDeviceTest {
     }
   }
 
+  /** Memory that is freed and wanted again is not given back to the system between. */
+  @Test
+  void thePoolKeepsItsMemory() {
+    long grown;
+    try (Device d = TestCuda.open()) {
+      grown = EmulatedCuda.count("poolGrowths");
+      for (int i = 0; i < 5; i++) {
+        try (Arena a = d.newArena()) {
+          d.downloadFloats(a.floats(1 << 20));
+        }
+        d.synchronize();
+      }
+      assertEquals(grown + 1, EmulatedCuda.count("poolGrowths"));
+      assertEquals(0, EmulatedCuda.count("poolReleases"));
+    }
+    assertEquals(1, EmulatedCuda.count("poolReleases"), "at the end others may have it");
+  }
+
+  @Test
+  void whatThePoolKeepsServesOtherMemoryToo() {
+    try (Device d = TestCuda.open()) {
+      EmulatedCuda.memory(64 << 20);
+      try (Arena a = d.newArena()) {
+        a.floats(10 << 20);
+      }
+      d.synchronize();
+      try (HostBuffer staging = d.hostBuffer(32 << 20);
+          Arena a = d.newArena()) {
+        d.upload(staging, a.floats(1 << 20));
+        assertEquals(1, EmulatedCuda.count("poolReleases"));
+        SecateurException e = assertThrows(SecateurException.class, () -> a.floats(100 << 20));
+        assertTrue(e.getMessage().contains("of 67108864 are free"), e.getMessage());
+      }
+    }
+  }
+
   @Test
   void failuresCarryCudasName() {
     try (Device d = TestCuda.open();
