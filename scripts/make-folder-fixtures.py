@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes src/test/resources/folder/: small images of many kinds, and the pixels that PIL and
 torchvision make of them (Resize, CenterCrop; NAME.rgb and NAME.l: CHW bytes), for ImageFolderTest.
-Needs python3-torchvision (Debian)."""
+NAME.box: a part of RGB, resized. Needs python3-torchvision (Debian)."""
 import math, os, struct, zlib
 from PIL import Image
 from torchvision import transforms as T
@@ -64,3 +64,7 @@ for name in sorted(os.listdir(out)):
         with Image.open(os.path.join(out, name)) as i:
             pixels = crop(i.convert(mode)).contiguous().numpy().tobytes()
         open(os.path.join(out, name + '.' + mode.lower()), 'wb').write(pixels)
+for name in ('rgb-420.jpg', 'gray.jpg', 'rgba.png'):
+    with Image.open(os.path.join(out, name)) as i:
+        box = T.functional.resized_crop(i.convert('RGB'), top=5, left=3, height=22, width=21, size=[HEIGHT, WIDTH])
+    open(os.path.join(out, name + '.box'), 'wb').write(T.functional.pil_to_tensor(box).contiguous().numpy().tobytes())

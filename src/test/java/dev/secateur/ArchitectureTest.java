@@ -138,10 +138,12 @@ class ArchitectureTest {
                   .and(target(nameStartingWith("compile"))));
 
   @ArchTest
-  static final ArchRule ONLY_THE_CPU_DEVICE_KNOWS_BYTEDECO =
+  static final ArchRule ONLY_THE_CPU_DEVICE_AND_ONE_DECODER_KNOW_BYTEDECO =
       noClasses()
           .that()
           .resideOutsideOfPackage("..device.cpu..")
+          .and()
+          .doNotHaveSimpleName("TurboJpeg")
           .should()
           .dependOnClassesThat()
           .resideInAPackage("org.bytedeco..");

@@ -79,6 +79,14 @@ class FineTuningOptions {
   private String padding;
 
   @Option(
+      names = "--random-resized-crop",
+      paramLabel = "A",
+      description =
+          "cut out of each image, by chance, at least this part of its area and resize that, as for ImageNet (0.08); image files only")
+  @Sets("fine-tuning.random-resized-crop")
+  private String resizedCrop;
+
+  @Option(
       names = "--flip",
       negatable = true,
       description = "mirror half of the training images, as is usual, or do not")

@@ -39,4 +39,21 @@ public interface Dataset {
    * @return false, with nothing written, for an image that cannot be decoded and must not count
    */
   boolean read(int index, ByteBuffer dst, int offset);
+
+  /**
+   * Whether {@link #read(int, View, ByteBuffer, int)} serves: the images have sizes of their own.
+   */
+  default boolean hasViews() {
+    return false;
+  }
+
+  /**
+   * Writes a part of the image, resized to H*W, as {@link #read(int, ByteBuffer, int)} does. An
+   * image much larger than that may be decoded in a half, fourth or eighth of its size.
+   *
+   * @throws UnsupportedOperationException unless {@link #hasViews}
+   */
+  default boolean read(int index, View view, ByteBuffer dst, int offset) {
+    throw new UnsupportedOperationException("images of one size");
+  }
 }

@@ -50,4 +50,14 @@ public abstract class ForwardingDataset implements Dataset {
   public boolean read(int index, ByteBuffer dst, int offset) {
     return of.read(index, dst, offset);
   }
+
+  @Override
+  public boolean hasViews() {
+    return of.hasViews();
+  }
+
+  @Override
+  public boolean read(int index, View view, ByteBuffer dst, int offset) {
+    return of.read(index, view, dst, offset);
+  }
 }

@@ -2,9 +2,7 @@ package dev.secateur.data;
 
 import com.twelvemonkeys.imageio.stream.ByteArrayImageInputStream;
 import java.awt.image.BufferedImage;
-import java.awt.image.ComponentSampleModel;
 import java.awt.image.DataBuffer;
-import java.awt.image.DataBufferByte;
 import java.awt.image.IndexColorModel;
 import java.awt.image.Raster;
 import java.io.IOException;
@@ -13,17 +11,18 @@ import javax.imageio.ImageIO;
 import javax.imageio.ImageReader;
 
 /**
- * Decodes JPEG and PNG files to planes of RGB or luma as Pillow's {@code convert} does: colour
- * profiles, orientation and alpha are ignored. Of 16-bit samples the high byte counts. Keeps its
- * buffers; not safe for several threads.
+ * Decodes JPEG and PNG files to RGB or luma as Pillow's {@code convert} does: colour profiles,
+ * orientation and alpha are ignored. Of 16-bit samples the high byte counts. Keeps its buffers; not
+ * safe for several threads.
  */
 final class ImageDecoder {
   private static final long MOST_PIXELS = 178_956_970; // Pillow's limit
   private static final int HALF = 1 << 15;
 
+  private final TurboJpeg turbo = new TurboJpeg();
   private final ImageReader jpeg = reader("jpeg");
   private final ImageReader png = reader("png");
-  private byte[] planes = {};
+  private byte[] pixels = {};
   private int width;
   private int height;
   private int[] row = {};
@@ -32,9 +31,9 @@ final class ImageDecoder {
     return ImageIO.getImageReadersByFormatName(format).next();
   }
 
-  /** C*H*W bytes of the image decoded last, from index 0. */
-  byte[] planes() {
-    return planes;
+  /** H*W*C bytes of the image decoded last, from index 0. */
+  byte[] pixels() {
+    return pixels;
   }
 
   int width() {
@@ -47,16 +46,60 @@ final class ImageDecoder {
 
   /**
    * @param channels 3 for RGB, 1 for luma
+   * @param view which part will be read
+   * @param least what the smaller side of that part is to have at the least, however much smaller
+   *     the image may be decoded; 0: it is decoded in its own size
+   * @return where that part is in what was decoded
    * @throws IOException or a RuntimeException for a file that is damaged or of another format
    */
-  void decode(byte[] file, int channels) throws IOException {
-    if (FileCheck.jpeg(file)) {
-      Jpeg header = Jpeg.of(file, false);
-      decode(jpeg, file, channels, Optional.of(header.colours()));
-    } else if (FileCheck.png(file)) {
+  Region decode(byte[] file, int channels, View view, int least) throws IOException {
+    if (FileCheck.png(file)) {
       decode(png, file, channels, Optional.empty());
-    } else {
+      return view.of(width, height);
+    }
+    if (!FileCheck.jpeg(file)) {
       throw new IOException("neither JPEG nor PNG");
+    }
+    Jpeg header = Jpeg.of(file, false);
+    if (header.components() != 1 && header.components() != 3) {
+      decode(jpeg, file, channels, Optional.of(header.colours()));
+      return view.of(width, height);
+    }
+    require(header.width(), header.height());
+    Region wanted = view.of(header.width(), header.height());
+    int reduced = least == 0 ? 1 : reduction(wanted, least);
+    turbo.decode(file, header.components(), reduced);
+    boolean own =
+        reduced > 1 || turbo.width() == header.width() && turbo.height() == header.height();
+    if (!own) {
+      throw new IOException("size differs from the header's");
+    }
+    width = turbo.width();
+    height = turbo.height();
+    room(channels);
+    turbo.copy(pixels, channels);
+    return reduced == 1 ? wanted : wanted.reduced(reduced, width, height);
+  }
+
+  /** The largest of 1, 2, 4 and 8 that leaves a region's smaller side what it is to have. */
+  private static int reduction(Region r, int least) {
+    int n = 8;
+    while (n > 1 && Math.min(r.width(), r.height()) / n < least) {
+      n /= 2;
+    }
+    return n;
+  }
+
+  private static void require(int width, int height) throws IOException {
+    if ((long) width * height > MOST_PIXELS) {
+      throw new IOException(width + "x" + height + " pixels are too many");
+    }
+  }
+
+  private void room(int channels) {
+    int size = Math.multiplyExact(channels, width * height);
+    if (pixels.length < size) {
+      pixels = new byte[size];
     }
   }
 
@@ -66,13 +109,8 @@ final class ImageDecoder {
       reader.setInput(in, true, true);
       width = reader.getWidth(0);
       height = reader.getHeight(0);
-      if ((long) width * height > MOST_PIXELS) {
-        throw new IOException(width + "x" + height + " pixels are too many");
-      }
-      int size = Math.multiplyExact(channels, width * height);
-      if (planes.length < size) {
-        planes = new byte[size];
-      }
+      require(width, height);
+      room(channels);
       if (colours.isPresent()) {
         convert(reader.readRaster(0, null), colours.get(), Optional.empty(), channels);
       } else {
@@ -112,43 +150,21 @@ final class ImageDecoder {
       row = new int[width * bands];
     }
     for (int y = 0; y < height; y++) {
-      samples(r, y, bands, shift);
+      r.getPixels(r.getMinX(), r.getMinY() + y, width, 1, row);
+      for (int i = 0; shift > 0 && i < width * bands; i++) {
+        row[i] >>= shift;
+      }
       for (int x = 0; x < width; x++) {
         int rgb = palette.isPresent() ? palette.get()[row[x * bands]] : rgb(colours, x * bands);
-        int at = y * width + x;
+        int at = (y * width + x) * channels;
         if (channels == 3) {
-          int plane = width * height;
-          planes[at] = (byte) (rgb >> 16);
-          planes[plane + at] = (byte) (rgb >> 8);
-          planes[2 * plane + at] = (byte) rgb;
+          pixels[at] = (byte) (rgb >> 16);
+          pixels[at + 1] = (byte) (rgb >> 8);
+          pixels[at + 2] = (byte) rgb;
         } else {
-          planes[at] = luma(rgb);
+          pixels[at] = luma(rgb >> 16 & 255, rgb >> 8 & 255, rgb & 255);
         }
       }
-    }
-  }
-
-  /** One row's samples, interleaved, into {@link #row}. */
-  private void samples(Raster r, int y, int bands, int shift) {
-    if (r.getDataBuffer() instanceof DataBufferByte bytes
-        && r.getSampleModel() instanceof ComponentSampleModel m
-        && bytes.getNumBanks() == 1) {
-      byte[] data = bytes.getData();
-      int[] offsets = m.getBandOffsets();
-      int start =
-          bytes.getOffset()
-              + (y - r.getSampleModelTranslateY()) * m.getScanlineStride()
-              - r.getSampleModelTranslateX() * m.getPixelStride();
-      for (int x = 0; x < width; x++) {
-        for (int b = 0; b < bands; b++) {
-          row[x * bands + b] = data[start + x * m.getPixelStride() + offsets[b]] & 255;
-        }
-      }
-      return;
-    }
-    r.getPixels(r.getMinX(), r.getMinY() + y, width, 1, row);
-    for (int i = 0; shift > 0 && i < width * bands; i++) {
-      row[i] >>= shift;
     }
   }
 
@@ -188,10 +204,8 @@ final class ImageDecoder {
     return (t >> 8) + t >> 8;
   }
 
-  private static byte luma(int rgb) {
-    int r = rgb >> 16 & 255;
-    int g = rgb >> 8 & 255;
-    int b = rgb & 255;
+  /** Pillow's luma of RGB. */
+  static byte luma(int r, int g, int b) {
     return (byte) (r * 19595 + g * 38470 + b * 7471 + HALF >> 16);
   }
 

@@ -151,6 +151,24 @@ final class ImageFiles implements Dataset {
 
   @Override
   public boolean read(int index, ByteBuffer dst, int offset) {
+    return read(index, Region::all, 0, dst, offset);
+  }
+
+  @Override
+  public boolean hasViews() {
+    return true;
+  }
+
+  @Override
+  public boolean read(int index, View view, ByteBuffer dst, int offset) {
+    return read(index, view, Math.max(spec.width(), spec.height()), dst, offset);
+  }
+
+  /**
+   * @param least 0 for the whole image, resized and cropped; else a part is resized, and smaller
+   *     decoded where it stays that large
+   */
+  private boolean read(int index, View view, int least, ByteBuffer dst, int offset) {
     byte[] file;
     try {
       file = Files.readAllBytes(root.resolve(files[index]));
@@ -158,24 +176,19 @@ final class ImageFiles implements Dataset {
       throw new UncheckedIOException(e); // a disk that fails is not a damaged image
     }
     ImageDecoder d = decoders.get();
+    Region region;
     try {
-      d.decode(file, spec.channels());
+      region = d.decode(file, spec.channels(), view, least);
     } catch (IOException | RuntimeException e) {
       lose(index, e);
       return false;
     }
-    resizers
-        .get()
-        .write(
-            d.planes(),
-            spec.channels(),
-            d.width(),
-            d.height(),
-            spec.resize(),
-            spec.width(),
-            spec.height(),
-            dst,
-            offset);
+    Triangle.Target target =
+        least == 0
+            ? Triangle.Target.centre(
+                d.width(), d.height(), spec.resize(), spec.width(), spec.height())
+            : Triangle.Target.whole(spec.width(), spec.height());
+    resizers.get().write(d.pixels(), spec.channels(), d.width(), region, target, dst, offset);
     return true;
   }
 

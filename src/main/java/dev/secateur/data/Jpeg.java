@@ -3,10 +3,10 @@ package dev.secateur.data;
 /**
  * What a JPEG's markers say.
  *
- * @param components of the frame; 0 where there is no frame
+ * @param width of the frame, as height and components; 0 where there is no frame
  * @param whole an end marker was found
  */
-record Jpeg(int components, Colours colours, boolean whole) {
+record Jpeg(int width, int height, int components, Colours colours, boolean whole) {
   /** What the components are, told as libjpeg does. */
   enum Colours {
     GRAY,
@@ -24,6 +24,8 @@ record Jpeg(int components, Colours colours, boolean whole) {
 
   /** Walks the markers, past the compressed data only when the end is sought. */
   static Jpeg of(byte[] b, boolean toTheEnd) {
+    int width = 0;
+    int height = 0;
     int components = 0;
     int ids = 0;
     boolean jfif = false;
@@ -54,6 +56,8 @@ record Jpeg(int components, Colours colours, boolean whole) {
       } else if (marker == ADOBE && inside && length >= 14 && text(b, at + 2, "Adobe")) {
         adobe = b[at + 13] & 255;
       } else if (frame(marker) && inside && length >= 8) {
+        height = (b[at + 3] & 255) << 8 | b[at + 4] & 255;
+        width = (b[at + 5] & 255) << 8 | b[at + 6] & 255;
         components = b[at + 7] & 255;
         for (int i = 0; i < components && 8 + 3 * i < length; i++) {
           ids = ids << 8 | b[at + 8 + 3 * i] & 255;
@@ -64,7 +68,7 @@ record Jpeg(int components, Colours colours, boolean whole) {
       // after SOS the walk goes through compressed data, in which 0xff is followed by 0 or RST
       at += Math.max(2, length);
     }
-    return new Jpeg(components, colours(components, ids, jfif, adobe), whole);
+    return new Jpeg(width, height, components, colours(components, ids, jfif, adobe), whole);
   }
 
   private static boolean frame(int marker) {

@@ -25,4 +25,9 @@ final class Subset extends ForwardingDataset {
   public boolean read(int index, ByteBuffer dst, int offset) {
     return super.read(indices[index], dst, offset);
   }
+
+  @Override
+  public boolean read(int index, View view, ByteBuffer dst, int offset) {
+    return super.read(indices[index], view, dst, offset);
+  }
 }

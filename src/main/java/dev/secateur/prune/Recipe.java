@@ -125,6 +125,7 @@ public record Recipe(
               1,
               0,
               0,
+              0,
               0),
           0.1,
           1);
@@ -432,6 +433,8 @@ public record Recipe(
    * @param mixup alpha; 0: images are not blended
    * @param cutmix alpha; 0: images have no boxes of others
    * @param randomErasing probability that a box of an image is erased
+   * @param randomResizedCrop the smallest part of an image's area that is cut out at random and
+   *     resized, as torchvision does; 0: images are resized whole
    */
   public record FineTuning(
       int epochs,
@@ -462,7 +465,8 @@ public record Recipe(
       int evaluateEvery,
       double mixup,
       double cutmix,
-      double randomErasing) {
+      double randomErasing,
+      double randomResizedCrop) {
     public FineTuning {
       require(epochs >= 0, "epochs", epochs, Expected.COUNT_OR_ZERO);
       require(batchSize > 0, "batch-size", batchSize, Expected.COUNT);
@@ -509,6 +513,11 @@ public record Recipe(
           randomErasing >= 0 && randomErasing <= 1,
           "random-erasing",
           randomErasing,
+          "a number from 0 to 1");
+      require(
+          randomResizedCrop >= 0 && randomResizedCrop <= 1,
+          "random-resized-crop",
+          randomResizedCrop,
           "a number from 0 to 1");
       require(evaluateEvery > 0, "evaluate-every", evaluateEvery, Expected.COUNT);
     }
@@ -561,7 +570,7 @@ public record Recipe(
           now,
           new Schedule(schedule, lr, length, warmupEpochs, at, gamma, passed),
           learning(),
-          new Augmentation(cropPadding, flip, mixup, cutmix, randomErasing),
+          new Augmentation(cropPadding, flip, mixup, cutmix, randomErasing, randomResizedCrop),
           evaluateEvery,
           keepBest,
           seed);

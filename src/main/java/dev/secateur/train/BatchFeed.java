@@ -38,7 +38,7 @@ public final class BatchFeed implements AutoCloseable {
   private final int each;
 
   private final ExecutorService readers;
-  private final int threads = Math.max(1, Math.min(8, Runtime.getRuntime().availableProcessors()));
+  private final int threads;
   private final Slot[] slots = new Slot[SLOTS];
   private final Cleanup closers = new Cleanup();
   private int images;
@@ -119,6 +119,7 @@ public final class BatchFeed implements AutoCloseable {
     for (int i = 0; i < order.length; i++) {
       order[i] = i;
     }
+    this.threads = Math.max(1, Math.min(batch, Runtime.getRuntime().availableProcessors()));
     readers =
         Executors.newFixedThreadPool(
             threads,
@@ -309,13 +310,14 @@ public final class BatchFeed implements AutoCloseable {
   private void rows(Slot s, int first, int from, int to) {
     ByteBuffer label = s.labels;
     for (int i = from; i < to; i++) {
-      boolean counts = first + i < images;
-      boolean read = counts && data.read(order[first + i], s.pixels, i * imageBytes);
-      label.putInt(4 * i, read ? data.label(order[first + i]) : -1);
+      SplittableRandom own = new SplittableRandom((seed * 31 + epoch) * 1_000_000_007L + first + i);
       if (s.crops.isPresent()) {
-        long own = (seed * 31 + epoch) * 1_000_000_007L + first + i;
-        augmentation.draw(new SplittableRandom(own), s.crops.get(), 12 * i);
+        augmentation.draw(own, s.crops.get(), 12 * i);
       }
+      boolean counts = first + i < images;
+      boolean read =
+          counts && augmentation.read(own, data, order[first + i], s.pixels, i * imageBytes);
+      label.putInt(4 * i, read ? data.label(order[first + i]) : -1);
     }
   }
 

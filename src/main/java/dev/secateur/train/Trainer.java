@@ -97,6 +97,7 @@ public final class Trainer {
 
   private static void check(
       Network net, Dataset data, TrainingOptions options, TrainingContext context) {
+    options.augmentation().check(data);
     if (options.keepBest() && context.heldOut().isEmpty()) {
       throw new SettingException(
           "fine-tuning.keep", "best: no images are held out to compare epochs on");

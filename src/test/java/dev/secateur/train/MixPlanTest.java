@@ -41,7 +41,7 @@ class MixPlanTest {
       double sum = 0;
       double squares = 0;
       for (int i = 0; i < DRAWS; i++) {
-        draw(new Augmentation(0, false, alpha, 0, 0), i);
+        draw(new Augmentation(0, false, alpha, 0, 0, 0), i);
         double share = floats.get(0);
         assertTrue(share >= 0 && share <= 1);
         assertEquals(share, floats.get(BATCH), "images as labels");
@@ -56,7 +56,7 @@ class MixPlanTest {
 
   @Test
   void partnersAreTheNextRowsThatCount() {
-    draw(new Augmentation(0, false, 1, 0, 0), 1);
+    draw(new Augmentation(0, false, 1, 0, 0, 0), 1);
     for (int i = 0; i < 6; i++) {
       assertEquals((i + 1) % 6, integers.get(BATCH + 9 * i));
       assertEquals((i + 1) % 6, integers.get(i), "its label");
@@ -69,7 +69,7 @@ class MixPlanTest {
   void cutmixsLabelsHaveThePartOfTheBox() {
     double sum = 0;
     for (int i = 0; i < DRAWS; i++) {
-      draw(new Augmentation(0, false, 0, 1, 0), i);
+      draw(new Augmentation(0, false, 0, 1, 0, 0), i);
       int[] box = box(3, 1);
       assertTrue(box[0] >= 0 && box[1] >= 0 && box[2] <= SIZE && box[3] <= SIZE);
       assertEquals(1 - area(box), floats.get(3), 1e-6);
@@ -84,7 +84,7 @@ class MixPlanTest {
   void aSetOfImagesIsErasedInTheRangesOfTorchvision() {
     int erased = 0;
     for (int i = 0; i < DRAWS; i++) {
-      draw(new Augmentation(0, false, 0, 0, 0.25), i);
+      draw(new Augmentation(0, false, 0, 0, 0.25, 0), i);
       int[] box = box(2, 5);
       if (box[2] == 0) {
         continue;
@@ -102,10 +102,10 @@ class MixPlanTest {
   void withBothOneIsDrawnForABatch() {
     TreeSet<Boolean> kinds = new TreeSet<>();
     for (int i = 0; i < 20; i++) {
-      draw(new Augmentation(0, false, 1, 1, 0), i);
+      draw(new Augmentation(0, false, 1, 1, 0, 0), i);
       kinds.add(floats.get(BATCH) == 1);
       int[] once = integers.array().clone();
-      draw(new Augmentation(0, false, 1, 1, 0), i);
+      draw(new Augmentation(0, false, 1, 1, 0, 0), i);
       assertEquals(IntBuffer.wrap(once), IntBuffer.wrap(integers.array().clone()), "by the seed");
     }
     assertEquals(2, kinds.size());

@@ -89,7 +89,7 @@ class TrainerTest {
         3,
         Schedule.of(Schedule.Kind.COSINE, 0.05, 3, 0.5),
         learning,
-        keepBest ? new Augmentation(2, true, 0.8, 1, 0.5) : new Augmentation(2, true),
+        keepBest ? new Augmentation(2, true, 0.8, 1, 0.5, 0) : new Augmentation(2, true),
         1,
         keepBest,
         5);
