@@ -106,6 +106,7 @@ public final class Main implements Runnable {
     Map<String, Class<?>> out = new LinkedHashMap<>();
     out.put("doctor", DoctorCommand.class);
     out.put("info", InfoCommand.class);
+    out.put("data", DataCommand.class);
     out.put("eval", EvalCommand.class);
     out.put("create", CreateCommand.class);
     out.put("verify", VerifyCommand.class);

@@ -7,12 +7,15 @@ import java.nio.file.Path;
 import java.util.Optional;
 
 /**
- * What {@code folder:DIR?size=S&resize=R&channels=C} says, and other kinds of image files likewise.
+ * What {@code folder:DIR?size=S&resize=R&channels=C&cache=FOLDER} says, and other kinds of image
+ * files likewise.
  *
  * @param place the folder, or a list of files
  * @param resize what the shorter side becomes before the centre crop; at least height and width
+ * @param cache where decoded images are kept
  */
-record FolderSpec(Path place, int channels, int height, int width, int resize) {
+record FolderSpec(
+    Path place, int channels, int height, int width, int resize, Optional<Path> cache) {
   private static final int SIZE = 224;
   private static final int LARGEST = 1 << 14;
 
@@ -21,21 +24,27 @@ record FolderSpec(Path place, int channels, int height, int width, int resize) {
 
   /**
    * @param kind such as {@code folder}
-   * @param text after the kind's colon
+   * @param given after the kind's colon
    * @param wanted the network's input (C,H,W), for what the text leaves open
    */
-  static FolderSpec of(String kind, String text, Optional<Shape> wanted) {
-    int mark = text.lastIndexOf('?');
-    String spec = kind + ":" + text;
-    Path place = Path.of(mark < 0 ? text : text.substring(0, mark));
+  static FolderSpec of(String kind, String given, Optional<Shape> wanted) {
+    int mark = given.lastIndexOf('?');
+    String spec = kind + ":" + given;
+    Path place = Path.of(mark < 0 ? given : given.substring(0, mark));
     int channels = wanted.map(s -> s.size(0)).orElse(3);
     int height = wanted.map(s -> s.size(1)).orElse(SIZE);
     int width = wanted.map(s -> s.size(2)).orElse(SIZE);
     int resize = 0;
-    for (String option : mark < 0 ? new String[0] : text.substring(mark + 1).split("&")) {
+    Optional<Path> cache = Optional.empty();
+    for (String option : mark < 0 ? new String[0] : given.substring(mark + 1).split("&")) {
       int equals = option.indexOf('=');
       String name = equals < 0 ? option : option.substring(0, equals);
-      int value = number(spec, option, option.substring(equals + 1));
+      String text = option.substring(equals + 1);
+      if (name.equals("cache") && !text.isEmpty()) {
+        cache = Optional.of(Path.of(text));
+        continue;
+      }
+      int value = number(spec, option, text);
       switch (name) {
         case "size" -> {
           height = value;
@@ -57,7 +66,7 @@ record FolderSpec(Path place, int channels, int height, int width, int resize) {
     if (channels != 1 && channels != 3) {
       throw new SettingException("data", spec + ": images have 1 or 3 channels, not " + channels);
     }
-    return new FolderSpec(place, channels, height, width, resize);
+    return new FolderSpec(place, channels, height, width, resize, cache);
   }
 
   private static int number(String spec, String option, String value) {
@@ -78,6 +87,6 @@ record FolderSpec(Path place, int channels, int height, int width, int resize) {
         spec
             + ": "
             + (option.isEmpty() ? "nothing after ?" : option)
-            + "; expected size=S, resize=R or channels=1|3, joined by &");
+            + "; expected size=S, resize=R, channels=1|3 or cache=FOLDER, joined by &");
   }
 }

@@ -4,11 +4,18 @@ import dev.secateur.SecateurException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.util.BitSet;
+import java.util.HexFormat;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
  * JPEG and PNG files, decoded when read: the shorter side is resized, the centre is cropped. Of
@@ -28,6 +35,7 @@ final class ImageFiles implements Dataset {
   private final Unreadable unreadable;
   private final BitSet lost = new BitSet();
   private final int found;
+  private final Optional<PixelCache> cache;
   private final ThreadLocal<ImageDecoder> decoders = ThreadLocal.withInitial(ImageDecoder::new);
   private final ThreadLocal<Triangle> resizers = ThreadLocal.withInitial(Triangle::new);
 
@@ -71,6 +79,42 @@ final class ImageFiles implements Dataset {
     if (good.length == 0) {
       throw new SecateurException(
           where + ": none of " + found + " images can be read, such as " + files.get(0));
+    }
+    this.cache = spec.cache().map(this::cache);
+  }
+
+  /** By the files' places, sizes and times, and by what is made of them. */
+  private PixelCache cache(Path folder) {
+    String made =
+        "%dx%dx%d of %d".formatted(spec.channels(), spec.height(), spec.width(), spec.resize());
+    MessageDigest sum;
+    try {
+      sum = MessageDigest.getInstance("SHA-256");
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException(e);
+    }
+    Stream.of(files)
+        .parallel()
+        .map(this::stamp)
+        .forEachOrdered(s -> sum.update(s.getBytes(StandardCharsets.UTF_8)));
+    String hash = HexFormat.of().formatHex(sum.digest());
+    String identity = files.length + " images " + made + " " + hash;
+    String name = "pixels-" + hash.substring(0, 16) + "-" + made.replace(" of ", "-") + ".u8";
+    int bytes = spec.channels() * spec.height() * spec.width();
+    try {
+      return new PixelCache(folder, name, identity, files.length, bytes, unreadable.told());
+    } catch (IOException e) {
+      throw new SecateurException(folder + ": images cannot be kept there: " + e, e);
+    }
+  }
+
+  private String stamp(String file) {
+    Path p = root.resolve(file);
+    try {
+      BasicFileAttributes a = Files.readAttributes(p, BasicFileAttributes.class);
+      return p.toAbsolutePath() + "\n" + a.size() + " " + a.lastModifiedTime().toMillis() + "\n";
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
   }
 
@@ -151,7 +195,14 @@ final class ImageFiles implements Dataset {
 
   @Override
   public boolean read(int index, ByteBuffer dst, int offset) {
-    return read(index, Region::all, 0, dst, offset);
+    if (cache.isPresent() && cache.get().read(index, dst, offset)) {
+      return true;
+    }
+    boolean read = read(index, Region::all, 0, dst, offset);
+    if (read) {
+      cache.ifPresent(c -> c.put(index, dst, offset));
+    }
+    return read;
   }
 
   @Override
