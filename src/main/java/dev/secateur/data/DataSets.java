@@ -44,13 +44,13 @@ public final class DataSets {
   /**
    * @param spec {@code cifar10:DIR}, the binary version; {@code fashion-mnist:DIR} or {@code
    *     idx:DIR}, IDX files with MNIST's names; each plain, .gz or .xz; {@code
-   *     folder:DIR?size=S&resize=R&channels=C&cache=FOLDER}, JPEG and PNG files in {@code
-   *     DIR/train/CLASS} and {@code DIR/test/CLASS} or {@code DIR/val/CLASS}; {@code images:DIR}
-   *     with the same options, such files anywhere below DIR, or below its train and test or val,
-   *     and no classes; {@code masks:DIR} likewise, in its images, and for each a PNG file in its
-   *     masks; {@code pairs:FILE.csv} with the same options, or {@code pairs:DIR} with train.csv
-   *     and test.csv: image,image,same|different; {@code lfw:DIR} with the same options: Labeled
-   *     Faces in the Wild with its pairs.txt
+   *     folder:DIR?size=S&resize=R&channels=C&cache=FOLDER&classes=FILE}, JPEG and PNG files in
+   *     {@code DIR/train/CLASS} and {@code DIR/test/CLASS} or {@code DIR/val/CLASS}; {@code
+   *     images:DIR} with the same options, such files anywhere below DIR, or below its train and
+   *     test or val, and no classes; {@code masks:DIR} likewise, in its images, and for each a PNG
+   *     file in its masks; {@code pairs:FILE.csv} with the same options, or {@code pairs:DIR} with
+   *     train.csv and test.csv: image,image,same|different; {@code lfw:DIR} with the same options:
+   *     Labeled Faces in the Wild with its pairs.txt
    * @param wanted the network's input (C,H,W): the size of image files where the specification
    *     gives none
    * @param unreadable what becomes of image files that cannot be decoded

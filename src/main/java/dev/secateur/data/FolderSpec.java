@@ -7,15 +7,22 @@ import java.nio.file.Path;
 import java.util.Optional;
 
 /**
- * What {@code folder:DIR?size=S&resize=R&channels=C&cache=FOLDER} says, and other kinds of image
- * files likewise.
+ * What {@code folder:DIR?size=S&resize=R&channels=C&cache=FOLDER&classes=FILE} says, and other
+ * kinds of image files likewise.
  *
  * @param place the folder, or a list of files
  * @param resize what the shorter side becomes before the centre crop; at least height and width
  * @param cache where decoded images are kept
+ * @param classes a file with a class's name a line, in the order of the network's outputs
  */
 record FolderSpec(
-    Path place, int channels, int height, int width, int resize, Optional<Path> cache) {
+    Path place,
+    int channels,
+    int height,
+    int width,
+    int resize,
+    Optional<Path> cache,
+    Optional<Path> classes) {
   private static final int SIZE = 224;
   private static final int LARGEST = 1 << 14;
 
@@ -36,12 +43,17 @@ record FolderSpec(
     int width = wanted.map(s -> s.size(2)).orElse(SIZE);
     int resize = 0;
     Optional<Path> cache = Optional.empty();
+    Optional<Path> classes = Optional.empty();
     for (String option : mark < 0 ? new String[0] : given.substring(mark + 1).split("&")) {
       int equals = option.indexOf('=');
       String name = equals < 0 ? option : option.substring(0, equals);
       String text = option.substring(equals + 1);
       if (name.equals("cache") && !text.isEmpty()) {
         cache = Optional.of(Path.of(text));
+        continue;
+      }
+      if (name.equals("classes") && kind.equals("folder") && !text.isEmpty()) {
+        classes = Optional.of(Path.of(text));
         continue;
       }
       int value = number(spec, option, text);
@@ -66,7 +78,7 @@ record FolderSpec(
     if (channels != 1 && channels != 3) {
       throw new SettingException("data", spec + ": images have 1 or 3 channels, not " + channels);
     }
-    return new FolderSpec(place, channels, height, width, resize, cache);
+    return new FolderSpec(place, channels, height, width, resize, cache, classes);
   }
 
   private static int number(String spec, String option, String value) {
@@ -87,6 +99,6 @@ record FolderSpec(
         spec
             + ": "
             + (option.isEmpty() ? "nothing after ?" : option)
-            + "; expected size=S, resize=R, channels=1|3 or cache=FOLDER, joined by &");
+            + "; expected size=S, resize=R, channels=1|3, cache=FOLDER or, of folder:, classes=FILE, joined by &");
   }
 }

@@ -9,8 +9,12 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
 import java.util.stream.Stream;
 
 /**
@@ -19,6 +23,8 @@ import java.util.stream.Stream;
  */
 final class ImageFolder {
   private static final String EXPECTED = "CLASS/IMAGE.jpg (.jpeg, .png)";
+
+  private static final List<String> TEST = List.of("test", "val", "valid", "validation");
 
   private ImageFolder() {}
 
@@ -35,7 +41,7 @@ final class ImageFolder {
       if (!Files.exists(spec.place())) {
         throw new NoSuchFileException(spec.place().toString());
       }
-      String wanted = split == Split.TRAIN ? "train" : "test or val";
+      String wanted = split == Split.TRAIN ? "train" : "test, val, valid or validation";
       throw new SecateurException(
           spec.place()
               + ": has no folder "
@@ -46,21 +52,26 @@ final class ImageFolder {
               + EXPECTED);
     }
     List<String> here = classes(root);
-    List<String> names = here;
-    if (split == Split.TEST && Files.isDirectory(train)) {
-      names = classes(train); // a class may be missing here; the numbers stay those of training
-      for (String name : here) {
-        if (!names.contains(name)) {
-          throw new SecateurException(
-              root.resolve(name) + ": there is no class of this name in " + train);
-        }
+    // a class may be missing here; the numbers stay those of the file or of training
+    List<String> names =
+        spec.classes().isPresent()
+            ? named(spec.classes().get())
+            : split == Split.TEST && Files.isDirectory(train) ? classes(train) : here;
+    Map<String, Integer> numbers = new HashMap<>();
+    names.forEach(n -> numbers.put(n, numbers.size()));
+    for (String name : here) {
+      if (!numbers.containsKey(name)) {
+        throw new SecateurException(
+            root.resolve(name)
+                + ": there is no class of this name in "
+                + spec.classes().orElse(train));
       }
     }
     List<String> files = new ArrayList<>();
     List<Integer> labels = new ArrayList<>();
     for (String name : here) {
       List<String> of = images(root, name);
-      int label = names.indexOf(name);
+      int label = numbers.get(name);
       for (String f : of) {
         files.add(f);
         labels.add(label);
@@ -106,11 +117,35 @@ final class ImageFolder {
     return parted ? folder(place, split) : place;
   }
 
+  /** The first of a split's names that is there, or of them all. */
   private static Path folder(Path place, Split split) {
-    Path test = place.resolve("test");
-    return split == Split.TRAIN
-        ? place.resolve("train")
-        : Files.isDirectory(test) ? test : place.resolve("val");
+    List<String> names = split == Split.TRAIN ? List.of("train") : TEST;
+    return names.stream()
+        .map(place::resolve)
+        .filter(Files::isDirectory)
+        .findFirst()
+        .orElse(place.resolve(names.get(0)));
+  }
+
+  /**
+   * A name a line.
+   *
+   * @throws SecateurException for a name that comes twice, or none at all
+   */
+  private static List<String> named(Path file) throws IOException {
+    List<String> lines = Files.readAllLines(file).stream().map(String::strip).toList();
+    List<String> names = lines.stream().filter(l -> !l.isEmpty()).toList();
+    if (names.isEmpty()) {
+      throw new SecateurException(file + ": has no names; expected a class's name a line");
+    }
+    Set<String> seen = new HashSet<>();
+    for (String name : names) {
+      if (!seen.add(name)) {
+        throw new SecateurException(
+            file + ": " + name + " comes twice; expected a class's name a line");
+      }
+    }
+    return names;
   }
 
   private static List<String> classes(Path root) throws IOException {

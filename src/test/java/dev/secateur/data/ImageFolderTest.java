@@ -155,6 +155,26 @@ class ImageFolderTest {
     assertEquals(List.of(), told);
   }
 
+  /** Such as ImageNet's classes in the order of a network that was trained by another list. */
+  @Test
+  void aFileMaySayWhichOutputAClassIs() throws IOException {
+    put("gray.jpg", "train/a/1.jpg");
+    put("gray.jpg", "train/b/1.jpg");
+    put("gray.jpg", "valid/b/1.jpg");
+    Path file = write("c\n b \n\na\n".getBytes(), "classes.txt");
+    Dataset d = open(Split.TRAIN, "?classes=" + file);
+    assertEquals(List.of("c", "b", "a"), d.classNames());
+    assertEquals("21", labels(d));
+    assertEquals("1", labels(open(Split.TEST, "?size=16&classes=" + file)));
+    write("c\nb\n".getBytes(), "classes.txt");
+    fails("train/a: there is no class of this name in " + file, Split.TRAIN, "?classes=" + file);
+    write("c\nb\nc\n".getBytes(), "classes.txt");
+    fails("classes.txt: c comes twice", Split.TRAIN, "?classes=" + file);
+    write("\n".getBytes(), "classes.txt");
+    fails("classes.txt: has no names", Split.TRAIN, "?classes=" + file);
+    assertThrows(NoSuchFileException.class, () -> open(Split.TRAIN, "?classes=" + dir + "/no"));
+  }
+
   private static String labels(Dataset d) {
     StringBuilder out = new StringBuilder();
     IntStream.range(0, d.size()).forEach(i -> out.append(d.label(i)));
@@ -185,7 +205,10 @@ class ImageFolderTest {
     assertThrows(NoSuchFileException.class, () -> DataSets.open("folder:/no/dir", Split.TRAIN));
     put("rgb-444.jpg", "cat/x.jpg");
     fails("has no folder train; expected " + dir + "/train/CLASS/IMAGE.jpg", Split.TRAIN, "");
-    fails("has no folder test or val; expected " + dir + "/test/CLASS/IMAGE", Split.TEST, "");
+    fails(
+        "has no folder test, val, valid or validation; expected " + dir + "/test/CLASS/IMAGE",
+        Split.TEST,
+        "");
     Files.createDirectories(dir.resolve("train"));
     fails("train: has no class folders; expected", Split.TRAIN, "");
     put("rgb-444.jpg", "train/cat/x.jpg");
