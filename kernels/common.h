@@ -212,6 +212,11 @@ static __device__ void common_next(Place *p, long long channels, long long heigh
   p->image++;
 }
 
+/* The first of start, start + d, start + 2 d and so on that is not negative. */
+static __device__ int common_inside(int start, int d) {
+  return start < 0 ? start + (d - 1 - start) / d * d : start;
+}
+
 /* The sum of v over the block, in every thread. */
 static __device__ double common_sum(double v, double *shared) {
   int t = threadIdx.x;

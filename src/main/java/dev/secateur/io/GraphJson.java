@@ -187,6 +187,11 @@ final class GraphJson {
       return f.intValue();
     }
 
+    @Override
+    public int whole(String name, int otherwise) {
+      return json.has(name) ? whole(name) : otherwise;
+    }
+
     /** Infinite numbers and NaN are strings, as JSON has none. */
     @Override
     public float number(String name) {

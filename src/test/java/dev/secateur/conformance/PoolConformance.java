@@ -52,6 +52,8 @@ interface PoolConformance extends Conformance {
         new PoolCase(Shape.of(3, 32, 4, 5), new PoolSpec(kind, 4, 5, 1, 1, 0, 0, 0, 0)),
         new PoolCase(Shape.of(2, 7, 8, 7), new PoolSpec(kind, 3, 2, 2, 1, 1, 0, 0, 1)),
         new PoolCase(Shape.of(1, 3, 5, 9), new PoolSpec(kind, 1, 4, 1, 3, 0, 2, 0, 1)),
-        new PoolCase(Shape.of(1, 3, 9, 9), PoolSpec.square(kind, 2, 3, 0)));
+        new PoolCase(Shape.of(1, 3, 9, 9), PoolSpec.square(kind, 2, 3, 0)),
+        new PoolCase(Shape.of(2, 6, 9, 10), new PoolSpec(kind, 3, 2, 1, 2, 1, 1, 1, 1, 2, 3)),
+        new PoolCase(Shape.of(1, 5, 7, 8), new PoolSpec(kind, 2, 3, 2, 1, 0, 2, 1, 1, 4, 2)));
   }
 }

@@ -154,8 +154,8 @@ public final class ReferenceLayers {
       int count = 0;
       for (int r = 0; r < spec.kernelH(); r++) {
         for (int s = 0; s < spec.kernelW(); s++) {
-          int h = p * spec.strideH() - spec.padTop() + r;
-          int w = q * spec.strideW() - spec.padLeft() + s;
+          int h = p * spec.strideH() - spec.padTop() + r * spec.dilationH();
+          int w = q * spec.strideW() - spec.padLeft() + s * spec.dilationW();
           if (h >= 0 && h < xs.size(2) && w >= 0 && w < xs.size(3)) {
             double v = x[(plane + h) * xs.size(3) + w];
             max = Math.max(max, v);

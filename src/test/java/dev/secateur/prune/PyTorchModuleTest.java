@@ -4,12 +4,21 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.secateur.SecateurException;
+import dev.secateur.device.ConvolutionSpec;
 import dev.secateur.device.Device;
+import dev.secateur.device.PoolSpec;
 import dev.secateur.device.cpu.CpuDevice;
 import dev.secateur.io.LittleEndian;
 import dev.secateur.io.Models;
 import dev.secateur.nn.Architectures;
+import dev.secateur.nn.Graph;
 import dev.secateur.nn.Model;
+import dev.secateur.nn.Node;
+import dev.secateur.nn.op.Convolution;
+import dev.secateur.nn.op.Flatten;
+import dev.secateur.nn.op.Input;
+import dev.secateur.nn.op.Linear;
+import dev.secateur.nn.op.Pool;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Files;
@@ -74,6 +83,27 @@ class PyTorchModuleTest {
     }
   }
 
+  private static Model dilated() {
+    PoolSpec wide = new PoolSpec(PoolSpec.Kind.MAX, 3, 2, 2, 1, 1, 0, 1, 1, 2, 3);
+    PoolSpec bare = new PoolSpec(PoolSpec.Kind.MAX, 2, 2, 1, 1, 0, 0, 0, 0, 3, 1);
+    Graph g =
+        new Graph(
+            List.of(
+                new Node("input", new Input(3, 17, 16), List.of()),
+                new Node(
+                    "c", new Convolution(8, 3, 3, ConvolutionSpec.of(1, 1), true), in("input")),
+                new Node("p", new Pool(wide), in("c")),
+                new Node("d", new Convolution(6, 3, 3, ConvolutionSpec.of(1, 1), false), in("p")),
+                new Node("q", new Pool(bare), in("d")),
+                new Node("flat", new Flatten(), in("q")),
+                new Node("fc", new Linear(5, true), in("flat"))));
+    return RandomGraph.model(g, new SplittableRandom(3));
+  }
+
+  private static List<String> in(String name) {
+    return List.of(name);
+  }
+
   @Test
   void prunedNetworksComputeTheSameInPyTorch() throws Exception {
     Assumptions.assumeTrue(torch(), "no python3-torch: skipped");
@@ -81,6 +111,7 @@ class PyTorchModuleTest {
     for (String name : List.of("resnet20", "vgg11_bn_cifar", "mobilenet_v2", "densenet121")) {
       models.put(name, Architectures.create(name, 10, 3, 32, 5));
     }
+    models.put("dilated", dilated());
     for (int seed = 0; seed < NETWORKS; seed++) {
       models.put("random" + seed, RandomGraph.draw(seed));
     }

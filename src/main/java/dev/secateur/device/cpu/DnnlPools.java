@@ -53,7 +53,7 @@ final class DnnlPools implements Pools {
                     dnnl.md(yd),
                     strides(spec),
                     kernel(spec),
-                    new long[2],
+                    dilation(spec),
                     padBegin(spec),
                     padEnd(spec),
                     fp.desc(),
@@ -89,7 +89,7 @@ final class DnnlPools implements Pools {
                 dnnl.md(yd),
                 strides(spec),
                 kernel(spec),
-                new long[2],
+                dilation(spec),
                 padBegin(spec),
                 padEnd(spec),
                 a));
@@ -109,6 +109,11 @@ final class DnnlPools implements Pools {
 
   private static long[] kernel(PoolSpec s) {
     return new long[] {s.kernelH(), s.kernelW()};
+  }
+
+  /** oneDNN counts what lies between. */
+  private static long[] dilation(PoolSpec s) {
+    return new long[] {s.dilationH() - 1, s.dilationW() - 1};
   }
 
   private static long[] padBegin(PoolSpec s) {

@@ -17,7 +17,7 @@ import jcuda.jcudnn.cudnnTensorDescriptor;
 
 /**
  * Pooling by cuDNN in single precision and the order N, C, H, W; by our own kernels in 16 bits, in
- * the order N, H, W, C, and where the padding is lopsided.
+ * the order N, H, W, C, where the padding is lopsided and where the window is dilated.
  */
 final class CudnnPools implements Pools {
   private final Contract contract;
@@ -97,6 +97,7 @@ final class CudnnPools implements Pools {
   private static boolean cudnnTakes(PoolSpec s, Tensor x) {
     return x.dtype() == DType.F32
         && x.layout() == Layout.PLAIN
+        && !s.dilated()
         && s.padTop() == s.padBottom()
         && s.padLeft() == s.padRight()
         && s.padTop() < s.kernelH()
@@ -116,6 +117,8 @@ final class CudnnPools implements Pools {
         .arg(s.strideW())
         .arg(s.padTop())
         .arg(s.padLeft())
+        .arg(s.dilationH())
+        .arg(s.dilationW())
         .arg(s.kind().ordinal())
         .arg(Order.last(x));
   }

@@ -37,6 +37,15 @@ final class Layers {
       return dilations[axis] * (kernel[axis] - 1) + 1;
     }
 
+    /** 1 where there is but one place. */
+    int dilation(int axis) {
+      return kernel[axis] == 1 ? 1 : dilations[axis];
+    }
+
+    boolean dilated() {
+      return dilation(0) > 1 || dilation(1) > 1;
+    }
+
     Window padded(int[] other) {
       return new Window(kernel, strides, dilations, other);
     }
@@ -401,8 +410,9 @@ final class Layers {
       throw new IllegalArgumentException("has no kernel_shape");
     }
     Window w = window(s, a.sizes("kernel_shape", 2, 1, 1), in);
-    if (w.dilations[0] != 1 || w.dilations[1] != 1) {
-      throw new IllegalArgumentException("pools with dilation");
+    if (w.dilated() && a.text("auto_pad", "").startsWith("SAME")) {
+      throw new IllegalArgumentException(
+          "has auto_pad and dilation, of which runtimes make different things; export with pads");
     }
     for (int i = 1; i < s.outputs(); i++) {
       if (!s.output(i).isEmpty() && s.translator().used(s.output(i))) {
@@ -411,7 +421,7 @@ final class Layers {
     }
     int[] more = new int[2];
     for (int i = 0; i < 2 && a.flag("ceil_mode"); i++) {
-      long padded = in.dim(2 + i) + w.pads[i] + w.pads[2 + i] - w.kernel[i];
+      long padded = in.dim(2 + i) + w.pads[i] + w.pads[2 + i] - w.span(i);
       long steps = Math.floorDiv(padded + w.strides[i] - 1, w.strides[i]);
       if (steps * w.strides[i] >= in.dim(2 + i) + w.pads[i]) {
         steps--; // a last window that would begin behind the image
@@ -419,7 +429,12 @@ final class Layers {
       more[i] = (int) Math.max(0, steps * w.strides[i] - padded);
     }
     boolean bare = Arrays.stream(w.pads).allMatch(p -> p == 0) && more[0] + more[1] == 0;
-    if (!max && bare && g.op(x) instanceof Pad p && p.value() == 0 && inside(p, w.kernel)) {
+    if (!max
+        && bare
+        && !w.dilated()
+        && g.op(x) instanceof Pad p
+        && p.value() == 0
+        && inside(p, w.kernel)) {
       int[] pads = {p.top(), p.left(), p.bottom(), p.right()};
       s.put(
           g.add(
@@ -435,7 +450,7 @@ final class Layers {
     if (!max) {
       kind = counted ? PoolSpec.Kind.AVERAGE_INCLUDE_PADDING : PoolSpec.Kind.AVERAGE;
     }
-    boolean all = w.kernel[0] == in.dim(2) && w.kernel[1] == in.dim(3);
+    boolean all = w.kernel[0] == in.dim(2) && w.kernel[1] == in.dim(3) && !w.dilated();
     if (!max && all && !padding) {
       s.put(g.add(s.name(), new GlobalPool(kind), List.of(x)), View.Layout.NCHW);
       return;
@@ -450,7 +465,11 @@ final class Layers {
     PoolSpec spec = spec(kind, w, new int[] {p[0], p[1], p[2] + more[0], p[3] + more[1]});
     for (int i = 0; i < 2; i++) {
       if (p[i] >= w.kernel[i] || p[2 + i] >= w.kernel[i]) {
-        throw new IllegalArgumentException("pads by a whole window or more");
+        throw new IllegalArgumentException("pads by as many as a window has places, or more");
+      }
+      long out = i == 0 ? spec.outHeight(in.dim(2)) : spec.outWidth(in.dim(3));
+      if (w.dilated() && !inside(w, i, p[i], in.dim(2 + i), out)) {
+        throw new IllegalArgumentException("has a window all of whose places are padding");
       }
     }
     s.put(g.add(s.name(), new Pool(spec), List.of(x)), View.Layout.NCHW);
@@ -458,7 +477,30 @@ final class Layers {
 
   private static PoolSpec spec(PoolSpec.Kind kind, Window w, int[] p) {
     return new PoolSpec(
-        kind, w.kernel[0], w.kernel[1], w.strides[0], w.strides[1], p[0], p[1], p[2], p[3]);
+        kind,
+        w.kernel[0],
+        w.kernel[1],
+        w.strides[0],
+        w.strides[1],
+        p[0],
+        p[1],
+        p[2],
+        p[3],
+        w.dilation(0),
+        w.dilation(1));
+  }
+
+  /** Whether each of some windows along an axis has a place of the image. */
+  private static boolean inside(Window w, int axis, int pad, long size, long windows) {
+    for (long i = 0; i < windows; i++) {
+      long at = i * w.strides[axis] - pad;
+      long d = w.dilation(axis);
+      long first = at < 0 ? at + (d - 1 - at) / d * d : at;
+      if (first > at + w.span(axis) - 1 || first >= size) {
+        return false;
+      }
+    }
+    return true;
   }
 
   private static boolean inside(Pad p, int[] kernel) {

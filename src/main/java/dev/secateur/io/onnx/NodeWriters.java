@@ -204,6 +204,16 @@ final class NodeWriters {
             .addAttribute(OnnxGraph.ints("strides", s.strideH(), s.strideW()))
             .addAttribute(
                 OnnxGraph.ints("pads", s.padTop(), s.padLeft(), s.padBottom(), s.padRight()));
+    if (s.dilated()) {
+      if (s.kind() != PoolSpec.Kind.MAX && g.opset() < 19 || g.opset() < 10) {
+        throw new SecateurException(
+            "opset "
+                + g.opset()
+                + " has no pooling with dilation such as that of node "
+                + n.name());
+      }
+      node.addAttribute(OnnxGraph.ints("dilations", s.dilationH(), s.dilationW()));
+    }
     if (s.kind() == PoolSpec.Kind.AVERAGE_INCLUDE_PADDING) {
       node.addAttribute(OnnxGraph.integer("count_include_pad", 1));
     }

@@ -190,7 +190,7 @@ public final class ModuleWriter {
             });
     of(Elementwise.class, (n, op) -> elementwise(n.x(), op.spec()));
     of(Softmax.class, (n, op) -> "F.softmax(" + n.x() + ", 1)");
-    of(Pool.class, (n, op) -> pool(n.x(), op.spec()));
+    of(Pool.class, (n, op) -> pool(n, op.spec()));
     of(
         GlobalPool.class,
         (n, op) ->
@@ -428,11 +428,24 @@ public final class ModuleWriter {
         + ")";
   }
 
-  private static String pool(String x, PoolSpec s) {
-    String window =
-        "(" + s.kernelH() + ", " + s.kernelW() + "), (" + s.strideH() + ", " + s.strideW() + "))";
+  private static String pool(Place n, PoolSpec s) {
+    String x = n.x();
     boolean bare = s.padTop() + s.padBottom() + s.padLeft() + s.padRight() == 0;
     boolean max = s.kind() == PoolSpec.Kind.MAX;
+    if (s.dilated() && !max) {
+      throw refused(n, "an average pool with dilation");
+    }
+    String window =
+        "("
+            + s.kernelH()
+            + ", "
+            + s.kernelW()
+            + "), ("
+            + s.strideH()
+            + ", "
+            + s.strideW()
+            + ")"
+            + (s.dilated() ? ", dilation=(" + s.dilationH() + ", " + s.dilationW() + "))" : ")");
     String f = max ? "F.max_pool2d(" : "F.avg_pool2d(";
     if (bare) {
       return f + x + ", " + window;

@@ -10,6 +10,11 @@ import java.util.function.Function;
 public interface AttributeReader {
   int whole(String name);
 
+  /**
+   * @param otherwise where it is missing
+   */
+  int whole(String name, int otherwise);
+
   float number(String name);
 
   boolean flag(String name);

@@ -23,6 +23,9 @@ public record Pool(PoolSpec spec) implements Op {
     to.put("strideH", s.strideH()).put("strideW", s.strideW());
     to.put("padTop", s.padTop()).put("padLeft", s.padLeft());
     to.put("padBottom", s.padBottom()).put("padRight", s.padRight());
+    if (s.dilated()) {
+      to.put("dilationH", s.dilationH()).put("dilationW", s.dilationW());
+    }
   }
 
   private static PoolSpec read(AttributeReader a) {
@@ -35,7 +38,9 @@ public record Pool(PoolSpec spec) implements Op {
         a.whole("padTop"),
         a.whole("padLeft"),
         a.whole("padBottom"),
-        a.whole("padRight"));
+        a.whole("padRight"),
+        a.whole("dilationH", 1),
+        a.whole("dilationW", 1));
   }
 
   static String name(PoolSpec.Kind k) {
@@ -59,13 +64,15 @@ public record Pool(PoolSpec spec) implements Op {
         + "x"
         + spec.kernelW()
         + "/"
-        + spec.strideH();
+        + spec.strideH()
+        + (spec.dilated() ? " dilated" : "");
   }
 
   @Override
   public Shape output(List<Shape> in) {
     Shape x = in.get(0);
     Fit.positive(Math.min(spec.strideH(), spec.strideW()));
+    Fit.positive(Math.min(spec.dilationH(), spec.dilationW()));
     return Shape.of(1, x.dim(1), spec.outHeight(x.dim(2)), spec.outWidth(x.dim(3)));
   }
 

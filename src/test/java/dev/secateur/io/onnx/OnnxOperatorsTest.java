@@ -14,6 +14,7 @@ import dev.secateur.io.Models;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Node;
 import dev.secateur.nn.op.Elementwise;
+import dev.secateur.nn.op.Pool;
 import dev.secateur.prune.Removal;
 import dev.secateur.prune.Surgery;
 import dev.secateur.prune.Zeroed;
@@ -129,6 +130,83 @@ class OnnxOperatorsTest {
               "pads=",
               ints(1, 1, 1, 1)));
     }
+  }
+
+  @Test
+  void dilatedPools() throws IOException, OrtException {
+    for (int opset : new int[] {11, 19}) {
+      Proto p = new Proto(opset, 3, 15, 14);
+      String c = p.node("Conv", "x", p.weight(6, 3, 3, 3), p.weight(6));
+      String m =
+          p.node(
+              "MaxPool",
+              c,
+              "kernel_shape=",
+              ints(3, 2),
+              "dilations=",
+              ints(2, 3),
+              "pads=",
+              ints(1, 1, 0, 1),
+              "strides=",
+              ints(1, 2),
+              "ceil_mode=",
+              1);
+      String d = p.node("Conv", m, p.weight(4, 6, 2, 2));
+      String same =
+          p.node(
+              "MaxPool",
+              d,
+              "kernel_shape=",
+              ints(2, 3),
+              "dilations=",
+              ints(2, 1),
+              "pads=",
+              ints(1, 1, 1, 1));
+      String last =
+          opset < 19
+              ? same
+              : p.node(
+                  "AveragePool",
+                  same,
+                  "kernel_shape=",
+                  ints(2, 2),
+                  "dilations=",
+                  ints(3, 1),
+                  "pads=",
+                  ints(1, 0, 1, 1),
+                  "count_include_pad=",
+                  1);
+      Model net = same(p, p.node("GlobalAveragePool", last));
+      assertEquals(
+          opset < 19 ? 2 : 3,
+          net.graph().nodes().stream().filter(OnnxOperatorsTest::dilated).count());
+      Models.save(net, dir.resolve("net.sct"));
+      assertEquals(net.graph().nodes(), Models.load(dir.resolve("net.sct")).graph().nodes());
+      pruned(net, net.graph().nodes().get(1).name(), 0, 3);
+    }
+    Proto p = new Proto(11, 3, 2, 9);
+    int[] window = ints(2, 1);
+    String m =
+        p.node(
+            "MaxPool",
+            p.node("Conv", "x", p.weight(4, 3, 1, 1)),
+            "kernel_shape=",
+            window,
+            "dilations=",
+            ints(3, 1),
+            "pads=",
+            ints(1, 0, 1, 0));
+    Path file = p.write(dir.resolve("empty.onnx"), m);
+    assertTrue(
+        assertThrows(
+                SecateurException.class,
+                () -> Models.importOnnx(file, OnnxOptions.DEFAULT, w -> {}))
+            .getMessage()
+            .contains("has a window all of whose places are padding"));
+  }
+
+  private static boolean dilated(Node n) {
+    return n.op() instanceof Pool pool && pool.spec().dilated();
   }
 
   @Test
