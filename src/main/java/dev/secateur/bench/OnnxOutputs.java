@@ -45,7 +45,7 @@ public final class OnnxOutputs {
         for (Map.Entry<String, ai.onnxruntime.NodeInfo> e : session.getInputInfo().entrySet()) {
           TensorInfo info = (TensorInfo) e.getValue().getInfo();
           long[] shape = info.getShape().clone();
-          long[] open = {images, 1, height, width};
+          long[] open = {images, 1, shape.length == 3 ? width : height, width};
           for (int i = 0; i < shape.length; i++) {
             shape[i] = shape[i] < 1 ? open[Math.min(i, 3)] : shape[i];
           }

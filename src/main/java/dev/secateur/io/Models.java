@@ -2,6 +2,7 @@ package dev.secateur.io;
 
 import dev.secateur.SecateurException;
 import dev.secateur.io.keras.KerasImport;
+import dev.secateur.io.onnx.Lines;
 import dev.secateur.io.onnx.OnnxExport;
 import dev.secateur.io.onnx.OnnxExportOptions;
 import dev.secateur.io.onnx.OnnxImport;
@@ -284,7 +285,11 @@ public final class Models {
     String source = ModuleWriter.source(model);
     String name = file.getFileName().toString().replaceFirst("\\.py$", "");
     Path beside = file.resolveSibling(name + ".safetensors");
-    AtomicFile.write(beside, out -> Safetensors.write(model.parameters(), model.metadata(), out));
+    Map<String, HostTensor> parameters = new LinkedHashMap<>(model.parameters());
+    if (Lines.in(model)) {
+      parameters.replaceAll((p, t) -> Lines.parameter(t));
+    }
+    AtomicFile.write(beside, out -> Safetensors.write(parameters, model.metadata(), out));
     AtomicFile.write(file, source);
     return beside;
   }

@@ -7,6 +7,7 @@ import dev.secateur.SecateurException;
 import dev.secateur.device.ConvolutionSpec;
 import dev.secateur.device.Device;
 import dev.secateur.device.PoolSpec;
+import dev.secateur.device.ResizeSpec;
 import dev.secateur.device.cpu.CpuDevice;
 import dev.secateur.io.LittleEndian;
 import dev.secateur.io.Models;
@@ -14,11 +15,19 @@ import dev.secateur.nn.Architectures;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Node;
+import dev.secateur.nn.op.BatchNorm;
 import dev.secateur.nn.op.Convolution;
 import dev.secateur.nn.op.Flatten;
+import dev.secateur.nn.op.GlobalPool;
 import dev.secateur.nn.op.Input;
+import dev.secateur.nn.op.LayerNorm;
 import dev.secateur.nn.op.Linear;
+import dev.secateur.nn.op.Multiply;
+import dev.secateur.nn.op.Pad;
 import dev.secateur.nn.op.Pool;
+import dev.secateur.nn.op.Resize;
+import dev.secateur.nn.op.Shortcut;
+import dev.secateur.nn.op.TransposedConvolution;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Files;
@@ -100,6 +109,39 @@ class PyTorchModuleTest {
     return RandomGraph.model(g, new SplittableRandom(3));
   }
 
+  /** A network over (N,C,L). */
+  private static Model line() {
+    ConvolutionSpec uneven = new ConvolutionSpec(1, 2, 0, 2, 0, 1, 1, 2, 2);
+    ConvolutionSpec even = new ConvolutionSpec(1, 1, 0, 1, 0, 1, 1, 1, 1);
+    ConvolutionSpec up = new ConvolutionSpec(1, 2, 0, 1, 0, 0, 1, 1, 1);
+    PoolSpec max = new PoolSpec(PoolSpec.Kind.MAX, 1, 3, 1, 2, 0, 1, 0, 0, 1, 2);
+    PoolSpec mean = new PoolSpec(PoolSpec.Kind.AVERAGE, 1, 2, 1, 2, 0, 1, 0, 1);
+    ResizeSpec twice =
+        new ResizeSpec(1, 30, ResizeSpec.Mode.BILINEAR, ResizeSpec.Coordinates.HALF_PIXEL);
+    Graph g =
+        new Graph(
+            List.of(
+                new Node("input", new Input(4, 1, 40), List.of()),
+                new Node("c", new Convolution(8, 1, 5, uneven, true), in("input")),
+                new Node("bn", new BatchNorm(1e-5f, 0.1f), in("c")),
+                new Node("d", new Convolution(6, 1, 3, even, false), in("bn")),
+                new Node("p", new Pool(max), in("d")),
+                new Node("ln", new LayerNorm(1e-5f), in("p")),
+                new Node("up", new TransposedConvolution(6, 1, 4, up, 0, 1, true), in("ln")),
+                new Node("pad", new Pad(0, 1, 0, 2, 0.5f), in("up")),
+                new Node("q", new Pool(mean), in("pad")),
+                new Node("r", new Resize(twice), in("q")),
+                new Node("se", new GlobalPool(PoolSpec.Kind.AVERAGE), in("r")),
+                new Node(
+                    "gate", new Convolution(6, 1, 1, ConvolutionSpec.of(1, 0), true), in("se")),
+                new Node("mul", new Multiply(), List.of("r", "gate")),
+                new Node("cut", new Shortcut(2, 1, 1), in("mul")),
+                new Node("flat", new Flatten(), in("cut")),
+                new Node("fc", new Linear(5, true), in("flat"))));
+    Model m = RandomGraph.model(g, new SplittableRandom(4));
+    return new Model(m.graph(), m.parameters(), Map.of("onnx.input.layout", "NCL"));
+  }
+
   private static List<String> in(String name) {
     return List.of(name);
   }
@@ -112,6 +154,7 @@ class PyTorchModuleTest {
       models.put(name, Architectures.create(name, 10, 3, 32, 5));
     }
     models.put("dilated", dilated());
+    models.put("line", line());
     for (int seed = 0; seed < NETWORKS; seed++) {
       models.put("random" + seed, RandomGraph.draw(seed));
     }
@@ -128,6 +171,9 @@ class PyTorchModuleTest {
         }
         write(e.getKey() + ".in", values);
         String shape = m.graph().shape(m.graph().input().name()).with(0, 2).toString();
+        if (m.metadata().containsKey("onnx.input.layout")) {
+          shape = shape.replaceFirst("x1x", "x");
+        }
         lines.add(e.getKey() + " " + shape.replace('x', ' '));
       }
     }

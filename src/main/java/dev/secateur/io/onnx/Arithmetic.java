@@ -98,7 +98,8 @@ final class Arithmetic {
     Op op =
         new LocalResponseNorm(
             (int) size, a.number("alpha", 1e-4f), a.number("beta", 0.75f), a.number("bias", 1));
-    s.put(s.builder().add(s.name(), op, List.of(s.image(0))), View.Layout.NCHW);
+    Translator.Placed x = s.image(0);
+    s.put(s.builder().add(s.name(), op, List.of(x.node())), x.layout());
   }
 
   static void gelu(Step s) {

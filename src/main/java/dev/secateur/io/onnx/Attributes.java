@@ -43,7 +43,7 @@ record Attributes(OnnxMl.NodeProto node) {
     int[] out = new int[count];
     if (given.length != 0 && given.length != count) {
       throw new IllegalArgumentException(
-          name + " has " + given.length + " numbers; expected " + count + " (two dimensions)");
+          name + " has " + given.length + " numbers; expected " + count);
     }
     for (int i = 0; i < count; i++) {
       long v = given.length == 0 ? otherwise : given[i];

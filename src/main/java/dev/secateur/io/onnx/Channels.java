@@ -147,7 +147,11 @@ final class Channels {
   /** DepthToSpace in either order, and its inverse, whose channels are of the order DCR. */
   static void blocks(Step s, boolean up) {
     long r = s.attributes().integer("blocksize", 0);
-    String x = s.image(0);
+    Translator.Placed at = s.image(0);
+    String x = at.node();
+    if (at.layout().line()) {
+      throw new IllegalArgumentException("moves blocks of (N,C,L); expected (N,C,H,W)");
+    }
     if (r < 1 || r > 1 << 12) {
       throw new IllegalArgumentException("has a block size of " + r);
     }
@@ -175,11 +179,6 @@ final class Channels {
 
   // ---- parts and wholes ------------------------------------------------------------------------
 
-  /** The axis of the channels in a layout. */
-  static int axis(View.Layout layout) {
-    return layout == View.Layout.NHWC ? 3 : 1;
-  }
-
   static void concat(Step s) {
     List<Translator.Placed> parts = new ArrayList<>();
     for (int i = 0; i < s.inputs(); i++) {
@@ -189,9 +188,9 @@ final class Channels {
       parts.add(s.place(i));
     }
     View.Layout layout = parts.get(0).layout();
-    int rank = layout == View.Layout.FLAT ? 2 : 4;
+    int rank = layout.rank();
     int axis = Shapes.axis(s.attributes().integer("axis", 1), rank);
-    if (axis != axis(layout) || parts.stream().anyMatch(p -> p.layout() != layout)) {
+    if (axis != layout.channels() || parts.stream().anyMatch(p -> p.layout() != layout)) {
       throw new IllegalArgumentException("joins along axis " + axis + ", not along the channels");
     }
     List<String> nodes = parts.stream().map(Translator.Placed::node).toList();
@@ -270,9 +269,9 @@ final class Channels {
   }
 
   private static void channelAxis(Step s, Translator.Placed x, String does) {
-    int rank = x.layout() == View.Layout.FLAT ? 2 : 4;
+    int rank = x.layout().rank();
     int axis = Shapes.axis(s.attributes().integer("axis", 0), rank);
-    if (axis != axis(x.layout())) {
+    if (axis != x.layout().channels()) {
       throw new IllegalArgumentException(does + " along axis " + axis + ", not the channels");
     }
   }
@@ -330,7 +329,7 @@ final class Channels {
       throw new IllegalArgumentException("gathers by indices of " + Text.dims(indices.dims()));
     }
     Features y = selected(s, x, channels);
-    s.put(indices.dims().length == 0 ? without(y, axis(x.layout())) : y);
+    s.put(indices.dims().length == 0 ? without(y, x.layout().channels()) : y);
   }
 
   static void slice(Step s) {
@@ -354,7 +353,7 @@ final class Channels {
       }
     }
     Translator.Placed at = s.translator().place(x);
-    int channels = axis(at.layout());
+    int channels = at.layout().channels();
     NetworkBuilder g = s.builder();
     String y = at.node();
     int[] crop = new int[4];
@@ -364,8 +363,8 @@ final class Channels {
         y = s.translator().select(y, range(p.start(), p.length(), p.step()));
         continue;
       }
-      int k = p.axis() - (at.layout() == View.Layout.NCHW ? 2 : 1);
-      if (k < 0 || at.layout() == View.Layout.FLAT) {
+      int k = at.layout().spatial(p.axis());
+      if (k < 0) {
         throw new IllegalArgumentException("takes some images of the batch");
       }
       if (p.step() < 1) {
@@ -429,8 +428,15 @@ final class Channels {
     if (at.layout() == View.Layout.FLAT || before[0] != 0 || after[0] != 0) {
       throw new IllegalArgumentException("pads the batch or features without height and width");
     }
-    int c = axis(at.layout());
-    int h = at.layout() == View.Layout.NCHW ? 2 : 1;
+    int c = at.layout().channels();
+    int[] p = new int[4]; // top, left, bottom, right
+    for (int i = 1; i < rank; i++) {
+      int k = at.layout().spatial(i);
+      if (k >= 0) {
+        p[k] = before[i];
+        p[2 + k] = after[i];
+      }
+    }
     NetworkBuilder g = s.builder();
     String y = at.node();
     if (before[c] != 0 || after[c] != 0) {
@@ -441,12 +447,12 @@ final class Channels {
       Op op = new Shortcut(strided ? stride(g.op(y)) : 1, before[c], after[c]);
       y = g.add(s.name(), op, List.of(strided ? g.input(y) : y));
     }
-    if (before[h] != 0 || before[h + 1] != 0 || after[h] != 0 || after[h + 1] != 0) {
+    if (Arrays.stream(p).anyMatch(v -> v != 0)) {
       Border.Kind border = mode.equals("edge") ? Border.Kind.EDGE : Border.Kind.REFLECT;
       Op op =
           constant
-              ? new Pad(before[h], before[h + 1], after[h], after[h + 1], (float) value)
-              : new Border(before[h], before[h + 1], after[h], after[h + 1], border);
+              ? new Pad(p[0], p[1], p[2], p[3], (float) value)
+              : new Border(p[0], p[1], p[2], p[3], border);
       y = g.add(s.name(), op, List.of(y));
     }
     s.put(y, at.layout());
@@ -463,7 +469,7 @@ final class Channels {
     Translator.Placed at = s.translator().place(x);
     Shape shape = s.builder().shape(at.node());
     boolean single = shape.rank() == 2 || shape.dim(2) * shape.dim(3) == 1;
-    if (axis != axis(at.layout()) || s.opset() < 13 && !single) {
+    if (axis != at.layout().channels() || s.opset() < 13 && !single) {
       throw new IllegalArgumentException("is not over the channels");
     }
     if (s.output(0).equals(s.translator().output())) {

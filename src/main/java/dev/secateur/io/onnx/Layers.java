@@ -51,14 +51,29 @@ final class Layers {
     }
   }
 
-  private static Window window(Step s, int[] kernel, Shape x) {
+  /**
+   * An attribute of height and width; of a line, of its length alone: then the height's is told.
+   */
+  private static int[] pair(
+      Step s, View.Layout x, String name, int least, int otherwise, int height) {
     Attributes a = s.attributes();
-    Window w =
-        new Window(
-            kernel,
-            a.sizes("strides", 2, 1, 1),
-            a.sizes("dilations", 2, 1, 1),
-            a.sizes("pads", 4, 0, 0));
+    return x.line()
+        ? new int[] {height, a.sizes(name, 1, least, otherwise)[0]}
+        : a.sizes(name, 2, least, otherwise);
+  }
+
+  private static Window declared(Step s, int[] kernel, View.Layout x) {
+    int[] pads = s.attributes().sizes("pads", x.line() ? 2 : 4, 0, 0);
+    return new Window(
+        kernel,
+        pair(s, x, "strides", 1, 1, 1),
+        pair(s, x, "dilations", 1, 1, 1),
+        x.line() ? new int[] {0, pads[0], 0, pads[1]} : pads);
+  }
+
+  private static Window window(Step s, int[] kernel, View.Layout layout, Shape x) {
+    Attributes a = s.attributes();
+    Window w = declared(s, kernel, layout);
     for (int i = 0; i < 2; i++) {
       if ((long) w.dilations[i] * kernel[i] > 1 << 24) {
         throw new IllegalArgumentException("has a window of " + kernel[i]);
@@ -86,15 +101,26 @@ final class Layers {
     }
   }
 
-  private static int[] kernel(Step s, Constant weight) {
+  /** A weight of four axes; the window of a line is of height 1. */
+  private static Constant weight(Step s, View.Layout x) {
+    Constant weight = s.constant(1);
     long[] d = weight.dims();
-    if (d.length != 4) {
+    if (d.length != x.rank()) {
       throw new IllegalArgumentException(
-          "has a weight of " + Text.dims(d) + "; only two-dimensional windows are read");
+          "has a weight of "
+              + Text.dims(d)
+              + " for "
+              + x
+              + "; windows of one dimension are read on (N,C,L), of two on (N,C,H,W)");
     }
-    int[] given = s.attributes().sizes("kernel_shape", 2, 1, 0);
+    return x.line() ? weight.reshaped(new long[] {d[0], d[1], 1, d[2]}) : weight;
+  }
+
+  private static int[] kernel(Step s, Constant weight, View.Layout x) {
+    long[] d = weight.dims();
+    int[] given = pair(s, x, "kernel_shape", 1, 0, 1);
     int[] out = {Math.toIntExact(d[2]), Math.toIntExact(d[3])};
-    if (given[0] != 0 && !Arrays.equals(given, out) || Shapes.product(d) == 0) {
+    if (given[1] != 0 && !Arrays.equals(given, out) || Shapes.product(d) == 0) {
       throw new IllegalArgumentException("kernel_shape differs from the weight " + Text.dims(d));
     }
     return out;
@@ -124,10 +150,11 @@ final class Layers {
   // ---- convolution -----------------------------------------------------------------------------
 
   static void convolution(Step s) {
-    String x = s.image(0);
+    Translator.Placed at = s.image(0);
+    String x = at.node();
     NetworkBuilder g = s.builder();
-    Constant weight = s.constant(1);
-    Window w = window(s, kernel(s, weight), g.shape(x));
+    Constant weight = weight(s, at.layout());
+    Window w = window(s, kernel(s, weight, at.layout()), at.layout(), g.shape(x));
     if (g.op(x) instanceof Pad p && p.value() == 0 && lowest(p) >= 0) {
       x = g.input(x);
       int[] pads = w.pads;
@@ -152,7 +179,7 @@ final class Layers {
     String y = g.add(s.name(1), op, List.of(x));
     s.parameter(y, "weight", weight.tensor(Shape.of(weight.dims())));
     bias.ifPresent(b -> g.parameter(y, "bias", exactly(b, filters)));
-    s.put(y, View.Layout.NCHW);
+    s.put(y, at.layout());
   }
 
   private static int lowest(Pad p) {
@@ -164,24 +191,20 @@ final class Layers {
   }
 
   static void transposed(Step s) {
-    String x = s.image(0);
+    Translator.Placed at = s.image(0);
+    String x = at.node();
     NetworkBuilder g = s.builder();
-    Constant weight = s.constant(1);
+    Constant weight = weight(s, at.layout());
     Shape in = g.shape(x);
     int groups = groups(s);
     Attributes a = s.attributes();
-    int[] kernel = kernel(s, weight);
-    int[] extra = a.sizes("output_padding", 2, 0, 0);
+    int[] kernel = kernel(s, weight, at.layout());
+    int[] extra = pair(s, at.layout(), "output_padding", 0, 0, 0);
     String auto = a.text("auto_pad", "NOTSET");
-    Window w =
-        new Window(
-            kernel,
-            a.sizes("strides", 2, 1, 1),
-            a.sizes("dilations", 2, 1, 1),
-            a.sizes("pads", 4, 0, 0));
+    Window w = declared(s, kernel, at.layout());
     boolean same = auto.startsWith("SAME");
     if (a.get("output_shape").isPresent() || same) {
-      int[] out = a.sizes("output_shape", 2, 1, 0);
+      int[] out = pair(s, at.layout(), "output_shape", 1, 0, 1);
       int[] pads = new int[4];
       for (int i = 0; i < 2; i++) {
         long wanted = out[i] > 0 ? out[i] : in.dim(2 + i) * w.strides[i];
@@ -207,14 +230,14 @@ final class Layers {
     String y = g.add(s.name(1), op, List.of(x));
     s.parameter(y, "weight", weight.tensor(Shape.of(weight.dims())));
     bias.ifPresent(b -> g.parameter(y, "bias", exactly(b, filters)));
-    s.put(y, View.Layout.NCHW);
+    s.put(y, at.layout());
   }
 
   // ---- norms -----------------------------------------------------------------------------------
 
   static void batchNorm(Step s) {
     Translator.Placed x = s.place(0);
-    if (x.layout() == View.Layout.NHWC || s.attributes().flag("training_mode")) {
+    if (x.layout().channelsLast() || s.attributes().flag("training_mode")) {
       throw new IllegalArgumentException(
           "normalises by each batch, or a tensor that is not (N,C,...); export in eval mode");
     }
@@ -234,9 +257,9 @@ final class Layers {
   static void layerNorm(Step s) {
     Translator.Placed x = s.place(0);
     NetworkBuilder g = s.builder();
-    int rank = x.layout() == View.Layout.FLAT ? 2 : 4;
+    int rank = x.layout().rank();
     int axis = Shapes.axis(s.attributes().integer("axis", -1), rank);
-    if (axis != rank - 1 || Channels.axis(x.layout()) != axis) {
+    if (axis != rank - 1 || x.layout().channels() != axis) {
       throw new IllegalArgumentException("normalises over more than the channels");
     }
     int n = g.shape(x.node()).size(1);
@@ -277,8 +300,7 @@ final class Layers {
 
   /** GroupNormalization: scale and bias a group in opset 18, a channel from 21 on. */
   static void groupNorm(Step s) {
-    String x = s.image(0);
-    int channels = s.builder().shape(x).size(1);
+    int channels = s.builder().shape(s.image(0).node()).size(1);
     long count = s.attributes().integer("num_groups", 0);
     if (count < 1 || channels % count != 0) {
       throw new IllegalArgumentException("has " + count + " groups for " + channels + " channels");
@@ -388,7 +410,7 @@ final class Layers {
     }
     Translator.Placed at = s.translator().place(x);
     NetworkBuilder g = s.builder();
-    if (at.layout() != View.Layout.NHWC || g.shape(at.node()).dim(1) != weight.dims()[1]) {
+    if (!at.layout().channelsLast() || g.shape(at.node()).dim(1) != weight.dims()[1]) {
       throw new IllegalArgumentException(
           "multiplies " + Text.dims(x.view().dims()) + ", whose last axis is not the channels");
     }
@@ -396,20 +418,21 @@ final class Layers {
     Op op = new Convolution(k, 1, 1, ConvolutionSpec.of(1, 0), false);
     String y = g.add(s.name(1), op, List.of(at.node()));
     s.parameter(y, "weight", weight.tensor(Shape.of(k, weight.dims()[1], 1, 1)));
-    s.put(y, View.Layout.NHWC);
+    s.put(y, at.layout());
   }
 
   // ---- pooling ---------------------------------------------------------------------------------
 
   static void pool(Step s, boolean max) {
     Attributes a = s.attributes();
-    String x = s.image(0);
+    Translator.Placed at = s.image(0);
+    String x = at.node();
     NetworkBuilder g = s.builder();
     Shape in = g.shape(x);
     if (a.get("kernel_shape").isEmpty()) {
       throw new IllegalArgumentException("has no kernel_shape");
     }
-    Window w = window(s, a.sizes("kernel_shape", 2, 1, 1), in);
+    Window w = window(s, pair(s, at.layout(), "kernel_shape", 1, 1, 1), at.layout(), in);
     if (w.dilated() && a.text("auto_pad", "").startsWith("SAME")) {
       throw new IllegalArgumentException(
           "has auto_pad and dilation, of which runtimes make different things; export with pads");
@@ -441,7 +464,7 @@ final class Layers {
               s.name(),
               new Pool(spec(PoolSpec.Kind.AVERAGE_INCLUDE_PADDING, w, pads)),
               List.of(g.input(x))),
-          View.Layout.NCHW);
+          at.layout());
       return;
     }
     boolean padding = Arrays.stream(w.pads).anyMatch(p -> p > 0);
@@ -452,7 +475,7 @@ final class Layers {
     }
     boolean all = w.kernel[0] == in.dim(2) && w.kernel[1] == in.dim(3) && !w.dilated();
     if (!max && all && !padding) {
-      s.put(g.add(s.name(), new GlobalPool(kind), List.of(x)), View.Layout.NCHW);
+      s.put(g.add(s.name(), new GlobalPool(kind), List.of(x)), at.layout());
       return;
     }
     int[] p = w.pads;
@@ -472,7 +495,7 @@ final class Layers {
         throw new IllegalArgumentException("has a window all of whose places are padding");
       }
     }
-    s.put(g.add(s.name(), new Pool(spec), List.of(x)), View.Layout.NCHW);
+    s.put(g.add(s.name(), new Pool(spec), List.of(x)), at.layout());
   }
 
   private static PoolSpec spec(PoolSpec.Kind kind, Window w, int[] p) {
@@ -510,7 +533,8 @@ final class Layers {
   }
 
   static void globalPool(Step s, PoolSpec.Kind kind) {
-    s.put(s.builder().add(s.name(), new GlobalPool(kind), List.of(s.image(0))), View.Layout.NCHW);
+    Translator.Placed x = s.image(0);
+    s.put(s.builder().add(s.name(), new GlobalPool(kind), List.of(x.node())), x.layout());
   }
 
   /** ReduceMean and ReduceMax: over height and width, or (layer norm) over the channels. */
@@ -586,14 +610,19 @@ final class Layers {
 
   static void resize(Step s) {
     Attributes a = s.attributes();
-    String x = s.image(0);
+    Translator.Placed from = s.image(0);
+    String x = from.node();
     NetworkBuilder g = s.builder();
     Shape in = g.shape(x);
     boolean old = s.opset() < 11;
     int at = old ? 1 : 2;
+    int rank = from.layout().rank();
     int[] axes = {0, 1, 2, 3};
     if (a.integers("axes").isPresent()) {
-      axes = Arrays.stream(a.integers("axes").get()).mapToInt(v -> Shapes.axis(v, 4)).toArray();
+      axes = Arrays.stream(a.integers("axes").get()).mapToInt(v -> Shapes.axis(v, rank)).toArray();
+    }
+    if (rank == 3) {
+      axes = Arrays.stream(axes).limit(3).map(v -> v == 2 ? 3 : v).toArray();
     }
     double[] scale = {1, 1, 1, 1};
     long[] out = in.toArray();
@@ -614,7 +643,7 @@ final class Layers {
       throw new IllegalArgumentException("resizes images or channels");
     }
     if (out[2] == in.dim(2) && out[3] == in.dim(3)) {
-      s.put(x, View.Layout.NCHW);
+      s.put(x, from.layout());
       return;
     }
     ResizeSpec spec =
@@ -623,7 +652,7 @@ final class Layers {
             Math.toIntExact(out[3]),
             mode(a),
             coordinates(s, in, out, scale));
-    s.put(g.add(s.name(), new Resize(spec), List.of(x)), View.Layout.NCHW);
+    s.put(g.add(s.name(), new Resize(spec), List.of(x)), from.layout());
   }
 
   private static ResizeSpec.Mode mode(Attributes a) {

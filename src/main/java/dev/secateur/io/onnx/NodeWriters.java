@@ -104,7 +104,7 @@ final class NodeWriters {
                 g,
                 n.name(),
                 n.x(),
-                new long[] {0, 0, op.top(), op.left(), 0, 0, op.bottom(), op.right()},
+                sizes(g, 0, 0, op.top(), op.left(), op.bottom(), op.right()),
                 op.value(),
                 n.y()));
     of(Resize.class, (g, n, op) -> resize(g, n, op.spec()));
@@ -157,29 +157,40 @@ final class NodeWriters {
     }
     String last = g.part(n.name(), "nhwc");
     String soft = g.part(n.name(), "softmax");
-    g.add("Transpose", last, n.in(), last).addAttribute(OnnxGraph.ints("perm", 0, 2, 3, 1));
-    g.add("Softmax", n.name(), List.of(last), soft).addAttribute(OnnxGraph.integer("axis", 3));
+    g.add("Transpose", last, n.in(), last).addAttribute(toLast(g.lines()));
+    g.add("Softmax", n.name(), List.of(last), soft)
+        .addAttribute(OnnxGraph.integer("axis", g.lines() ? 2 : 3));
     g.add("Transpose", g.part(n.name(), "nchw"), List.of(soft), n.y())
-        .addAttribute(OnnxGraph.ints("perm", 0, 3, 1, 2));
+        .addAttribute(toFirst(g.lines()));
+  }
+
+  /** The permutation that puts the channels behind. */
+  static OnnxMl.AttributeProto.Builder toLast(boolean line) {
+    return line ? OnnxGraph.ints("perm", 0, 2, 1) : OnnxGraph.ints("perm", 0, 2, 3, 1);
+  }
+
+  static OnnxMl.AttributeProto.Builder toFirst(boolean line) {
+    return line ? OnnxGraph.ints("perm", 0, 2, 1) : OnnxGraph.ints("perm", 0, 3, 1, 2);
   }
 
   private static void convolution(OnnxGraph g, Place n, Convolution c) {
     g.add("Conv", n.name(), g.with(n.in(), n.name(), c.bias()), n.y())
-        .addAllAttribute(window(c.kernelH(), c.kernelW(), c.spec()));
+        .addAllAttribute(window(g, c.kernelH(), c.kernelW(), c.spec()));
   }
 
   private static void transposed(OnnxGraph g, Place n, TransposedConvolution c) {
     g.add("ConvTranspose", n.name(), g.with(n.in(), n.name(), c.bias()), n.y())
-        .addAllAttribute(window(c.kernelH(), c.kernelW(), c.spec()))
-        .addAttribute(OnnxGraph.ints("output_padding", c.extraH(), c.extraW()));
+        .addAllAttribute(window(g, c.kernelH(), c.kernelW(), c.spec()))
+        .addAttribute(OnnxGraph.ints("output_padding", g.spatial(c.extraH(), c.extraW())));
   }
 
-  private static List<OnnxMl.AttributeProto> window(int h, int w, ConvolutionSpec s) {
+  private static List<OnnxMl.AttributeProto> window(OnnxGraph g, int h, int w, ConvolutionSpec s) {
+    long[] pads = g.pads(s.padTop(), s.padLeft(), s.padBottom(), s.padRight());
     return List.of(
-        OnnxGraph.ints("kernel_shape", h, w).build(),
-        OnnxGraph.ints("strides", s.strideH(), s.strideW()).build(),
-        OnnxGraph.ints("dilations", s.dilationH(), s.dilationW()).build(),
-        OnnxGraph.ints("pads", s.padTop(), s.padLeft(), s.padBottom(), s.padRight()).build(),
+        OnnxGraph.ints("kernel_shape", g.spatial(h, w)).build(),
+        OnnxGraph.ints("strides", g.spatial(s.strideH(), s.strideW())).build(),
+        OnnxGraph.ints("dilations", g.spatial(s.dilationH(), s.dilationW())).build(),
+        OnnxGraph.ints("pads", pads).build(),
         OnnxGraph.integer("group", s.groups()).build());
   }
 
@@ -200,10 +211,11 @@ final class NodeWriters {
     PoolSpec s = p.spec();
     OnnxMl.NodeProto.Builder node =
         plain(g, n, poolName(s.kind()))
-            .addAttribute(OnnxGraph.ints("kernel_shape", s.kernelH(), s.kernelW()))
-            .addAttribute(OnnxGraph.ints("strides", s.strideH(), s.strideW()))
+            .addAttribute(OnnxGraph.ints("kernel_shape", g.spatial(s.kernelH(), s.kernelW())))
+            .addAttribute(OnnxGraph.ints("strides", g.spatial(s.strideH(), s.strideW())))
             .addAttribute(
-                OnnxGraph.ints("pads", s.padTop(), s.padLeft(), s.padBottom(), s.padRight()));
+                OnnxGraph.ints(
+                    "pads", g.pads(s.padTop(), s.padLeft(), s.padBottom(), s.padRight())));
     if (s.dilated()) {
       if (s.kind() != PoolSpec.Kind.MAX && g.opset() < 19 || g.opset() < 10) {
         throw new SecateurException(
@@ -212,7 +224,7 @@ final class NodeWriters {
                 + " has no pooling with dilation such as that of node "
                 + n.name());
       }
-      node.addAttribute(OnnxGraph.ints("dilations", s.dilationH(), s.dilationW()));
+      node.addAttribute(OnnxGraph.ints("dilations", g.spatial(s.dilationH(), s.dilationW())));
     }
     if (s.kind() == PoolSpec.Kind.AVERAGE_INCLUDE_PADDING) {
       node.addAttribute(OnnxGraph.integer("count_include_pad", 1));
@@ -263,7 +275,7 @@ final class NodeWriters {
   private static void prelu(OnnxGraph g, Place n, PRelu p) {
     String slope = n.name() + ".weight";
     HostTensor s = g.parameterOf(slope);
-    Shape wide = n.shape().rank() == 4 ? Shape.of(s.shape().dim(0), 1, 1) : s.shape();
+    Shape wide = n.shape().rank() == 4 ? g.wide(s.shape().dim(0)) : s.shape();
     g.floats(slope, new HostTensor(wide, s.data()));
     g.add("PRelu", n.name(), List.of(n.x(), slope), n.y());
   }
@@ -303,11 +315,21 @@ final class NodeWriters {
   }
 
   private static void unflatten(OnnxGraph g, Place n, Unflatten u) {
-    reshape(g, n.name(), n.x(), new long[] {0, n.shape().dim(1), u.height(), u.width()}, n.y());
+    reshape(g, n.name(), n.x(), g.axes(0, n.shape().dim(1), u.height(), u.width()), n.y());
+  }
+
+  /** A pad's sizes, of channels before and after, and around the image. */
+  private static long[] sizes(
+      OnnxGraph g, long before, long after, long top, long left, long bottom, long right) {
+    long[] front = g.axes(0, before, top, left);
+    long[] back = g.axes(0, after, bottom, right);
+    long[] all = Arrays.copyOf(front, 2 * front.length);
+    System.arraycopy(back, 0, all, front.length, back.length);
+    return all;
   }
 
   private static void border(OnnxGraph g, Place n, Border b) {
-    long[] sizes = {0, 0, b.top(), b.left(), 0, 0, b.bottom(), b.right()};
+    long[] sizes = sizes(g, 0, 0, b.top(), b.left(), b.bottom(), b.right());
     List<String> in = new ArrayList<>(List.of(n.x()));
     if (g.opset() >= 11) {
       in.add(g.part(n.name(), "pads"));
@@ -344,7 +366,7 @@ final class NodeWriters {
     if (g.opset() < 17) {
       String weight = name + ".weight";
       String bias = name + ".bias";
-      Shape wide = image ? Shape.of(n.shape().dim(1), 1, 1) : Shape.of(n.shape().dim(1));
+      Shape wide = image ? g.wide(n.shape().dim(1)) : Shape.of(n.shape().dim(1));
       g.floats(weight, new HostTensor(wide, g.parameterOf(weight).data()));
       g.floats(bias, new HostTensor(wide, g.parameterOf(bias).data()));
       String mean = mean(g, name, "mean", x);
@@ -362,14 +384,13 @@ final class NodeWriters {
     String from = image ? g.part(name, "nhwc") : x;
     String to = image ? g.part(name, "normalised") : n.y();
     if (image) {
-      g.add("Transpose", from, List.of(x), from).addAttribute(OnnxGraph.ints("perm", 0, 2, 3, 1));
+      g.add("Transpose", from, List.of(x), from).addAttribute(toLast(g.lines()));
     }
     g.add("LayerNormalization", name, g.with(List.of(from), name, true), to)
         .addAttribute(OnnxGraph.integer("axis", -1))
         .addAttribute(OnnxGraph.number("epsilon", l.eps()));
     if (image) {
-      g.add("Transpose", g.part(name, "nchw"), List.of(to), n.y())
-          .addAttribute(OnnxGraph.ints("perm", 0, 3, 1, 2));
+      g.add("Transpose", g.part(name, "nchw"), List.of(to), n.y()).addAttribute(toFirst(g.lines()));
     }
   }
 
@@ -394,8 +415,8 @@ final class NodeWriters {
     List<String> in = List.of(groups, g.part(name, "ones"), g.part(name, "zeros"));
     g.add("InstanceNormalization", name, in, normed)
         .addAttribute(OnnxGraph.number("epsilon", op.eps()));
-    reshape(g, image, normed, new long[] {0, channels, n.shape().dim(2), n.shape().dim(3)}, image);
-    Shape wide = Shape.of(channels, 1, 1);
+    reshape(g, image, normed, g.axes(0, channels, n.shape().dim(2), n.shape().dim(3)), image);
+    Shape wide = g.wide(channels);
     String weight = name + ".weight";
     String bias = name + ".bias";
     g.floats(weight, new HostTensor(wide, g.parameterOf(weight).data()));
@@ -518,7 +539,9 @@ final class NodeWriters {
     String scales = g.part(n.name(), "scales");
     g.floats(
         scales,
-        new HostTensor(Shape.of(4), new float[] {1, 1, (float) h, (float) w}),
+        g.lines()
+            ? new HostTensor(Shape.of(3), new float[] {1, 1, (float) w})
+            : new HostTensor(Shape.of(4), new float[] {1, 1, (float) h, (float) w}),
         OnnxMl.TensorProto.DataType.FLOAT_VALUE);
     String mode = s.mode() == ResizeSpec.Mode.NEAREST ? "nearest" : "linear";
     g.add(g.opset() < 10 ? "Upsample" : "Resize", n.name(), List.of(n.x(), scales), n.y())
@@ -547,7 +570,7 @@ final class NodeWriters {
     String size = g.part(name, "size");
     g.longs(range, 0);
     g.longs(end, 2);
-    g.longs(size, s.height(), s.width());
+    g.longs(size, g.spatial(s.height(), s.width()));
     g.add("Shape", shape, List.of(x), shape);
     g.add("Slice", images, List.of(shape, range, end), images);
     g.add("Concat", sizes, List.of(images, size), sizes).addAttribute(OnnxGraph.integer("axis", 0));
@@ -575,15 +598,15 @@ final class NodeWriters {
   private static void shortcut(OnnxGraph g, Place n, Shortcut s) {
     String name = n.name();
     String sliced = g.part(name, "slice");
-    long[] steps = {s.stride(), s.stride()};
+    long[] steps = g.spatial(s.stride(), s.stride());
     if (g.opset() < 10) { // a slice has no steps there; pooling by a window of one has
       g.add("MaxPool", sliced, List.of(n.x()), sliced)
-          .addAttribute(OnnxGraph.ints("kernel_shape", 1, 1))
+          .addAttribute(OnnxGraph.ints("kernel_shape", g.spatial(1, 1)))
           .addAttribute(OnnxGraph.ints("strides", steps));
     } else {
-      g.longs(g.part(name, "starts"), 0, 0);
-      g.longs(g.part(name, "ends"), Long.MAX_VALUE, Long.MAX_VALUE);
-      g.longs(g.part(name, "axes"), 2, 3);
+      g.longs(g.part(name, "starts"), g.spatial(0, 0));
+      g.longs(g.part(name, "ends"), g.spatial(Long.MAX_VALUE, Long.MAX_VALUE));
+      g.longs(g.part(name, "axes"), g.lines() ? new long[] {2} : new long[] {2, 3});
       g.longs(g.part(name, "steps"), steps);
       List<String> slice = new ArrayList<>(List.of(n.x()));
       for (String p : List.of("starts", "ends", "axes", "steps")) {
@@ -591,6 +614,6 @@ final class NodeWriters {
       }
       g.add("Slice", sliced, slice, sliced);
     }
-    pad(g, name, sliced, new long[] {0, s.before(), 0, 0, 0, s.after(), 0, 0}, 0, n.y());
+    pad(g, name, sliced, sizes(g, s.before(), s.after(), 0, 0, 0, 0), 0, n.y());
   }
 }

@@ -61,7 +61,8 @@ public final class OnnxExport {
     this.type = type(options);
     this.outputType = outputType();
     this.inputType = number(OnnxImport.INPUT_TYPE, TensorProto.DataType.FLOAT_VALUE);
-    this.g = new OnnxGraph(out, opset, type, model.parameters(), imported(), dataFile);
+    this.g =
+        new OnnxGraph(out, opset, type, model.parameters(), Lines.in(model), imported(), dataFile);
     input = metadata.getOrDefault(OnnxImport.INPUT, "input");
     output = metadata.getOrDefault(OnnxImport.OUTPUT, "logits");
     g.take(input);
@@ -73,7 +74,7 @@ public final class OnnxExport {
       Map<String, String> outputs = new HashMap<>();
       carried.ifPresent(c -> ownOutputs(c, outputs));
       if (carried.isEmpty()) {
-        boolean asItIs = head().isEmpty() && type == outputType;
+        boolean asItIs = head().isEmpty() && type == outputType && asWritten(outputLayout());
         outputs.put(graph.output().name(), asItIs ? output : g.free(output));
       }
       for (Node n : graph.nodes()) {
@@ -101,7 +102,7 @@ public final class OnnxExport {
   /** Nodes whose result can have the name of an output itself. */
   private void ownOutputs(Carried c, Map<String, String> outputs) {
     for (Carried.Tap t : c.taps()) {
-      boolean plain = t.layout() != View.Layout.NHWC && (t.type() == 0 || t.type() == type);
+      boolean plain = asWritten(t.layout()) && (t.type() == 0 || t.type() == type);
       boolean headed = head().isPresent() && t.tensor().equals(output);
       String source = source(t.node());
       if (c.outputs().contains(t.tensor())
@@ -177,8 +178,37 @@ public final class OnnxExport {
     return model.metadata().containsKey(OnnxImport.INPUT);
   }
 
-  private boolean channelsLast() {
-    return "NHWC".equals(model.metadata().get(OnnxImport.LAYOUT));
+  /** Whether a tensor of the file's is of the order and the axes that the network is written in. */
+  private boolean asWritten(View.Layout layout) {
+    return layout.rank() == 2 || !layout.channelsLast() && layout.line() == g.lines();
+  }
+
+  private View.Layout layout(String key, View.Layout otherwise) {
+    String name = model.metadata().get(key);
+    try {
+      return name == null ? otherwise : View.Layout.valueOf(name);
+    } catch (IllegalArgumentException e) {
+      throw new SecateurException("the model's metadata has a broken " + key, e);
+    }
+  }
+
+  private View.Layout inputLayout() {
+    return layout(OnnxImport.LAYOUT, View.Layout.NCHW);
+  }
+
+  private View.Layout outputLayout() {
+    boolean image = graph.shape(graph.output().name()).rank() == 4;
+    return layout(OnnxImport.OUTPUT_LAYOUT, image ? View.Layout.NCHW : View.Layout.FLAT);
+  }
+
+  /** An image's extents in the order of a layout. */
+  private static Shape ordered(Shape s, View.Layout layout) {
+    return switch (layout) {
+      case NHWC -> Shape.of(1, s.dim(2), s.dim(3), s.dim(1));
+      case NCL -> Shape.of(1, s.dim(1), s.dim(3));
+      case NLC -> Shape.of(1, s.dim(3), s.dim(1));
+      case NCHW, FLAT -> s;
+    };
   }
 
   private Optional<String> head() {
@@ -232,16 +262,14 @@ public final class OnnxExport {
       headed(g.value(graph.output().name()));
       Shape image = graph.shape(graph.input().name());
       images.forEach(
-          (name, channels) -> out.addInput(value(name, image.with(1, channels), batch, inputType)));
+          (name, channels) ->
+              out.addInput(
+                  value(name, ordered(image.with(1, channels), inputLayout()), batch, inputType)));
       if (images.isEmpty()) {
-        out.addInput(
-            value(
-                input,
-                channelsLast() ? Shape.of(1, image.dim(2), image.dim(3), image.dim(1)) : image,
-                batch,
-                inputType));
+        out.addInput(value(input, ordered(image, inputLayout()), batch, inputType));
       }
-      out.addOutput(value(output, graph.shape(graph.output().name()), batch, outputType));
+      Shape result = ordered(graph.shape(graph.output().name()), outputLayout());
+      out.addOutput(value(output, result, batch, outputType));
       m.addOpsetImport(OnnxMl.OperatorSetIdProto.newBuilder().setDomain("").setVersion(opset));
     }
     m.setGraph(out);
@@ -263,9 +291,14 @@ public final class OnnxExport {
   /** The network's result, with what was taken off its end, in the type that the output has. */
   private void headed(String result) {
     String last = result;
+    if (carried.isEmpty() && !asWritten(outputLayout())) {
+      last = g.free(output + ".rank");
+      g.height(g.lines(), last, result, last);
+    }
     if (type != outputType && carried.isEmpty()) {
+      String from = last;
       last = head().isPresent() ? g.free(output + ".cast") : output;
-      cast(result, outputType, last);
+      cast(from, outputType, last);
     }
     if (head().isPresent()) {
       g.add(head().get(), g.free("head"), List.of(last), output)
@@ -299,16 +332,35 @@ public final class OnnxExport {
       if (head().isPresent() && t.tensor().equals(output)) {
         headed(from);
         from = output;
-      } else if (t.layout() == View.Layout.NHWC) {
-        String to = isOutput ? t.tensor() : g.free(t.tensor());
-        g.add("Transpose", g.free(t.tensor() + ".nhwc"), List.of(from), to)
-            .addAttribute(OnnxGraph.ints("perm", 0, 2, 3, 1));
-        from = to;
+      } else if (!asWritten(t.layout())) {
+        from = turned(t, from, isOutput);
       } else if (isOutput && !from.equals(t.tensor())) {
         g.add("Identity", g.free(t.tensor() + ".output"), List.of(from), t.tensor());
       }
       names.put(t.tensor(), from);
     }
+    rest(c, m, names);
+  }
+
+  /** A tensor in the order and with the axes that it has in the file. */
+  private String turned(Carried.Tap t, String from, boolean isOutput) {
+    boolean last = t.layout().channelsLast();
+    boolean height = t.layout().line() != g.lines();
+    String to = isOutput ? t.tensor() : g.free(t.tensor());
+    String at = from;
+    if (height) {
+      String as = last ? g.free(t.tensor() + ".ncx") : to;
+      g.height(g.lines(), g.free(t.tensor() + ".height"), at, as);
+      at = as;
+    }
+    if (last) {
+      g.add("Transpose", g.free(t.tensor() + ".last"), List.of(at), to)
+          .addAttribute(NodeWriters.toLast(t.layout().line()));
+    }
+    return to;
+  }
+
+  private void rest(Carried c, OnnxMl.ModelProto.Builder m, Map<String, String> names) {
     for (TensorProto t : c.graph().getInitializerList()) {
       String name = g.free(t.getName());
       names.put(t.getName(), name);
@@ -372,11 +424,16 @@ public final class OnnxExport {
       cast(from, own, as);
       from = as;
     }
-    if (channelsLast()) {
+    if (inputLayout().channelsLast()) {
       String nchw = g.part(name, "nchw");
       g.add("Transpose", nchw, List.of(from), nchw)
-          .addAttribute(OnnxGraph.ints("perm", 0, 3, 1, 2));
+          .addAttribute(NodeWriters.toFirst(inputLayout().line()));
       from = nchw;
+    }
+    if (inputLayout().line() && !g.lines()) {
+      String image = g.part(name, "image");
+      g.height(true, image, from, image);
+      from = image;
     }
     String to = own == type ? g.value(name) : g.part(name, "scaled.cast");
     String scaled = scaled(name, from, own, to);
@@ -396,7 +453,8 @@ public final class OnnxExport {
     HostTensor mean = model.parameters().get(name + ".mean");
     HostTensor std = model.parameters().get(name + ".std");
     Shape shape = mean.shape();
-    Shape wide = shape.rank() == 1 ? Shape.of(shape.dim(0), 1, 1) : shape;
+    Shape all = g.lines() ? Lines.parameter(mean).shape() : shape;
+    Shape wide = shape.rank() == 1 ? g.wide(shape.dim(0)) : all;
     if (!imported()) {
       g.floats(name + ".mean", new HostTensor(wide, mean.data()), own);
       g.floats(name + ".std", new HostTensor(wide, std.data()), own);

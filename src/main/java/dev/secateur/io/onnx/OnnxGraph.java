@@ -26,6 +26,9 @@ final class OnnxGraph {
   private final int type;
   private final Map<String, HostTensor> parameters;
 
+  /** Whether images are written without their height, which is 1. */
+  private final boolean lines;
+
   /** Names of tensors, by node, and by node and part. */
   private final Map<String, String> values = new HashMap<>();
 
@@ -45,6 +48,7 @@ final class OnnxGraph {
   /**
    * @param opset whose forms of operators are written
    * @param type the data type of parameters and other numbers
+   * @param lines whether images are written as (N,C,L)
    * @param unique whether names may meet others of a file that was read
    * @param dataFile where parameters lie outside of the file
    */
@@ -53,12 +57,14 @@ final class OnnxGraph {
       int opset,
       int type,
       Map<String, HostTensor> parameters,
+      boolean lines,
       boolean unique,
       Optional<String> dataFile) {
     this.out = out;
     this.opset = opset;
     this.type = type;
     this.parameters = parameters;
+    this.lines = lines;
     this.unique = unique;
     this.dataFile = dataFile;
     taken.addAll(parameters.keySet());
@@ -66,6 +72,41 @@ final class OnnxGraph {
 
   int opset() {
     return opset;
+  }
+
+  boolean lines() {
+    return lines;
+  }
+
+  /** Numbers a height and a width, or of the length alone. */
+  long[] spatial(long height, long width) {
+    return lines ? new long[] {width} : new long[] {height, width};
+  }
+
+  /** What is said of all axes of an image, of which the height may not be there. */
+  long[] axes(long... ofFour) {
+    return lines ? new long[] {ofFour[0], ofFour[1], ofFour[3]} : ofFour;
+  }
+
+  /** Pads as ONNX has them: all at the front, then all behind. */
+  long[] pads(long top, long left, long bottom, long right) {
+    return lines ? new long[] {left, right} : new long[] {top, left, bottom, right};
+  }
+
+  /** The shape of one number a channel, for an image of them. */
+  Shape wide(long channels) {
+    return lines ? Shape.of(channels, 1) : Shape.of(channels, 1, 1);
+  }
+
+  /** Gives a tensor an axis of height 1, or takes it. */
+  void height(boolean give, String name, String x, String y) {
+    OnnxMl.NodeProto.Builder n = add(give ? "Unsqueeze" : "Squeeze", name, List.of(x), y);
+    if (opset < 13) {
+      n.addAttribute(ints("axes", 2));
+    } else {
+      longs(name + ".axes", 2);
+      n.addInput(name + ".axes");
+    }
   }
 
   /** Keeps a name from being given to something else. */
@@ -124,7 +165,8 @@ final class OnnxGraph {
   }
 
   String parameter(String name) {
-    floats(name, parameters.get(name));
+    HostTensor t = parameters.get(name);
+    floats(name, lines ? Lines.parameter(t) : t);
     return name;
   }
 

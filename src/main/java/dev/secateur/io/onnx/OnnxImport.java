@@ -38,9 +38,10 @@ import java.util.function.UnaryOperator;
 import java.util.regex.Pattern;
 
 /**
- * ONNX models, opsets 7 to 24, as graphs: one image input, float (N,C,H,W) or (N,H,W,C); one
- * output, (N,classes) or (N,C,H,W). Only what the output needs is read. A softmax at the end is
- * taken off, so that the output is logits, and put back by {@link OnnxExport}.
+ * ONNX models, opsets 7 to 24, as graphs: one image input, float (N,C,H,W), (N,H,W,C), (N,C,L) or
+ * (N,L,C), where L becomes the width of an image of height 1; one output, (N,classes), (N,C,H,W) or
+ * (N,C,L). Only what the output needs is read. A softmax at the end is taken off, so that the
+ * output is logits, and put back by {@link OnnxExport}.
  */
 public final class OnnxImport {
   /** Metadata: names of input and output, the input's normalisation, what was taken off the end. */
@@ -51,8 +52,11 @@ public final class OnnxImport {
   static final String STD = "onnx.input.std";
   public static final String HEAD = "onnx.head";
 
-  /** Metadata: NHWC where the file's input is (N,H,W,C). */
+  /** Metadata: NHWC where the file's input is (N,H,W,C), NCL or NLC where it has a length. */
   static final String LAYOUT = "onnx.input.layout";
+
+  /** Metadata: NCL where the file's output is (N,C,L). */
+  static final String OUTPUT_LAYOUT = "onnx.output.layout";
 
   /** Metadata: the file's opset, and its batch where that is not any or has a name. */
   static final String OPSET = "onnx.opset";
@@ -184,11 +188,12 @@ public final class OnnxImport {
     float[] mean = perChannel(options.mean(), image.channels(), 0, unit, MEAN);
     float[] std = perChannel(options.std(), image.channels(), 1, unit, STD);
     Translator t = new Translator(file, initializers, uses, opset, batch, wanted.get(0));
-    t.input(input.getName(), image, mean, std, channelsLast(dims));
+    t.input(input.getName(), image, mean, std, layout(input));
     if (images.size() > 1) {
       t.divide(
           images.stream().map(ValueInfoProto::getName).toList(),
-          sizes.stream().map(Input::channels).toList());
+          sizes.stream().map(Input::channels).toList(),
+          layout(input));
     }
     for (ValueInfoProto other : inputs(uses)) {
       if (!images.contains(other)) {
@@ -218,7 +223,7 @@ public final class OnnxImport {
     }
     Graph g =
         wanted.size() == 1 && unknown.isEmpty()
-            ? finish(t, wanted.get(0))
+            ? finish(t, wanted.get(0), metadata)
             : carry(t, nodes, outputs, metadata);
     Map<String, HostTensor> parameters = new LinkedHashMap<>();
     ParameterShapes.of(g)
@@ -233,12 +238,15 @@ public final class OnnxImport {
     return new Model(g, parameters, metadata);
   }
 
-  private Graph finish(Translator t, String output) {
+  private Graph finish(Translator t, String output, Map<String, String> metadata) {
     try {
       Translator.Placed end = t.place(t.features(output));
-      if (end.layout() == View.Layout.NHWC) {
+      if (end.layout().channelsLast()) {
         throw new IllegalArgumentException(
-            "is (N,H,W,C); export with an output (N,C,H,W) or (N,classes)");
+            "is " + end.layout() + "; export with an output (N,C,H,W), (N,C,L) or (N,classes)");
+      }
+      if (end.layout().line()) {
+        metadata.put(OUTPUT_LAYOUT, end.layout().name());
       }
       return t.builder().graph(end.node(), List.of());
     } catch (IllegalArgumentException | ArithmeticException e) {
@@ -372,7 +380,7 @@ public final class OnnxImport {
       e.setValue(new Carried.Tap(tap.tensor(), holder, tap.layout(), tap.type()));
     }
     Carried.Tap main = taps.get(first);
-    if (main != null && main.layout() != View.Layout.NHWC) {
+    if (main != null && !main.layout().channelsLast()) {
       return b.graph(main.node(), held);
     }
     if (held.size() == 1) {
@@ -407,6 +415,7 @@ public final class OnnxImport {
                 STD,
                 HEAD,
                 LAYOUT,
+                OUTPUT_LAYOUT,
                 OPSET,
                 BATCH,
                 TYPE,
@@ -426,8 +435,8 @@ public final class OnnxImport {
         m.put(BATCH, batch.getDimParam());
       }
       m.put(INPUT, input.getName());
-      if (channelsLast(input.getType().getTensorType().getShape().getDimList())) {
-        m.put(LAYOUT, "NHWC");
+      if (layout(input) != View.Layout.NCHW) {
+        m.put(LAYOUT, layout(input).name());
       }
       m.put(OUTPUT, t.output());
       m.put(MEAN, numbers(mean));
@@ -598,13 +607,17 @@ public final class OnnxImport {
         .toList();
   }
 
-  /** The image: the first input of four axes where there are several. */
+  private static int axes(ValueInfoProto input) {
+    return input.getType().getTensorType().getShape().getDimCount();
+  }
+
+  /** The image: the first input of four axes, or of three, where there are several. */
   private ValueInfoProto input(Map<String, Integer> uses) {
     List<ValueInfoProto> inputs = inputs(uses);
     return inputs.stream()
-        .filter(
-            i -> inputs.size() == 1 || i.getType().getTensorType().getShape().getDimCount() == 4)
+        .filter(i -> inputs.size() == 1 || axes(i) == 4)
         .findFirst()
+        .or(() -> inputs.stream().filter(i -> axes(i) == 3).findFirst())
         .orElseThrow(
             () ->
                 refuse(
@@ -620,7 +633,7 @@ public final class OnnxImport {
   /** The image and others that are like it but for their channels: they are read as one. */
   private List<ValueInfoProto> images(ValueInfoProto image, Map<String, Integer> uses) {
     List<Dimension> own = image.getType().getTensorType().getShape().getDimList();
-    if (own.size() != 4 || channelsLast(own)) {
+    if (own.size() != 3 && own.size() != 4 || layout(image).channelsLast()) {
       return List.of(image);
     }
     return inputs(uses).stream()
@@ -630,19 +643,43 @@ public final class OnnxImport {
               List<Dimension> dims = t.getShape().getDimList();
               return i == image
                   || t.getElemType() == image.getType().getTensorType().getElemType()
-                      && dims.size() == 4
+                      && dims.size() == own.size()
                       && dims.get(0).equals(own.get(0))
                       && dims.get(1).getDimValue() > 0
-                      && dims.subList(2, 4).equals(own.subList(2, 4));
+                      && dims.subList(2, dims.size()).equals(own.subList(2, own.size()));
             })
         .toList();
   }
 
-  /** Whether an input is (N,H,W,C), as TensorFlow's are: one or three channels behind an image. */
-  private static boolean channelsLast(List<Dimension> dims) {
+  /**
+   * (N,H,W,C), as TensorFlow's are: one or three channels behind an image; (N,L,C) where all that
+   * read it turn it to (N,C,L).
+   */
+  private View.Layout layout(ValueInfoProto input) {
+    List<Dimension> dims = input.getType().getTensorType().getShape().getDimList();
+    if (dims.size() == 3) {
+      List<NodeProto> readers =
+          graph.getNodeList().stream()
+              .filter(n -> n.getInputList().contains(input.getName()))
+              .toList();
+      boolean turned = !readers.isEmpty() && readers.stream().allMatch(OnnxImport::turns);
+      return turned ? View.Layout.NLC : View.Layout.NCL;
+    }
+    if (dims.size() != 4) {
+      return View.Layout.NCHW;
+    }
     long h = dims.get(1).getDimValue();
     long c = dims.get(3).getDimValue();
-    return (c == 1 || c == 3) && (h == 0 || h >= 16);
+    return (c == 1 || c == 3) && (h == 0 || h >= 16) ? View.Layout.NHWC : View.Layout.NCHW;
+  }
+
+  /** Whether a node exchanges the last two of three axes. */
+  private static boolean turns(NodeProto n) {
+    return n.getOpType().equals("Transpose")
+        && new Attributes(n)
+            .integers("perm")
+            .filter(p -> Arrays.equals(p, new long[] {0, 2, 1}))
+            .isPresent();
   }
 
   private Input image(ValueInfoProto input) {
@@ -662,13 +699,14 @@ public final class OnnxImport {
             .map(d -> d.hasDimValue() ? Long.toString(d.getDimValue()) : Text.name(d.getDimParam()))
             .toList();
     String shape = name + " is (" + String.join(",", shown) + ")";
-    if (dims.size() != 4) {
-      throw refuse(shape + "; expected (N,C,H,W) or (N,H,W,C)");
+    if (dims.size() != 4 && dims.size() != 3) {
+      throw refuse(shape + "; expected (N,C,H,W), (N,H,W,C), (N,C,L) or (N,L,C)");
     }
-    int first = channelsLast(dims) ? 1 : 2;
-    long c = dims.get(first == 1 ? 3 : 1).getDimValue();
-    long h = dims.get(first).getDimValue();
-    long w = dims.get(first + 1).getDimValue();
+    View.Layout layout = layout(input);
+    int first = layout.channelsLast() ? 1 : 2;
+    long c = dims.get(layout.channels()).getDimValue();
+    long h = layout.line() ? 1 : dims.get(first).getDimValue();
+    long w = dims.get(layout.line() ? first : first + 1).getDimValue();
     if (c < 1) {
       throw refuse(shape + "; the number of channels must be fixed");
     }
@@ -682,7 +720,12 @@ public final class OnnxImport {
       w = s.width();
     }
     if (h < 1 || w < 1) {
-      throw refuse(shape + ", of any size: say its height and width").about("onnx.input-size");
+      throw refuse(
+              shape
+                  + (layout.line()
+                      ? ", of any length: say a height of 1 and the length as width"
+                      : ", of any size: say its height and width"))
+          .about("onnx.input-size");
     }
     if (c > LARGEST_IMAGE || h > LARGEST_IMAGE || w > LARGEST_IMAGE || over(c, h, w)) {
       throw refuse(shape + ", which is too large");

@@ -73,16 +73,21 @@ final class Step {
   }
 
   /**
-   * A node in NCHW.
+   * A node in NCHW, or NCL.
    *
    * @throws IllegalArgumentException for features of another layout
    */
-  String image(int input) {
+  Translator.Placed image(int input) {
     Translator.Placed p = place(input);
-    if (p.layout() != View.Layout.NCHW) {
-      throw new IllegalArgumentException("reads " + p.layout() + " where (N,C,H,W) is expected");
+    if (p.layout().rank() == 2 || p.layout().channelsLast()) {
+      throw new IllegalArgumentException(
+          "reads "
+              + p.layout()
+              + " where "
+              + (p.layout().line() ? "(N,C,L)" : "(N,C,H,W)")
+              + " is expected");
     }
-    return p.node();
+    return p;
   }
 
   boolean isConstant(int input) {
@@ -164,6 +169,7 @@ final class Step {
     put(0, v);
   }
 
+  /** A node whose output is seen as a layout. */
   void put(String node, View.Layout layout) {
     put(t.features(new Translator.Placed(node, layout)));
   }

@@ -93,22 +93,22 @@ final class Translator {
     head = Optional.of(function);
   }
 
-  void input(String tensor, Input op, float[] mean, float[] std, boolean channelsLast) {
+  void input(String tensor, Input op, float[] mean, float[] std, View.Layout layout) {
     String node = builder.add("input", op, List.of());
     builder.parameter(node, "mean", mean);
     builder.parameter(node, "std", std);
-    put(tensor, features(new Placed(node, channelsLast ? View.Layout.NHWC : View.Layout.NCHW)));
+    put(tensor, features(new Placed(node, layout)));
   }
 
   /** Gives the input's channels to several tensors of the file. */
-  void divide(List<String> tensors, List<Integer> channels) {
+  void divide(List<String> tensors, List<Integer> channels, View.Layout layout) {
     int at = 0;
     for (int i = 0; i < tensors.size(); i++) {
       int first = at;
       at += channels.get(i);
       List<Integer> own = IntStream.range(first, at).boxed().toList();
       String node = builder.add(tensors.get(i), new SelectChannels(own), List.of("input"));
-      put(tensors.get(i), features(new Placed(node, View.Layout.NCHW)));
+      put(tensors.get(i), features(new Placed(node, layout)));
     }
   }
 
@@ -247,7 +247,7 @@ final class Translator {
           unflattened.computeIfAbsent(
               f.node() + " " + h + " " + w,
               k -> builder.add(f.node() + ".unflatten", new Unflatten(h, w), List.of(f.node())));
-      return new Placed(y, View.Layout.NCHW);
+      return new Placed(y, f.view().rank() == 4 ? View.Layout.NCHW : View.Layout.NCL);
     }
     View.Layout layout =
         f.view()
@@ -257,13 +257,13 @@ final class Translator {
                     new IllegalArgumentException(
                         "reads a tensor of "
                             + Text.dims(f.view().dims())
-                            + ", which is no (N,C,H,W), (N,H,W,C) or (N,C) of a layer's output"));
+                            + ", which is no (N,C,H,W), (N,H,W,C), (N,C,L) or (N,C) of a layer's output"));
     Shape s = builder.shape(f.node());
     if (layout == View.Layout.FLAT) {
       String flat = flat(f.node());
       return new Placed(select(flat, f.view().order(1)), layout);
     }
-    int[] order = f.view().order(layout == View.Layout.NCHW ? 1 : 3);
+    int[] order = f.view().order(layout.channels());
     int each = Math.toIntExact(s.dim(2) * s.dim(3));
     for (int i = 0; i < order.length; i++) {
       order[i] /= each;
@@ -286,7 +286,7 @@ final class Translator {
       return Optional.empty();
     }
     int each = layout.get() == View.Layout.FLAT ? 1 : Math.toIntExact(s.dim(2) * s.dim(3));
-    int[] order = f.view().order(layout.get() == View.Layout.NHWC ? 3 : 1);
+    int[] order = f.view().order(layout.get().channels());
     boolean all = (long) order.length * each == s.elements();
     for (int i = 0; i < order.length; i++) {
       all &= order[i] == i * each;

@@ -25,12 +25,43 @@ final class View {
     W
   }
 
-  /** Orders of axes in which layers work. */
+  /** Orders of axes in which layers work; L is the width of an image of height 1. */
   enum Layout {
-    NCHW,
-    NHWC,
+    NCHW(List.of(Axis.N, Axis.C, Axis.H, Axis.W)),
+    NHWC(List.of(Axis.N, Axis.H, Axis.W, Axis.C)),
+    NCL(List.of(Axis.N, Axis.C, Axis.W)),
+    NLC(List.of(Axis.N, Axis.W, Axis.C)),
     /** (N, C·H·W). */
-    FLAT
+    FLAT(List.of(Axis.N, Axis.C));
+
+    private final List<Axis> axes;
+
+    Layout(List<Axis> axes) {
+      this.axes = axes;
+    }
+
+    int rank() {
+      return axes.size();
+    }
+
+    /** The axis of the channels. */
+    int channels() {
+      return axes.indexOf(Axis.C);
+    }
+
+    boolean channelsLast() {
+      return this == NHWC || this == NLC;
+    }
+
+    /** Whether it has a length, not a height and a width. */
+    boolean line() {
+      return this == NCL || this == NLC;
+    }
+
+    /** 0 for the axis of the height, 1 for that of the width or length; -1 for others. */
+    int spatial(int axis) {
+      return Math.max(-1, axes.get(axis).ordinal() - Axis.H.ordinal());
+    }
   }
 
   /** Index {@code i} of this part moves {@code i * stride} along {@code axis}. */
@@ -49,17 +80,12 @@ final class View {
   }
 
   /**
-   * @param shape of a node's output for one image: rank 4 for NCHW and NHWC, 2 for FLAT
+   * @param shape of a node's output for one image: rank 2 for FLAT, else 4, of height 1 for a line
    * @param batch the file's fixed batch, 1 where it is dynamic
    */
   static View of(Shape shape, long batch, Layout layout) {
-    List<Axis> order =
-        switch (layout) {
-          case NCHW -> List.of(Axis.N, Axis.C, Axis.H, Axis.W);
-          case NHWC -> List.of(Axis.N, Axis.H, Axis.W, Axis.C);
-          case FLAT -> List.of(Axis.N, Axis.C);
-        };
-    if (order.size() != shape.rank()) {
+    List<Axis> order = layout.axes;
+    if ((layout == Layout.FLAT ? 2 : 4) != shape.rank() || layout.line() && shape.dim(2) != 1) {
       throw new IllegalArgumentException("no " + layout + " of " + shape);
     }
     long[] dims = new long[order.size()];
@@ -200,15 +226,22 @@ final class View {
           ? Optional.of(Layout.FLAT)
           : Optional.empty();
     }
-    if (rank() != 4 || shape.rank() != 4) {
+    if (shape.rank() != 4) {
       return Optional.empty();
     }
-    if (covers(1, Axis.C) && whole(2, Axis.H) && whole(3, Axis.W)) {
-      return Optional.of(Layout.NCHW);
+    return Arrays.stream(Layout.values()).filter(this::is).findFirst();
+  }
+
+  private boolean is(Layout layout) {
+    if (layout.rank() != rank() || layout.line() && shape.dim(2) != 1) {
+      return false;
     }
-    return covers(3, Axis.C) && whole(1, Axis.H) && whole(2, Axis.W)
-        ? Optional.of(Layout.NHWC)
-        : Optional.empty();
+    boolean same = true;
+    for (int i = 1; i < rank(); i++) {
+      Axis a = layout.axes.get(i);
+      same &= a == Axis.C ? covers(i, a) : whole(i, a);
+    }
+    return same;
   }
 
   private boolean whole(int axis, Axis a) {
@@ -304,10 +337,13 @@ final class View {
     return reshape(split).map(v -> v.transpose(order));
   }
 
-  /** Height and width, where features of two axes are seen as an image of (N,C,H,W) in order. */
+  /**
+   * Height and width, where features of two axes are seen as an image of (N,C,H,W) or (N,C,L) in
+   * order.
+   */
   Optional<long[]> unflattened() {
     boolean image =
-        rank() == 4
+        (rank() == 4 || rank() == 3)
             && shape.rank() == 2
             && new View(
                     shape,
@@ -317,7 +353,8 @@ final class View {
                 .reshape(dims)
                 .filter(this::alike)
                 .isPresent();
-    return image ? Optional.of(new long[] {dims[2], dims[3]}) : Optional.empty();
+    long height = rank() == 4 ? dims[2] : 1;
+    return image ? Optional.of(new long[] {height, dims[rank() - 1]}) : Optional.empty();
   }
 
   /** Whether both have the same extents over the same axes; the nodes may differ. */

@@ -5,6 +5,7 @@ import dev.secateur.device.ConvolutionSpec;
 import dev.secateur.device.ElementwiseSpec;
 import dev.secateur.device.PoolSpec;
 import dev.secateur.device.ResizeSpec;
+import dev.secateur.io.onnx.Lines;
 import dev.secateur.io.onnx.OnnxImport;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Model;
@@ -39,6 +40,7 @@ import dev.secateur.nn.op.Softmax;
 import dev.secateur.nn.op.Spread;
 import dev.secateur.nn.op.TransposedConvolution;
 import dev.secateur.nn.op.Unflatten;
+import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Shape;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -49,8 +51,8 @@ import java.util.stream.Collectors;
 
 /**
  * A network as the source of a plain PyTorch module, whose state dict has the network's parameters
- * under their names; for PyTorch from 1.12 on. Pixels from 0 to 255 go in, float (N,C,H,W), and are
- * normalised inside.
+ * under their names; for PyTorch from 1.12 on. Pixels from 0 to 255 go in, float (N,C,H,W), or
+ * (N,C,L) of a network that came so ({@link Lines}), and are normalised inside.
  */
 public final class ModuleWriter {
   private static final String HEAD =
@@ -82,7 +84,7 @@ public final class ModuleWriter {
               self.register_buffer("std", torch.ones(shape))
 
           def forward(self, x):
-              wide = self.mean.shape + (1,) * (3 - self.mean.dim())
+              wide = self.mean.shape + (1,) * (x.dim() - 1 - self.mean.dim())
               return (x - self.mean.view(wide)) / self.std.view(wide)
 
       """;
@@ -118,7 +120,32 @@ public final class ModuleWriter {
 
   /** A node on its way into the source. */
   private record Place(
-      String name, List<String> in, List<Shape> from, Shape to, List<String> modules) {
+      String name,
+      List<String> in,
+      List<Shape> from,
+      Shape to,
+      boolean line,
+      List<String> modules) {
+    /** Height and width, or the length alone. */
+    String pair(Object height, Object width) {
+      return line ? width.toString() : "(" + height + ", " + width + ")";
+    }
+
+    /** "2d", or what it is of a line. */
+    String dimensions() {
+      return line ? "1d" : "2d";
+    }
+
+    /** The sizes of F.pad around an image. */
+    String around(long left, long right, long top, long bottom) {
+      return "(" + left + ", " + right + (line ? "" : ", " + top + ", " + bottom) + ")";
+    }
+
+    /** The axes of an image behind its channels. */
+    String spatial() {
+      return line ? "2" : "(2, 3)";
+    }
+
     String x() {
       return in.get(0);
     }
@@ -157,7 +184,7 @@ public final class ModuleWriter {
         (n, op) ->
             n.module(
                 "nn.BatchNorm"
-                    + (n.to().rank() == 4 ? "2d" : "1d")
+                    + (n.to().rank() == 4 ? n.dimensions() : "1d")
                     + "("
                     + n.channels()
                     + ", eps="
@@ -170,6 +197,9 @@ public final class ModuleWriter {
         LayerNorm.class,
         (n, op) -> {
           String module = "nn.LayerNorm(" + n.channels() + ", eps=" + op.eps() + ")";
+          if (n.line() && n.to().rank() == 4) {
+            return n.module(module, n.x() + ".transpose(1, 2)") + ".transpose(1, 2)";
+          }
           return n.to().rank() == 4
               ? n.module(module, n.x() + ".permute(0, 2, 3, 1)") + ".permute(0, 3, 1, 2)"
               : n.module(module, n.x());
@@ -195,8 +225,8 @@ public final class ModuleWriter {
         GlobalPool.class,
         (n, op) ->
             op.kind() == PoolSpec.Kind.MAX
-                ? n.x() + ".amax((2, 3), keepdim=True)"
-                : n.x() + ".mean((2, 3), keepdim=True)");
+                ? n.x() + ".amax(" + n.spatial() + ", keepdim=True)"
+                : n.x() + ".mean(" + n.spatial() + ", keepdim=True)");
     of(Add.class, (n, op) -> n.in().get(0) + " + " + n.in().get(1));
     of(Multiply.class, (n, op) -> n.in().get(0) + " * " + n.in().get(1));
     of(
@@ -209,33 +239,15 @@ public final class ModuleWriter {
         (n, op) ->
             "F.pad("
                 + n.x()
-                + ", ("
-                + op.left()
                 + ", "
-                + op.right()
-                + ", "
-                + op.top()
-                + ", "
-                + op.bottom()
-                + "), mode="
+                + n.around(op.left(), op.right(), op.top(), op.bottom())
+                + ", mode="
                 + (op.kind() == Border.Kind.REFLECT ? "\"reflect\"" : "\"replicate\"")
                 + ")");
     of(
         Pad.class,
         (n, op) ->
-            "F.pad("
-                + n.x()
-                + ", ("
-                + op.left()
-                + ", "
-                + op.right()
-                + ", "
-                + op.top()
-                + ", "
-                + op.bottom()
-                + "), value="
-                + number(op.value())
-                + ")");
+            padded(n, n.x(), op.left(), op.right(), op.top(), op.bottom(), number(op.value())));
     of(Resize.class, (n, op) -> resize(n, op.spec()));
     of(
         Shortcut.class,
@@ -244,9 +256,7 @@ public final class ModuleWriter {
                 + n.x()
                 + "[:, :, ::"
                 + op.stride()
-                + ", ::"
-                + op.stride()
-                + "], (0, 0, 0, 0, "
+                + (n.line() ? "], (0, 0, " : ", ::" + op.stride() + "], (0, 0, 0, 0, ")
                 + op.before()
                 + ", "
                 + op.after()
@@ -268,11 +278,19 @@ public final class ModuleWriter {
             op.kind() == PoolSpec.Kind.MAX
                 ? n.x() + ".amax(1, keepdim=True)"
                 : n.x() + ".sum(1, keepdim=True) / " + op.of());
-    of(Spread.class, (n, op) -> n.x() + ".expand(-1, " + op.channels() + ", -1, -1)");
+    of(
+        Spread.class,
+        (n, op) -> n.x() + ".expand(-1, " + op.channels() + (n.line() ? ", -1)" : ", -1, -1)"));
     of(
         Unflatten.class,
         (n, op) ->
-            n.x() + ".reshape(-1, " + n.to().dim(1) + ", " + op.height() + ", " + op.width() + ")");
+            n.x()
+                + ".reshape(-1, "
+                + n.to().dim(1)
+                + ", "
+                + (n.line() ? "" : op.height() + ", ")
+                + op.width()
+                + ")");
     of(Identity.class, (n, op) -> n.x());
     Op.Types.complete("ModuleWriter", ALL.keySet());
   }
@@ -290,12 +308,13 @@ public final class ModuleWriter {
    */
   public static String source(Model model) {
     Graph graph = model.graph();
+    boolean line = Lines.in(model);
     List<String> modules = new ArrayList<>();
     List<String> lines = new ArrayList<>();
     Map<String, String> values = new HashMap<>();
     Node input = graph.input();
-    String shape =
-        model.parameters().get(input.name() + ".mean").shape().toString().replace("x", ", ");
+    HostTensor mean = model.parameters().get(input.name() + ".mean");
+    String shape = (line ? Lines.parameter(mean) : mean).shape().toString().replace("x", ", ");
     modules.add("_put(self, \"" + input.name() + "\", _Scale(" + shape + "))");
     lines.add("x0 = m(\"" + input.name() + "\")(x)");
     values.put(input.name(), "x0");
@@ -305,7 +324,7 @@ public final class ModuleWriter {
       }
       List<String> in = n.inputs().stream().map(values::get).toList();
       List<Shape> from = n.inputs().stream().map(graph::shape).toList();
-      Place place = new Place(n.name(), in, from, graph.shape(n.name()), modules);
+      Place place = new Place(n.name(), in, from, graph.shape(n.name()), line, modules);
       String value = "x" + values.size();
       lines.add(value + " = " + write(ALL.get(n.op().getClass()), place, n.op()));
       values.put(n.name(), value);
@@ -318,7 +337,11 @@ public final class ModuleWriter {
     return "\"\"\""
         + title(model)
         + " as a PyTorch module, written by Secateur. Images are float (N, "
-        + graph.shape(input.name()).toString().replaceFirst("1x", "").replace("x", ", ")
+        + graph
+            .shape(input.name())
+            .toString()
+            .replaceFirst(line ? "^1x(\\d+)x1x" : "^1x", line ? "$1x" : "")
+            .replace("x", ", ")
         + "), pixels from 0 to 255.\"\"\"\n"
         + HEAD
         + "\nclass Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
@@ -360,72 +383,54 @@ public final class ModuleWriter {
     return s.padTop() == s.padBottom() && s.padLeft() == s.padRight();
   }
 
-  private static String window(FilterBank f, long in, String padding) {
+  private static String window(Place n, FilterBank f, String padding) {
     ConvolutionSpec s = f.spec();
-    return in
+    return n.channels()
         + ", "
         + f.outChannels()
-        + ", ("
-        + f.kernelH()
         + ", "
-        + f.kernelW()
-        + "), stride=("
-        + s.strideH()
-        + ", "
-        + s.strideW()
-        + "), padding="
+        + n.pair(f.kernelH(), f.kernelW())
+        + ", stride="
+        + n.pair(s.strideH(), s.strideW())
+        + ", padding="
         + padding
-        + ", dilation=("
-        + s.dilationH()
-        + ", "
-        + s.dilationW()
-        + "), groups="
+        + ", dilation="
+        + n.pair(s.dilationH(), s.dilationW())
+        + ", groups="
         + s.groups()
         + ", bias="
         + truth(f.bias());
-  }
-
-  private static String pads(ConvolutionSpec s) {
-    return "(" + s.padTop() + ", " + s.padLeft() + ")";
   }
 
   private static String convolution(Place n, Convolution c) {
     ConvolutionSpec s = c.spec();
     boolean even = even(s);
     String x =
-        even ? n.x() : padded(n.x(), s.padLeft(), s.padRight(), s.padTop(), s.padBottom(), "0.0");
-    return n.module("nn.Conv2d(" + window(c, n.channels(), even ? pads(s) : "0") + ")", x);
+        even
+            ? n.x()
+            : padded(n, n.x(), s.padLeft(), s.padRight(), s.padTop(), s.padBottom(), "0.0");
+    String padding = even ? n.pair(s.padTop(), s.padLeft()) : "0";
+    return n.module("nn.Conv" + n.dimensions() + "(" + window(n, c, padding) + ")", x);
   }
 
   private static String transposed(Place n, TransposedConvolution t) {
     ConvolutionSpec s = t.spec();
     boolean even = even(s);
     String module =
-        "nn.ConvTranspose2d("
-            + window(t, n.channels(), even ? pads(s) : "0")
-            + ", output_padding=("
-            + t.extraH()
-            + ", "
-            + t.extraW()
-            + "))";
+        "nn.ConvTranspose"
+            + n.dimensions()
+            + "("
+            + window(n, t, even ? n.pair(s.padTop(), s.padLeft()) : "0")
+            + ", output_padding="
+            + n.pair(t.extraH(), t.extraW())
+            + ")";
     String y = n.module(module, n.x());
-    return even ? y : padded(y, -s.padLeft(), -s.padRight(), -s.padTop(), -s.padBottom(), "0.0");
+    return even ? y : padded(n, y, -s.padLeft(), -s.padRight(), -s.padTop(), -s.padBottom(), "0.0");
   }
 
-  private static String padded(String x, int left, int right, int top, int bottom, String value) {
-    return "F.pad("
-        + x
-        + ", ("
-        + left
-        + ", "
-        + right
-        + ", "
-        + top
-        + ", "
-        + bottom
-        + "), value="
-        + value
-        + ")";
+  private static String padded(
+      Place n, String x, int left, int right, int top, int bottom, String value) {
+    return "F.pad(" + x + ", " + n.around(left, right, top, bottom) + ", value=" + value + ")";
   }
 
   private static String pool(Place n, PoolSpec s) {
@@ -436,22 +441,18 @@ public final class ModuleWriter {
       throw refused(n, "an average pool with dilation");
     }
     String window =
-        "("
-            + s.kernelH()
+        n.pair(s.kernelH(), s.kernelW())
             + ", "
-            + s.kernelW()
-            + "), ("
-            + s.strideH()
-            + ", "
-            + s.strideW()
-            + ")"
-            + (s.dilated() ? ", dilation=(" + s.dilationH() + ", " + s.dilationW() + "))" : ")");
-    String f = max ? "F.max_pool2d(" : "F.avg_pool2d(";
+            + n.pair(s.strideH(), s.strideW())
+            + (s.dilated() ? ", dilation=" + n.pair(s.dilationH(), s.dilationW()) + ")" : ")");
+    String average = "F.avg_pool" + n.dimensions() + "(";
+    String f = max ? "F.max_pool" + n.dimensions() + "(" : average;
     if (bare) {
       return f + x + ", " + window;
     }
     String wide =
         padded(
+            n,
             x,
             s.padLeft(),
             s.padRight(),
@@ -464,13 +465,14 @@ public final class ModuleWriter {
     }
     String ones =
         padded(
+            n,
             "torch.ones_like(" + x + ")",
             s.padLeft(),
             s.padRight(),
             s.padTop(),
             s.padBottom(),
             "0.0");
-    return y + " / F.avg_pool2d(" + ones + ", " + window; // of what is inside alone
+    return y + " / " + average + ones + ", " + window; // of what is inside alone
   }
 
   private static String select(List<Integer> channels) {
@@ -484,7 +486,7 @@ public final class ModuleWriter {
   }
 
   private static String resize(Place n, ResizeSpec s) {
-    String size = "F.interpolate(" + n.x() + ", (" + s.height() + ", " + s.width() + "), mode=";
+    String size = "F.interpolate(" + n.x() + ", " + n.pair(s.height(), s.width()) + ", mode=";
     if (s.mode() == ResizeSpec.Mode.NEAREST
         && s.coordinates() == ResizeSpec.Coordinates.ASYMMETRIC) {
       return size + "\"nearest\")";
@@ -492,7 +494,8 @@ public final class ModuleWriter {
     if (s.mode() == ResizeSpec.Mode.BILINEAR
         && s.coordinates() != ResizeSpec.Coordinates.ASYMMETRIC) {
       boolean corners = s.coordinates() == ResizeSpec.Coordinates.ALIGN_CORNERS;
-      return size + "\"bilinear\", align_corners=" + truth(corners) + ")";
+      String mode = n.line() ? "linear" : "bilinear";
+      return size + "\"" + mode + "\", align_corners=" + truth(corners) + ")";
     }
     throw refused(n, "resizing " + s.mode() + " with coordinates " + s.coordinates());
   }

@@ -100,6 +100,15 @@ final class Proto {
     return name;
   }
 
+  /** A new initializer of numbers from 0.5 to 1.5. */
+  String positive(int n) {
+    float[] v = new float[n];
+    for (int i = 0; i < n; i++) {
+      v[i] = (float) random.nextDouble(0.5, 1.5);
+    }
+    return floats(v);
+  }
+
   String number(float v) {
     String name = "n" + count++;
     graph.addInitializerBuilder().setName(name).setDataType(1).addFloatData(v);
