@@ -52,7 +52,8 @@ final class InfoCommand extends BaseCommand {
       long parameters =
           shapes.entrySet().stream()
               .filter(e -> ParameterShapes.trainable(e.getKey()))
-              .filter(e -> e.getKey().substring(0, e.getKey().lastIndexOf('.')).equals(n.name()))
+              .filter(e -> e.getKey().substring(0, e.getKey().lastIndexOf('.')).equals(n.owner()))
+              .filter(e -> graph.first(n))
               .mapToLong(e -> e.getValue().elements())
               .sum();
       String shape = graph.shape(n.name()).toString();

@@ -18,7 +18,7 @@ final class ChannelCounts {
       if (n.inputs().isEmpty() || ParameterShapes.of(graph, n).isEmpty()) {
         continue;
       }
-      ObjectNode o = json.putObject(n.name());
+      ObjectNode o = json.putObject(n.owner());
       o.put("type", n.op().type().name());
       o.put("in", graph.shape(n.inputs().get(0)).dim(1));
       o.put("out", graph.shape(n.name()).dim(1));

@@ -21,9 +21,10 @@ import java.util.function.Consumer;
 import java.util.function.Function;
 
 /**
- * A graph as JSON: an array of {@code {"name", "type", "op": {attributes}, "inputs"}}. Names in
- * files are those of {@link OpType}s, so that renaming a class, a record's component or a constant
- * of an enum changes no file. src/site/formats.md lists them.
+ * A graph as JSON: an array of {@code {"name", "type", "op": {attributes}, "inputs"}}, and {@code
+ * "parameters"} where nodes share them. Names in files are those of {@link OpType}s, so that
+ * renaming a class, a record's component or a constant of an enum changes no file.
+ * src/site/formats.md lists them.
  */
 final class GraphJson {
   /** Of one image in one node's output: more is no network but a lie. */
@@ -43,6 +44,9 @@ final class GraphJson {
       n.op().type().write(n.op(), new Writer(o.putObject("op")));
       ArrayNode inputs = o.putArray("inputs");
       n.inputs().forEach(inputs::add);
+      if (!n.owner().equals(n.name())) {
+        o.put("parameters", n.owner());
+      }
     }
     return nodes.toString();
   }
@@ -61,7 +65,7 @@ final class GraphJson {
       List<String> inputs = new ArrayList<>();
       n.path("inputs").forEach(i -> inputs.add(i.asText()));
       String name = n.path("name").asText();
-      out.add(new Node(name, op(name, n), inputs));
+      out.add(new Node(name, op(name, n), inputs, n.path("parameters").asText(name)));
     }
     Graph graph = new Graph(out);
     long channels = 0;

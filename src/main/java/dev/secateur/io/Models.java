@@ -168,7 +168,7 @@ public final class Models {
     for (Node n : graph.nodes()) {
       boolean norm = n.op() instanceof BatchNorm;
       Op op = norm ? new BatchNorm(eps, ((BatchNorm) n.op()).momentum()) : n.op();
-      nodes.add(new Node(n.name(), op, n.inputs()));
+      nodes.add(n.with(op));
     }
     return new Graph(nodes);
   }
@@ -213,7 +213,7 @@ public final class Models {
   /** An extent of a layer's weight, where the file has one of at least two dimensions. */
   private static Optional<Integer> extent(
       Map<String, HostTensor> tensors, Node layer, int dimension) {
-    return Optional.ofNullable(tensors.get(layer.name() + ".weight"))
+    return Optional.ofNullable(tensors.get(layer.parameter("weight")))
         .map(HostTensor::shape)
         .filter(s -> s.rank() > 1)
         .map(s -> s.size(dimension));

@@ -108,7 +108,7 @@ public record PixelScale(List<Float> mean, List<Float> std, boolean bgr) {
     List<Node> nodes = new ArrayList<>();
     for (Node n : graph.nodes()) {
       List<String> in = n.inputs().stream().map(i -> i.equals(input) ? turned : i).toList();
-      nodes.add(new Node(n.name(), n.op(), in));
+      nodes.add(new Node(n.name(), n.op(), in, n.owner()));
       if (n == graph.input()) {
         nodes.add(new Node(turned, new SelectChannels(order), List.of(input)));
       }

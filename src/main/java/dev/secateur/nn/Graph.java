@@ -20,8 +20,12 @@ public final class Graph {
   private final Map<String, Node> byName = new LinkedHashMap<>();
   private final Map<String, Shape> shapes;
 
+  /** Nodes with parameters of the same names, by these. */
+  private final Map<String, List<Node>> owners = new HashMap<>();
+
   /**
-   * @throws IllegalArgumentException when a name repeats, an input is unknown or shapes do not fit
+   * @throws IllegalArgumentException when a name repeats, an input is unknown, shapes do not fit or
+   *     nodes share parameters and are not alike
    */
   public Graph(List<Node> nodes) {
     this.nodes = List.copyOf(nodes);
@@ -37,6 +41,25 @@ public final class Graph {
       }
     }
     this.shapes = infer(this.nodes);
+    for (Node n : this.nodes) {
+      List<Node> same = owners.computeIfAbsent(n.owner(), o -> new ArrayList<>());
+      same.add(n);
+      if (!alike(same.get(0), n)) {
+        throw new IllegalArgumentException(
+            n.name() + " cannot share the parameters of " + same.get(0).name());
+      }
+    }
+  }
+
+  /** Whether two nodes can have one set of parameters. */
+  private boolean alike(Node a, Node b) {
+    return a == b
+        || a.op().getClass() == b.op().getClass()
+            && a.op().groups() == b.op().groups()
+            && a.inputs().size() == b.inputs().size()
+            && shape(a.inputs().get(0)).dim(1) == shape(b.inputs().get(0)).dim(1)
+            && shape(a.name()).dim(1) == shape(b.name()).dim(1)
+            && ParameterShapes.of(this, a).equals(ParameterShapes.of(this, b));
   }
 
   private static Map<String, Shape> infer(List<Node> nodes) {
@@ -80,7 +103,22 @@ public final class Graph {
 
   /** Whether a parameter, NODE.PART, is of one of the nodes. */
   public boolean owns(String parameter) {
-    return byName.containsKey(parameter.substring(0, parameter.lastIndexOf('.')));
+    return owners.containsKey(parameter.substring(0, parameter.lastIndexOf('.')));
+  }
+
+  /** Nodes that have the parameters of a node, in order: itself, and others that share them. */
+  public List<Node> sharing(Node n) {
+    return owners.get(n.owner());
+  }
+
+  /** Whether a node is the first that has its parameters; the only one, mostly. */
+  public boolean first(Node n) {
+    return sharing(n).get(0) == n;
+  }
+
+  /** Whether other nodes have a node's parameters too. */
+  public boolean shares(Node n) {
+    return sharing(n).size() > 1;
   }
 
   /** Nodes that read the output of {@code name}, in order. */

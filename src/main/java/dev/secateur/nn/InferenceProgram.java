@@ -310,7 +310,7 @@ public final class InferenceProgram implements AutoCloseable {
                 widths.node(first).op(),
                 first.inputs().stream().map(widths::shape).toList(),
                 widths.shape(e.end().name()));
-    Operands o = new Operands(device, arena, parameters, first.name(), x, widths.reads(first), y);
+    Operands o = new Operands(device, arena, parameters, first.owner(), x, widths.reads(first), y);
     InferenceStep.Weights weights = weights(e, y);
     if (first.inputs().stream().noneMatch(pooledByReader::contains)) {
       return step.bind(o, residual, weights);
@@ -331,7 +331,7 @@ public final class InferenceProgram implements AutoCloseable {
     return new InferenceStep.Weights() {
       @Override
       public Snapshots.Folded convolution() {
-        return parameters.folded(first.name(), ((Convolution) first.op()).bias(), e.norm());
+        return parameters.folded(first.owner(), ((Convolution) first.op()).bias(), e.norm());
       }
 
       @Override

@@ -15,7 +15,7 @@ public final class ParameterShapes {
     return out;
   }
 
-  /** Those of one node. */
+  /** Those of one node, which it may share with others. */
   public static Map<String, Shape> of(Graph graph, Node n) {
     long in = n.inputs().isEmpty() ? 0 : graph.shape(n.inputs().get(0)).dim(1);
     return of(n, in, graph.shape(n.name()).dim(1));
@@ -29,7 +29,7 @@ public final class ParameterShapes {
    */
   static Map<String, Shape> of(Node n, long in, long width) {
     Map<String, Shape> out = new LinkedHashMap<>();
-    n.op().parameters(in, width).forEach((part, s) -> out.put(n.name() + "." + part, s));
+    n.op().parameters(in, width).forEach((part, s) -> out.put(n.parameter(part), s));
     return out;
   }
 

@@ -57,6 +57,7 @@ final class Snapshots implements Parameters {
   /**
    * A convolution's weights and bias, the norm that follows it folded into them.
    *
+   * @param convolution what the names of its parameters begin with
    * @param bias whether the convolution has one
    */
   Folded folded(String convolution, boolean bias, Optional<Node> norm) {
@@ -77,7 +78,7 @@ final class Snapshots implements Parameters {
    * @param channels as wide as what it reads
    */
   Folded folded(Node norm, long channels) {
-    Tensor ones = arena.floats(net.parameter(norm.name() + ".weight").elements());
+    Tensor ones = arena.floats(net.parameter(norm.parameter("weight")).elements());
     device.moves().fill(ones, 1).launch();
     Tensor y = take(Shape.of(channels), DType.F32, Layout.PLAIN);
     Tensor shift = take(Shape.of(channels), DType.F32, Layout.PLAIN);
@@ -95,12 +96,11 @@ final class Snapshots implements Parameters {
   }
 
   private Folding.Norm statistics(Node norm) {
-    String name = norm.name();
     return new Folding.Norm(
-        net.parameter(name + ".weight"),
-        net.parameter(name + ".bias"),
-        net.parameter(name + ".running_mean"),
-        net.parameter(name + ".running_var"),
+        net.parameter(norm.parameter("weight")),
+        net.parameter(norm.parameter("bias")),
+        net.parameter(norm.parameter("running_mean")),
+        net.parameter(norm.parameter("running_var")),
         ((BatchNorm) norm.op()).eps());
   }
 

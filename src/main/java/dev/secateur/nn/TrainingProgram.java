@@ -68,6 +68,10 @@ public final class TrainingProgram implements AutoCloseable {
   private final Set<String> learns = new HashSet<>();
   private final Map<String, Kernel> forward = new HashMap<>();
   private final List<Kernel> backward = new ArrayList<>();
+
+  /** What the parameters of nodes begin with whose gradients are written. */
+  private final Set<String> emitted = new HashSet<>();
+
   private final Map<String, Gradient> pending = new HashMap<>();
 
   private record Gradient(Tensor tensor, Slab slab) {}
@@ -487,7 +491,9 @@ public final class TrainingProgram implements AutoCloseable {
       contribute(n.inputs().get(0), new Gradient(view, g.slab().share()));
     } else {
       Node wide = widths.node(n);
-      wide.op().train(new Around(wide, g));
+      Around around = new Around(wide, g);
+      wide.op().train(around);
+      around.sums().forEach(backward::add);
     }
     pool.release(g.slab());
   }
@@ -508,6 +514,8 @@ public final class TrainingProgram implements AutoCloseable {
     private final Node n;
     private final Gradient g;
     private final Operands operands;
+    private final Gradients gradients;
+    private final List<Kernel> sums = new ArrayList<>();
     private final Map<Integer, Gradient> taken = new HashMap<>();
 
     Around(Node n, Gradient g) {
@@ -516,7 +524,8 @@ public final class TrainingProgram implements AutoCloseable {
       List<Tensor> x = n.inputs().stream().map(values::get).toList();
       this.operands =
           new Operands(
-              device, arena, parameters, n.name(), x, widths.reads(n), values.get(result(n)));
+              device, arena, parameters, n.owner(), x, widths.reads(n), values.get(result(n)));
+      this.gradients = emitted.add(n.owner()) ? parameters : new Further();
     }
 
     @Override
@@ -526,7 +535,36 @@ public final class TrainingProgram implements AutoCloseable {
 
     @Override
     public Gradients gradients() {
-      return parameters;
+      return gradients;
+    }
+
+    /** Kernels behind the node's that add its gradients to those of nodes with its parameters. */
+    List<Kernel> sums() {
+      return sums;
+    }
+
+    /** Gradients of a node whose parameters have some already, of another node. */
+    private final class Further implements Gradients {
+      @Override
+      public Tensor ofFilters(String parameter) {
+        return added(parameters.ofFilters(parameter));
+      }
+
+      @Override
+      public Tensor ofVector(String parameter) {
+        return added(parameters.ofVector(parameter));
+      }
+
+      @Override
+      public Tensor of(String parameter) {
+        return added(parameters.of(parameter));
+      }
+
+      private Tensor added(Tensor sum) {
+        Tensor own = arena.allocate(sum.shape(), sum.dtype(), sum.layout());
+        sums.add(device.pointwise().add(own, sum, Activation.NONE, sum));
+        return own;
+      }
     }
 
     @Override
@@ -548,12 +586,12 @@ public final class TrainingProgram implements AutoCloseable {
 
     @Override
     public Tensor own(String part) {
-      return net.parameter(n.name() + "." + part);
+      return net.parameter(n.parameter(part));
     }
 
     @Override
     public Tensor wide(String part) {
-      return parameters.wide(n.name() + "." + part);
+      return parameters.wide(n.parameter(part));
     }
 
     @Override

@@ -55,7 +55,26 @@ final class Widths {
       }
       out.put(n.name(), width.getAsLong());
     }
-    return new Widths(graph, out);
+    Widths widths = new Widths(graph, out);
+    for (Node n : graph.nodes()) {
+      if (graph.shares(n) && !widths.fits(n)) {
+        device.fellBack(
+            "channels are not padded to multiples of "
+                + device.channelMultiple()
+                + ": "
+                + n.name()
+                + " shares its parameters with a layer of other paddings");
+        return asTheyAre(graph);
+      }
+    }
+    return widths;
+  }
+
+  /** Whether the parameters of a node have the shapes that it wants. */
+  private boolean fits(Node n) {
+    long in = channels.get(n.inputs().get(0));
+    return ParameterShapes.of(node(n), in, channels.get(n.name())).entrySet().stream()
+        .allMatch(e -> e.getValue().equals(parameter(e.getKey())));
   }
 
   /** A step by itself, with as many channels as it has in a program for the device. */
@@ -102,7 +121,7 @@ final class Widths {
     }
     String from = n.inputs().get(0);
     Op op = widened(n.op(), own(from), channels.get(from), channels.get(n.name()));
-    return op == n.op() ? n : new Node(n.name(), op, n.inputs());
+    return n.with(op);
   }
 
   /**

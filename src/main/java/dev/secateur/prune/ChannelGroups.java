@@ -67,7 +67,7 @@ public final class ChannelGroups {
       boolean bars = keep.test(name) || outside;
       for (int c = coupling.first(n); c < coupling.first(n) + coupling.width(n); c++) {
         int k = coupling.groupOf(c);
-        barred[k] |= coupling.fixed(c) || bars && prunable(nodes.get(n));
+        barred[k] |= coupling.fixed(c) || bars && hasOutputs(nodes.get(n), linear);
       }
     }
     int groups = 0;
@@ -127,10 +127,15 @@ public final class ChannelGroups {
 
   /** Whether a node's outputs are filters in this scope. */
   private boolean prunable(Node n) {
-    return prunable(n, linear);
+    return prunable(graph, n, linear);
   }
 
-  private static boolean prunable(Node n, boolean linear) {
+  /** Filters that several nodes share are those of the first. */
+  private static boolean prunable(Graph graph, Node n, boolean linear) {
+    return graph.first(n) && hasOutputs(n, linear);
+  }
+
+  private static boolean hasOutputs(Node n, boolean linear) {
     return linear ? n.op().mixesChannels() : n.op().hasFilters();
   }
 
@@ -172,7 +177,10 @@ public final class ChannelGroups {
 
   /** Names of all layers that may have filters in a scope, in the graph's order. */
   public static List<String> layers(Graph graph, Scope scope) {
-    return graph.nodes().stream().filter(n -> prunable(n, linear(scope))).map(Node::name).toList();
+    return graph.nodes().stream()
+        .filter(n -> prunable(graph, n, linear(scope)))
+        .map(Node::name)
+        .toList();
   }
 
   /** Layers that have a filter in a group, in the graph's order. */
@@ -269,7 +277,8 @@ public final class ChannelGroups {
     Map<String, boolean[]> out = new LinkedHashMap<>();
     layers.forEach(l -> out.put(l, new boolean[graph.shape(l).size(1)]));
     for (int u = 0; u < size(); u++) {
-      if (weight(u) == 1) {
+      boolean alone = !graph.shares(graph.node(layers.get(layerOf[starts[u]])));
+      if (weight(u) == 1 && alone) {
         out.get(layers.get(layerOf[starts[u]]))[filterOf[starts[u]]] = true;
       }
     }
@@ -384,7 +393,7 @@ public final class ChannelGroups {
         }
       }
       for (int t = touches[u]; t < touches[u + 1]; t++) {
-        if (nodes.get(nodeOf[t]).op().couples()) {
+        if (nodes.get(nodeOf[t]).op().couples() || graph.shares(nodes.get(nodeOf[t]))) {
           couples.add(nodeOf[t]);
         }
         couples.addAll(groupedReaders.getOrDefault(nodes.get(nodeOf[t]).name(), List.of()));

@@ -117,11 +117,11 @@ public final class DeadFilters {
   /** The parameter that takes a constant. */
   private static Optional<String> sink(Graph graph, Node reader) {
     if (ownBias(reader)) {
-      return Optional.of(reader.name() + ".bias");
+      return Optional.of(reader.parameter("bias"));
     }
     List<Node> next = graph.consumers(reader.name());
     return next.size() == 1 && next.get(0).op() instanceof BatchNorm
-        ? Optional.of(next.get(0).name() + ".running_mean")
+        ? Optional.of(next.get(0).parameter("running_mean"))
         : Optional.empty();
   }
 
@@ -211,14 +211,17 @@ public final class DeadFilters {
         boolean silent,
         Map<String, double[]> into) {
       Op op = n.op();
+      if (graph.shares(n)) {
+        return false; // it is used elsewhere too
+      }
       if (op instanceof BatchNorm b) {
-        float scale = parameter(n, ".weight")[channel];
-        double shift = parameter(n, ".bias")[channel];
+        float scale = parameter(n, "weight")[channel];
+        double shift = parameter(n, "bias")[channel];
         if (Math.abs(scale) < NO_SCALE) {
           return follow(n, channel, OptionalDouble.of(shift), silent, into);
         }
-        double mean = parameter(n, ".running_mean")[channel];
-        double deviation = Math.sqrt(parameter(n, ".running_var")[channel] + b.eps());
+        double mean = parameter(n, "running_mean")[channel];
+        double deviation = Math.sqrt(parameter(n, "running_var")[channel] + b.eps());
         return follow(
             n, channel, map(value, v -> scale * (v - mean) / deviation + shift), silent, into);
       }
@@ -261,8 +264,8 @@ public final class DeadFilters {
       if (!inside || sink(graph, reader).isEmpty()) {
         return false;
       }
-      Tensor weight = net.parameter(reader.name() + ".weight");
-      float[] w = parameter(reader, ".weight");
+      Tensor weight = net.parameter(reader.parameter("weight"));
+      float[] w = parameter(reader, "weight");
       int outputs = weight.shape().size(0);
       int inputs = weight.shape().size(1);
       int places = w.length / outputs / inputs;
@@ -278,7 +281,7 @@ public final class DeadFilters {
 
     private float[] parameter(Node n, String part) {
       return downloaded.computeIfAbsent(
-          n.name() + part, name -> net.device().downloadFloats(net.parameter(name)));
+          n.parameter(part), name -> net.device().downloadFloats(net.parameter(name)));
     }
 
     private static OptionalDouble map(OptionalDouble value, DoubleUnaryOperator f) {

@@ -24,6 +24,7 @@ import java.util.Set;
  *       channel i of each group is coupled with channel i of every other, on both sides, so that
  *       all groups stay equally large; where each group reads a single channel (depthwise) outputs
  *       are coupled with that channel instead, and groups go.
+ *   <li>Nodes that share their parameters are coupled on both sides, channel by channel.
  *   <li>An option-A shortcut couples its middle channels with its input's; its zero channels are
  *       free.
  * </ul>
@@ -62,6 +63,7 @@ final class DependencyGraph {
     for (int n = 0; n < c.nodes.size(); n++) {
       c.couple(n, c.nodes.get(n));
     }
+    c.nodes.forEach(c::coupleSharing);
     Set<String> read = new HashSet<>();
     c.nodes.forEach(n -> read.addAll(n.inputs()));
     for (int n = 0; n < c.nodes.size(); n++) {
@@ -148,6 +150,25 @@ final class DependencyGraph {
                 inputs.forEach(DependencyGraph.this::fix);
               }
             });
+  }
+
+  /** Channels on both sides of nodes that share their parameters are tied one by one. */
+  private void coupleSharing(Node n) {
+    Node other = graph.sharing(n).get(0);
+    if (other != n) {
+      tie(n.name(), other.name());
+      for (int i = 0; i < n.inputs().size(); i++) {
+        tie(n.inputs().get(i), other.inputs().get(i));
+      }
+    }
+  }
+
+  private void tie(String a, String b) {
+    int i = index.get(a);
+    int j = index.get(b);
+    for (int k = 0; k < width(i); k++) {
+      union(first[i] + k, first[j] + k);
+    }
   }
 
   private void fix(int node) {

@@ -146,7 +146,7 @@ public final class ResidualBlocks {
       if (twice) {
         stands.put(n.name(), inputs.get(0));
       } else {
-        out.add(new Node(n.name(), n.op(), inputs));
+        out.add(new Node(n.name(), n.op(), inputs, n.owner()));
       }
     }
     return new Graph(out);

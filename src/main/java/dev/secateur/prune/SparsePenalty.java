@@ -52,10 +52,10 @@ public final class SparsePenalty {
               }
               if (training.kind() != SparseTraining.Kind.BN_SCALE
                   && graph.node(layer).op() instanceof Convolution) {
-                slices.put(layer + ".weight", own);
+                slices.put(graph.node(layer).parameter("weight"), own);
               }
               if (training.kind() != SparseTraining.Kind.GROUP_LASSO) {
-                norm(graph, layer).ifPresent(n -> slices.put(n.name() + ".weight", own));
+                norm(graph, layer).ifPresent(n -> slices.put(n.parameter("weight"), own));
               }
             });
     if (slices.isEmpty()) {

@@ -134,16 +134,13 @@ public final class Surgery {
     Map<String, ParameterCut> parameters() {
       Map<String, ParameterCut> out = new HashMap<>();
       for (Node n : graph.nodes()) {
-        n.op().cuts(around(n)).forEach((part, cut) -> out.put(n.name() + "." + part, cut));
+        n.op().cuts(around(n)).forEach((part, cut) -> out.put(n.parameter(part), cut));
       }
       return out;
     }
 
     Graph smaller() {
-      return new Graph(
-          graph.nodes().stream()
-              .map(n -> new Node(n.name(), n.op().kept(around(n)), n.inputs()))
-              .toList());
+      return new Graph(graph.nodes().stream().map(n -> n.with(n.op().kept(around(n)))).toList());
     }
   }
 }

@@ -140,8 +140,8 @@ public final class SurgeryProof {
     Map<String, ParameterCut> theirs = small.op().cuts(new One(all.length, all, at));
     for (Map.Entry<String, ParameterCut> e :
         n.op().cuts(new One(coupling.width(source), in, f)).entrySet()) {
-      HostTensor whole = original.parameters().get(n.name() + "." + e.getKey());
-      HostTensor got = pruned.parameters().get(n.name() + "." + e.getKey());
+      HostTensor whole = original.parameters().get(n.parameter(e.getKey()));
+      HostTensor got = pruned.parameters().get(n.parameter(e.getKey()));
       ParameterCut cut = theirs.get(e.getKey());
       boolean inGroup = !nothing(e.getValue()) && !nothing(cut);
       boolean there = whole != null && got != null;

@@ -22,6 +22,7 @@ import dev.secateur.nn.op.Identity;
 import dev.secateur.nn.op.Input;
 import dev.secateur.nn.op.Linear;
 import dev.secateur.nn.op.Op;
+import dev.secateur.nn.op.PRelu;
 import dev.secateur.nn.op.Pool;
 import dev.secateur.nn.op.Shortcut;
 import dev.secateur.tensor.HostTensor;
@@ -154,6 +155,36 @@ class TrainingProgramTest {
   @Test
   void theGradientBeyondPlainChainsEqualsFiniteDifferencesOnCuda() {
     checkGradients(TestCuda.open(), VisionGraph.create(), 5);
+  }
+
+  /** Gradients of layers with one set of parameters add, whatever their strides. */
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void theGradientOfSharedParametersEqualsFiniteDifferences(boolean cuda) {
+    checkGradients(cuda ? TestCuda.open() : new CpuDevice(), sharing(), 6);
+  }
+
+  private static Graph sharing() {
+    Convolution conv = new Convolution(6, 3, 3, ConvolutionSpec.of(1, 1), true);
+    Convolution strided = new Convolution(6, 3, 3, ConvolutionSpec.of(2, 1), true);
+    BatchNorm norm = new BatchNorm(1e-2f, 0.1f);
+    List<Node> n = new ArrayList<>();
+    n.add(new Node("input", new Input(3, 8, 8), List.of()));
+    n.add(node("stem", new Convolution(6, 3, 3, ConvolutionSpec.of(1, 1), false), "input"));
+    n.add(node("a", conv, "stem"));
+    n.add(node("bna", norm, "a"));
+    n.add(node("ra", new Activate(Activation.RELU), "bna"));
+    n.add(new Node("b", strided, List.of("ra"), "a"));
+    n.add(new Node("bnb", norm, List.of("b"), "bna"));
+    n.add(new Node("c", conv, List.of("bnb"), "a"));
+    n.add(node("pa", new PRelu(), "c"));
+    n.add(new Node("pb", new PRelu(), List.of("bnb"), "pa"));
+    n.add(node("sum", new Add(), "pa", "pb"));
+    n.add(node("flat", new Flatten(), "sum"));
+    n.add(node("fa", new Linear(96, true), "flat"));
+    n.add(new Node("fb", new Linear(96, true), List.of("fa"), "fa"));
+    n.add(node("fc", new Linear(5, true), "fb"));
+    return new Graph(n);
   }
 
   private static Node node(String name, Op op, String... inputs) {

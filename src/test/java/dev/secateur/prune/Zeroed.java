@@ -107,8 +107,11 @@ public final class Zeroed {
         m,
         (name, d) -> {
           int dot = name.lastIndexOf('.');
-          Node n = m.graph().node(name.substring(0, dot));
-          boolean filter = removed.filters().containsKey(n.name());
+          String owner = name.substring(0, dot);
+          Node n =
+              m.graph().nodes().stream().filter(k -> k.owner().equals(owner)).findFirst().get();
+          boolean filter =
+              m.graph().sharing(n).stream().anyMatch(k -> removed.of(k.name()).length > 0);
           if (!filter && !(n.op() instanceof BatchNorm || n.op() instanceof GroupNorm)
               || name.contains(".running")) {
             return;
@@ -149,8 +152,10 @@ public final class Zeroed {
     boolean[] y = new boolean[graph.shape(n.name()).size(1)];
     boolean[] x = n.inputs().isEmpty() ? y : zero.get(n.inputs().get(0));
     if (n.op().mixesChannels()) {
-      for (int f : removed.filters().getOrDefault(n.name(), new int[0])) {
-        y[f] = true;
+      for (Node same : graph.sharing(n)) {
+        for (int f : removed.of(same.name())) {
+          y[f] = true;
+        }
       }
     } else if (n.op() instanceof Add || n.op() instanceof Multiply) {
       boolean[] other = zero.get(n.inputs().get(1));

@@ -659,7 +659,7 @@ final class KerasLayers {
         Shape kc11 = Shape.of(w.shape().dim(0), w.shape().dim(1), 1, 1);
         parameters.put(n.name() + ".weight", new HostTensor(kc11, w.data()));
       }
-      nodes.set(i, new Node(n.name(), op, n.inputs()));
+      nodes.set(i, n.with(op));
       shapes.put(n.name(), Shape.of(1, shapes.get(n.name()).dim(1), 1, 1));
     }
     return true;

@@ -33,6 +33,9 @@ final class NetworkBuilder {
   private final Map<String, Shape> shapes = new LinkedHashMap<>();
   private final Map<String, HostTensor> parameters = new LinkedHashMap<>();
 
+  /** Nodes by the tensors of the file that their parameters were made of. */
+  private final Map<List<String>, List<String>> origins = new LinkedHashMap<>();
+
   /** Channel-wise scales and shifts that stand as batch norms, by node. */
   private final Map<String, Value.Affine> affines = new LinkedHashMap<>();
 
@@ -106,7 +109,7 @@ final class NetworkBuilder {
 
   /** Replaces what a node computes; its output keeps its shape. */
   private void replace(String node, Op op) {
-    nodes.put(node, new Node(node, op, nodes.get(node).inputs()));
+    nodes.put(node, nodes.get(node).with(op));
   }
 
   /**
@@ -228,6 +231,62 @@ final class NetworkBuilder {
     return out;
   }
 
+  /** Names of the nodes so far. */
+  Set<String> names() {
+    return new HashSet<>(nodes.keySet());
+  }
+
+  /** Notes that a node's parameters were made of some tensors of the file, by their names. */
+  void origin(String node, List<String> tensors) {
+    boolean own = !nodes.get(node).inputs().isEmpty() && !affines.containsKey(node);
+    if (own && !tensors.isEmpty() && !parts(node).isEmpty()) {
+      origins.computeIfAbsent(tensors, t -> new ArrayList<>()).add(node);
+    }
+  }
+
+  /** Lets nodes share their parameters where these were made of the same tensors and are equal. */
+  private Node shared(Node n) {
+    for (List<String> alike : origins.values()) {
+      if (alike.contains(n.name())) {
+        for (String other : alike.subList(0, alike.indexOf(n.name()))) {
+          if (same(nodes.get(other), n)) {
+            return new Node(n.name(), n.op(), n.inputs(), nodes.get(other).owner());
+          }
+        }
+      }
+    }
+    return n;
+  }
+
+  private boolean same(Node a, Node b) {
+    Map<String, HostTensor> own = parts(b.name());
+    boolean equal =
+        a.op().getClass() == b.op().getClass()
+            && a.op().groups() == b.op().groups()
+            && shape(a.inputs().get(0)).dim(1) == shape(b.inputs().get(0)).dim(1)
+            && shape(a.name()).dim(1) == shape(b.name()).dim(1)
+            && parts(a.name()).keySet().equals(own.keySet());
+    for (Map.Entry<String, HostTensor> e : parts(a.name()).entrySet()) {
+      HostTensor t = own.get(e.getKey());
+      equal =
+          equal
+              && t.shape().equals(e.getValue().shape())
+              && Arrays.equals(t.data(), e.getValue().data());
+    }
+    return equal;
+  }
+
+  private Map<String, HostTensor> parts(String node) {
+    Map<String, HostTensor> out = new LinkedHashMap<>();
+    nodes
+        .get(node)
+        .op()
+        .parameters(shape(input(node)).dim(1), shape(node).dim(1))
+        .keySet()
+        .forEach(part -> out.put(part, parameters.get(node + "." + part)));
+    return out;
+  }
+
   /**
    * Everything that some nodes need, and nothing else.
    *
@@ -247,7 +306,8 @@ final class NetworkBuilder {
     }
     List<Node> kept = new ArrayList<>(nodes.values());
     kept.removeIf(n -> !needed.contains(n.name()));
-    Node last = nodes.get(output);
+    kept.replaceAll(this::shared);
+    Node last = kept.stream().filter(n -> n.name().equals(output)).findFirst().orElseThrow();
     boolean read = kept.stream().anyMatch(n -> n.inputs().contains(output));
     if (read) {
       kept.add(new Node(free("output"), new Identity(), List.of(output)));

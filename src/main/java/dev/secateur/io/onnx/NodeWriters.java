@@ -62,12 +62,14 @@ final class NodeWriters {
   /**
    * A node in the graph that is written.
    *
+   * @param owner what the names of its parameters begin with
    * @param in tensors that it reads
    * @param y the tensor that it makes
    * @param shape of its output for one image
    * @param from the shape of its first input
    */
-  private record Place(String name, List<String> in, String y, Shape shape, Shape from) {
+  private record Place(
+      String name, String owner, List<String> in, String y, Shape shape, Shape from) {
     String x() {
       return in.get(0);
     }
@@ -82,7 +84,7 @@ final class NodeWriters {
     of(
         Linear.class,
         (g, n, op) ->
-            g.add("Gemm", n.name(), g.with(n.in(), n.name(), op.bias()), n.y())
+            g.add("Gemm", n.name(), g.with(n.in(), n.owner(), op.bias()), n.y())
                 .addAttribute(OnnxGraph.integer("transB", 1)));
     of(BatchNorm.class, NodeWriters::batchNorm);
     of(LayerNorm.class, NodeWriters::layerNorm);
@@ -131,7 +133,7 @@ final class NodeWriters {
     List<String> in = n.inputs().stream().map(g::value).toList();
     Shape shape = graph.shape(n.name());
     Shape from = n.inputs().isEmpty() ? shape : graph.shape(n.inputs().get(0));
-    Place place = new Place(n.name(), in, g.value(n.name()), shape, from);
+    Place place = new Place(n.name(), n.owner(), in, g.value(n.name()), shape, from);
     write(ALL.get(n.op().getClass()), g, place, n.op());
   }
 
@@ -174,12 +176,12 @@ final class NodeWriters {
   }
 
   private static void convolution(OnnxGraph g, Place n, Convolution c) {
-    g.add("Conv", n.name(), g.with(n.in(), n.name(), c.bias()), n.y())
+    g.add("Conv", n.name(), g.with(n.in(), n.owner(), c.bias()), n.y())
         .addAllAttribute(window(g, c.kernelH(), c.kernelW(), c.spec()));
   }
 
   private static void transposed(OnnxGraph g, Place n, TransposedConvolution c) {
-    g.add("ConvTranspose", n.name(), g.with(n.in(), n.name(), c.bias()), n.y())
+    g.add("ConvTranspose", n.name(), g.with(n.in(), n.owner(), c.bias()), n.y())
         .addAllAttribute(window(g, c.kernelH(), c.kernelW(), c.spec()))
         .addAttribute(OnnxGraph.ints("output_padding", g.spatial(c.extraH(), c.extraW())));
   }
@@ -197,7 +199,7 @@ final class NodeWriters {
   private static void batchNorm(OnnxGraph g, Place n, BatchNorm b) {
     List<String> all = new ArrayList<>(n.in());
     for (String part : List.of(".weight", ".bias", ".running_mean", ".running_var")) {
-      all.add(g.parameter(n.name() + part));
+      all.add(g.parameter(n.owner() + part));
     }
     OnnxMl.NodeProto.Builder node =
         g.add("BatchNormalization", n.name(), all, n.y())
@@ -273,7 +275,7 @@ final class NodeWriters {
   }
 
   private static void prelu(OnnxGraph g, Place n, PRelu p) {
-    String slope = n.name() + ".weight";
+    String slope = n.owner() + ".weight";
     HostTensor s = g.parameterOf(slope);
     Shape wide = n.shape().rank() == 4 ? g.wide(s.shape().dim(0)) : s.shape();
     g.floats(slope, new HostTensor(wide, s.data()));
@@ -364,8 +366,8 @@ final class NodeWriters {
     String name = n.name();
     String x = n.x();
     if (g.opset() < 17) {
-      String weight = name + ".weight";
-      String bias = name + ".bias";
+      String weight = n.owner() + ".weight";
+      String bias = n.owner() + ".bias";
       Shape wide = image ? g.wide(n.shape().dim(1)) : Shape.of(n.shape().dim(1));
       g.floats(weight, new HostTensor(wide, g.parameterOf(weight).data()));
       g.floats(bias, new HostTensor(wide, g.parameterOf(bias).data()));
@@ -386,7 +388,7 @@ final class NodeWriters {
     if (image) {
       g.add("Transpose", from, List.of(x), from).addAttribute(toLast(g.lines()));
     }
-    g.add("LayerNormalization", name, g.with(List.of(from), name, true), to)
+    g.add("LayerNormalization", name, g.with(List.of(from), n.owner(), true), to)
         .addAttribute(OnnxGraph.integer("axis", -1))
         .addAttribute(OnnxGraph.number("epsilon", l.eps()));
     if (image) {
@@ -399,7 +401,7 @@ final class NodeWriters {
     String name = n.name();
     long channels = n.shape().dim(1);
     if (op.count() == channels) {
-      g.add("InstanceNormalization", name, g.with(List.of(n.x()), name, true), n.y())
+      g.add("InstanceNormalization", name, g.with(List.of(n.x()), n.owner(), true), n.y())
           .addAttribute(OnnxGraph.number("epsilon", op.eps()));
       return;
     }
@@ -417,8 +419,8 @@ final class NodeWriters {
         .addAttribute(OnnxGraph.number("epsilon", op.eps()));
     reshape(g, image, normed, g.axes(0, channels, n.shape().dim(2), n.shape().dim(3)), image);
     Shape wide = g.wide(channels);
-    String weight = name + ".weight";
-    String bias = name + ".bias";
+    String weight = n.owner() + ".weight";
+    String bias = n.owner() + ".bias";
     g.floats(weight, new HostTensor(wide, g.parameterOf(weight).data()));
     g.floats(bias, new HostTensor(wide, g.parameterOf(bias).data()));
     String scaled = step(g, "Mul", name, "scaled", image, weight);

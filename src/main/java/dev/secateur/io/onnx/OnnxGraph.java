@@ -33,6 +33,7 @@ final class OnnxGraph {
   private final Map<String, String> values = new HashMap<>();
 
   private final Set<String> taken = new HashSet<>();
+  private final Set<String> written = new HashSet<>();
   private final boolean unique;
 
   /** Where parameters lie outside of the file: its name, and what it holds so far. */
@@ -180,6 +181,9 @@ final class OnnxGraph {
 
   /** Numbers of a data type of their own. */
   void floats(String name, HostTensor t, int type) {
+    if (!written.add(name)) {
+      return; // a parameter of several nodes
+    }
     TensorProto.Builder p = out.addInitializerBuilder().setName(name).setDataType(type);
     for (long d : t.shape().toArray()) {
       p.addDims(d);

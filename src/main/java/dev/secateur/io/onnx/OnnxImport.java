@@ -777,7 +777,12 @@ public final class OnnxImport {
 
   private void read(Translator t, NodeProto n) {
     try {
+      Set<String> before = t.builder().names();
       Operators.read(new Step(t, n));
+      List<String> made = new ArrayList<>(t.builder().names());
+      made.removeAll(before);
+      List<String> tensors = n.getInputList().stream().filter(initializers::containsKey).toList();
+      made.forEach(node -> t.builder().origin(node, tensors));
     } catch (IllegalArgumentException
         | ArithmeticException
         | IndexOutOfBoundsException

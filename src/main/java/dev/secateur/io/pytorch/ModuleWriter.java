@@ -121,6 +121,7 @@ public final class ModuleWriter {
   /** A node on its way into the source. */
   private record Place(
       String name,
+      String owner,
       List<String> in,
       List<Shape> from,
       Shape to,
@@ -154,10 +155,16 @@ public final class ModuleWriter {
       return from.get(0).dim(1);
     }
 
-    /** Registers a module under the node's name, and gives the call of it. */
+    /** Registers a module under the name of its parameters, and gives the call of it. */
     String module(String constructor, String input) {
-      modules.add("_put(self, \"" + name + "\", " + constructor + ")");
-      return "m(\"" + name + "\")(" + input + ")";
+      String line = "_put(self, \"" + owner + "\", ";
+      if (modules.stream().noneMatch((line + constructor + ")")::equals)) {
+        if (modules.stream().anyMatch(m -> m.startsWith(line))) {
+          throw refused(this, "one weight in layers of several geometries");
+        }
+        modules.add(line + constructor + ")");
+      }
+      return "m(\"" + owner + "\")(" + input + ")";
     }
   }
 
@@ -324,7 +331,7 @@ public final class ModuleWriter {
       }
       List<String> in = n.inputs().stream().map(values::get).toList();
       List<Shape> from = n.inputs().stream().map(graph::shape).toList();
-      Place place = new Place(n.name(), in, from, graph.shape(n.name()), line, modules);
+      Place place = new Place(n.name(), n.owner(), in, from, graph.shape(n.name()), line, modules);
       String value = "x" + values.size();
       lines.add(value + " = " + write(ALL.get(n.op().getClass()), place, n.op()));
       values.put(n.name(), value);

@@ -17,7 +17,7 @@ import java.util.Optional;
  * What a node's kernels work on.
  *
  * @param arena for tables that kernels read
- * @param node its name, with which its parameters' begin
+ * @param node what the names of its parameters begin with
  * @param x what it reads, with the batch in the first axis
  * @param channels of the network's own that each x has, others behind them
  * @param y its result; may be the first x where {@link Op#worksInPlace}

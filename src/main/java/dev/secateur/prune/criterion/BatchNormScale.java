@@ -38,7 +38,7 @@ final class BatchNormScale implements Criterion {
                           "criterion bn-scale: no batch norm behind the layer "
                               + layer
                               + "; expected that it is kept, or another criterion"));
-      float[] scale = net.device().downloadFloats(net.parameter(norm.name() + ".weight"));
+      float[] scale = net.device().downloadFloats(net.parameter(norm.parameter("weight")));
       for (int i = 0; i < scale.length; i++) {
         scale[i] = Math.abs(scale[i]);
       }

@@ -118,7 +118,7 @@ final class Outgoing implements Criterion {
       return byInput.computeIfAbsent(
           reader.name(),
           name -> {
-            Tensor weight = net.parameter(name + ".weight");
+            Tensor weight = net.parameter(reader.parameter("weight"));
             float[] w = net.device().downloadFloats(weight);
             int outputs = weight.shape().size(0);
             int inputs = weight.shape().size(1);
@@ -140,7 +140,7 @@ final class Outgoing implements Criterion {
       return byInput.computeIfAbsent(
           reader.name(),
           name -> {
-            float[] w = net.device().downloadFloats(net.parameter(name + ".weight"));
+            float[] w = net.device().downloadFloats(net.parameter(reader.parameter("weight")));
             double[] out = new double[graph.shape(reader.inputs().get(0)).size(1)];
             for (int i = 0; i < w.length; i++) {
               out[i / (w.length / out.length)] += (double) w[i] * w[i];
@@ -154,9 +154,10 @@ final class Outgoing implements Criterion {
       double[] out = new double[outputs];
       List<Node> next = graph.consumers(reader.name());
       if (next.size() == 1 && next.get(0).op() instanceof BatchNorm b) {
-        String norm = next.get(0).name();
-        float[] scale = net.device().downloadFloats(net.parameter(norm + ".weight"));
-        float[] variance = net.device().downloadFloats(net.parameter(norm + ".running_var"));
+        Node norm = next.get(0);
+        float[] scale = net.device().downloadFloats(net.parameter(norm.parameter("weight")));
+        float[] variance =
+            net.device().downloadFloats(net.parameter(norm.parameter("running_var")));
         for (int k = 0; k < outputs; k++) {
           out[k] = scale[k] / Math.sqrt(variance[k] + b.eps());
         }

@@ -61,8 +61,9 @@ final class Taylor implements Criterion {
       Map<String, Tensor> sums = new LinkedHashMap<>();
       List<Kernel> kernels = new ArrayList<>();
       for (String layer : layers) {
-        Tensor weight = copy.parameter(layer + ".weight");
-        Tensor gradient = program.gradient(layer + ".weight");
+        String name = copy.graph().node(layer).parameter("weight");
+        Tensor weight = copy.parameter(name);
+        Tensor gradient = program.gradient(name);
         int filters = weight.shape().size(0);
         Tensor sum = arena.doubles(filters, 1);
         sums.put(layer, sum);

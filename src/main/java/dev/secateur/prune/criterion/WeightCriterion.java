@@ -28,7 +28,7 @@ record WeightCriterion(
   public Map<String, float[]> score(Network net, List<String> layers, ScoringData data) {
     Map<String, float[]> out = new LinkedHashMap<>();
     for (String layer : layers) {
-      Tensor weight = net.parameter(layer + ".weight");
+      Tensor weight = net.parameter(net.graph().node(layer).parameter("weight"));
       double[] scores = ranking.apply(net.device(), weight);
       out.put(layer, normalised ? overMean(scores) : Host.floats(scores));
     }

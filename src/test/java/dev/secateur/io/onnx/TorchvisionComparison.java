@@ -118,7 +118,7 @@ final class TorchvisionComparison {
           && !(n.op() instanceof Linear)) {
         continue;
       }
-      HostTensor w = model.parameters().get(n.name() + ".weight");
+      HostTensor w = model.parameters().get(n.parameter("weight"));
       float[] norm = new float[model.graph().shape(n.name()).size(1)];
       boolean byInput = n.op() instanceof TransposedConvolution;
       int each = w.data().length / (int) w.shape().dim(0);
