@@ -220,6 +220,7 @@ class MixedPrecisionTest {
         switch (name) {
           case "odd" -> odd();
           case "every op" -> VisionGraph.create();
+          case "shared" -> TrainingProgramTest.sharing();
           default -> Architectures.graph(name, 4, 3, 32);
         };
     SplittableRandom random = new SplittableRandom(8);
@@ -272,6 +273,7 @@ class MixedPrecisionTest {
   @ParameterizedTest
   @CsvSource({
     "odd, 8",
+    "shared, 10",
     "every op, 4",
     "resnet8, 8",
     "resnet20, 20",
@@ -373,6 +375,7 @@ class MixedPrecisionTest {
   @ParameterizedTest
   @CsvSource({
     "odd, 0.02, 8",
+    "shared, 0.02, 10",
     "every op, 0.02, 6",
     "resnet8, 0.01, 8",
     "resnet14b, 0.01, 14",

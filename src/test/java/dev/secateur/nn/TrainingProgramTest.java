@@ -164,7 +164,8 @@ class TrainingProgramTest {
     checkGradients(cuda ? TestCuda.open() : new CpuDevice(), sharing(), 6);
   }
 
-  private static Graph sharing() {
+  /** Layers with one set of parameters. */
+  static Graph sharing() {
     Convolution conv = new Convolution(6, 3, 3, ConvolutionSpec.of(1, 1), true);
     Convolution strided = new Convolution(6, 3, 3, ConvolutionSpec.of(2, 1), true);
     BatchNorm norm = new BatchNorm(1e-2f, 0.1f);

@@ -109,6 +109,25 @@ class PyTorchModuleTest {
     return RandomGraph.model(g, new SplittableRandom(3));
   }
 
+  /** A module that is called twice. */
+  private static Model shared() {
+    Convolution twice = new Convolution(8, 3, 3, ConvolutionSpec.of(1, 1), true);
+    BatchNorm norm = new BatchNorm(1e-5f, 0.1f);
+    Graph g =
+        new Graph(
+            List.of(
+                new Node("input", new Input(3, 9, 8), List.of()),
+                new Node(
+                    "c", new Convolution(8, 3, 3, ConvolutionSpec.of(1, 1), true), in("input")),
+                new Node("a", twice, in("c")),
+                new Node("na", norm, in("a")),
+                new Node("b", twice, in("na"), "a"),
+                new Node("nb", norm, in("b"), "na"),
+                new Node("flat", new Flatten(), in("nb")),
+                new Node("fc", new Linear(5, true), in("flat"))));
+    return RandomGraph.model(g, new SplittableRandom(6));
+  }
+
   /** A network over (N,C,L). */
   private static Model line() {
     ConvolutionSpec uneven = new ConvolutionSpec(1, 2, 0, 2, 0, 1, 1, 2, 2);
@@ -155,6 +174,7 @@ class PyTorchModuleTest {
     }
     models.put("dilated", dilated());
     models.put("line", line());
+    models.put("shared", shared());
     for (int seed = 0; seed < NETWORKS; seed++) {
       models.put("random" + seed, RandomGraph.draw(seed));
     }
