@@ -44,22 +44,25 @@ public final class Graph {
     for (Node n : this.nodes) {
       List<Node> same = owners.computeIfAbsent(n.owner(), o -> new ArrayList<>());
       same.add(n);
-      if (!alike(same.get(0), n)) {
+      if (!alike(this, same.get(0), n) || !shapes(same.get(0)).equals(shapes(n))) {
         throw new IllegalArgumentException(
             n.name() + " cannot share the parameters of " + same.get(0).name());
       }
     }
   }
 
-  /** Whether two nodes can have one set of parameters. */
-  private boolean alike(Node a, Node b) {
+  private Map<String, Shape> shapes(Node n) {
+    return ParameterShapes.of(this, n);
+  }
+
+  /** Whether two nodes use parameters of equal shapes alike. */
+  static boolean alike(Graph graph, Node a, Node b) {
     return a == b
         || a.op().getClass() == b.op().getClass()
             && a.op().groups() == b.op().groups()
             && a.inputs().size() == b.inputs().size()
-            && shape(a.inputs().get(0)).dim(1) == shape(b.inputs().get(0)).dim(1)
-            && shape(a.name()).dim(1) == shape(b.name()).dim(1)
-            && ParameterShapes.of(this, a).equals(ParameterShapes.of(this, b));
+            && graph.shape(a.inputs().get(0)).dim(1) == graph.shape(b.inputs().get(0)).dim(1)
+            && graph.shape(a.name()).dim(1) == graph.shape(b.name()).dim(1);
   }
 
   private static Map<String, Shape> infer(List<Node> nodes) {

@@ -11,6 +11,7 @@ import dev.secateur.nn.Graph;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Node;
 import dev.secateur.nn.ParameterShapes;
+import dev.secateur.nn.SharedParameters;
 import dev.secateur.nn.op.Activate;
 import dev.secateur.nn.op.Add;
 import dev.secateur.nn.op.BatchNorm;
@@ -82,17 +83,29 @@ final class KerasLayers {
    * @throws IllegalArgumentException where the weights do not fit
    */
   Model model(KerasConfig config, Map<String, String> metadata) {
+    Map<String, List<String>> calls = new LinkedHashMap<>();
     three = config.three();
     channelsFirst = channelsFirst(config.layers());
     for (KerasConfig.Layer layer : config.layers()) {
       stored = layer.stored();
+      int before = nodes.size();
       if (layer.type().equals("InputLayer")) {
         input(layer.name(), layer.config());
       } else {
+        weights.again(stored);
         add(layer, layer.inputs().stream().map(outputs::get).toList());
       }
+      for (Node n : nodes.subList(before, nodes.size())) {
+        if (n.name().startsWith(layer.name())) {
+          String first = layer.first() + n.name().substring(layer.name().length());
+          calls.computeIfAbsent(first, f -> new ArrayList<>()).add(n.name());
+        }
+      }
     }
-    Graph graph = withoutSoftmax(outputs.get(config.output()));
+    Graph whole = withoutSoftmax(outputs.get(config.output()));
+    Graph graph =
+        SharedParameters.in(
+            whole, parameters, calls.values().stream().filter(c -> c.size() > 1).toList());
     parameters.keySet().retainAll(ParameterShapes.of(graph).keySet());
     Map<String, String> all = new LinkedHashMap<>(metadata);
     all.put("framework", "keras");

@@ -86,8 +86,17 @@ final class KerasWeights {
     throw new IllegalArgumentException(what + " does not hold floats");
   }
 
+  /** Arrays of a layer are read from the first on again: it is called once more. */
+  void again(KerasConfig.Stored layer) {
+    read.remove(place(layer));
+  }
+
+  private String place(KerasConfig.Stored layer) {
+    return layer.path().replaceAll("(^|/)layers/", "$1" + numbered + "/") + "/vars";
+  }
+
   private Dataset next(KerasConfig.Stored layer, String weight) {
-    String path = layer.path().replaceAll("(^|/)layers/", "$1" + numbered + "/") + "/vars";
+    String path = place(layer);
     int at = read.merge(path, 1, Integer::sum) - 1;
     Node here = layers;
     for (String part : path.split("/")) {

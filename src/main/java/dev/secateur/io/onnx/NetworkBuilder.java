@@ -2,6 +2,7 @@ package dev.secateur.io.onnx;
 
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Node;
+import dev.secateur.nn.SharedParameters;
 import dev.secateur.nn.op.BatchNorm;
 import dev.secateur.nn.op.Convolution;
 import dev.secateur.nn.op.GroupNorm;
@@ -238,53 +239,9 @@ final class NetworkBuilder {
 
   /** Notes that a node's parameters were made of some tensors of the file, by their names. */
   void origin(String node, List<String> tensors) {
-    boolean own = !nodes.get(node).inputs().isEmpty() && !affines.containsKey(node);
-    if (own && !tensors.isEmpty() && !parts(node).isEmpty()) {
+    if (!affines.containsKey(node) && !tensors.isEmpty()) {
       origins.computeIfAbsent(tensors, t -> new ArrayList<>()).add(node);
     }
-  }
-
-  /** Lets nodes share their parameters where these were made of the same tensors and are equal. */
-  private Node shared(Node n) {
-    for (List<String> alike : origins.values()) {
-      if (alike.contains(n.name())) {
-        for (String other : alike.subList(0, alike.indexOf(n.name()))) {
-          if (same(nodes.get(other), n)) {
-            return new Node(n.name(), n.op(), n.inputs(), nodes.get(other).owner());
-          }
-        }
-      }
-    }
-    return n;
-  }
-
-  private boolean same(Node a, Node b) {
-    Map<String, HostTensor> own = parts(b.name());
-    boolean equal =
-        a.op().getClass() == b.op().getClass()
-            && a.op().groups() == b.op().groups()
-            && shape(a.inputs().get(0)).dim(1) == shape(b.inputs().get(0)).dim(1)
-            && shape(a.name()).dim(1) == shape(b.name()).dim(1)
-            && parts(a.name()).keySet().equals(own.keySet());
-    for (Map.Entry<String, HostTensor> e : parts(a.name()).entrySet()) {
-      HostTensor t = own.get(e.getKey());
-      equal =
-          equal
-              && t.shape().equals(e.getValue().shape())
-              && Arrays.equals(t.data(), e.getValue().data());
-    }
-    return equal;
-  }
-
-  private Map<String, HostTensor> parts(String node) {
-    Map<String, HostTensor> out = new LinkedHashMap<>();
-    nodes
-        .get(node)
-        .op()
-        .parameters(shape(input(node)).dim(1), shape(node).dim(1))
-        .keySet()
-        .forEach(part -> out.put(part, parameters.get(node + "." + part)));
-    return out;
   }
 
   /**
@@ -306,8 +263,7 @@ final class NetworkBuilder {
     }
     List<Node> kept = new ArrayList<>(nodes.values());
     kept.removeIf(n -> !needed.contains(n.name()));
-    kept.replaceAll(this::shared);
-    Node last = kept.stream().filter(n -> n.name().equals(output)).findFirst().orElseThrow();
+    Node last = nodes.get(output);
     boolean read = kept.stream().anyMatch(n -> n.inputs().contains(output));
     if (read) {
       kept.add(new Node(free("output"), new Identity(), List.of(output)));
@@ -315,7 +271,10 @@ final class NetworkBuilder {
       kept.remove(last);
       kept.add(last);
     }
-    return new Graph(kept);
+    return SharedParameters.in(
+        new Graph(kept),
+        parameters,
+        origins.values().stream().filter(several -> several.size() > 1).toList());
   }
 
   Map<String, HostTensor> parameters() {

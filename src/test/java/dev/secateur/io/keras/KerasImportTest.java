@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.fail;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import dev.secateur.JavaNames;
 import dev.secateur.SecateurException;
 import dev.secateur.device.Device;
@@ -16,21 +17,27 @@ import dev.secateur.device.cpu.CpuDevice;
 import dev.secateur.io.Models;
 import dev.secateur.io.onnx.Outputs;
 import dev.secateur.nn.Cost;
+import dev.secateur.nn.Graph;
 import dev.secateur.nn.InferenceProgram;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Network;
+import dev.secateur.nn.Node;
 import dev.secateur.prune.Removal;
 import dev.secateur.prune.Surgery;
+import dev.secateur.prune.SurgeryProof;
 import dev.secateur.prune.Zeroed;
+import dev.secateur.tensor.HostTensor;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SplittableRandom;
@@ -136,6 +143,87 @@ class KerasImportTest {
                 SecateurException.class, () -> Models.importKeras(weightsOnly, Optional.empty()))
             .getMessage();
     assertTrue(message.contains("holds weights only"), message);
+  }
+
+  /** It computes what a network computes in which the layers are there twice; as one it is cut. */
+  @Test
+  void layersThatAreCalledTwice() throws IOException {
+    String json = Files.readString(FIXTURES.resolve("small.json"));
+    String twice =
+        json.replace(
+                "[[[\"spatial_relu\", 0, 0, {}]]]",
+                "[[[\"spatial_relu\", 0, 0, {}]], [[\"spatial_bn\", 0, 0, {}]]]")
+            .replace("[\"project\", 0, 0, {}]", "[\"project\", 0, 0, {}], [\"project\", 1, 0, {}]");
+    Path file = dir.resolve("twice.json");
+    Files.writeString(file, twice);
+    Model model = Models.importKeras(file, Optional.of(FIXTURES.resolve("small.h5")));
+    Model once = Models.importKeras(FIXTURES.resolve("small.json"), Optional.empty());
+    Graph g = model.graph();
+    assertEquals(List.of("project", "project.call2"), names(g.sharing(g.node("project"))));
+    assertEquals(once.parameters().keySet(), model.parameters().keySet());
+    assertEquals(Cost.of(once.graph()).parameters(), Cost.of(g).parameters());
+    List<Node> nodes = new ArrayList<>();
+    for (Node n : once.graph().nodes()) {
+      if (n.name().equals("sum")) {
+        nodes.add(new Node("copy", once.graph().node("project").op(), List.of("spatial_bn")));
+        nodes.add(new Node("two", n.op(), n.inputs()));
+        nodes.add(new Node("sum", n.op(), List.of("two", "copy")));
+      } else {
+        nodes.add(n);
+      }
+    }
+    Map<String, HostTensor> parameters = new LinkedHashMap<>(once.parameters());
+    once.parameters()
+        .forEach(
+            (name, t) -> {
+              if (name.startsWith("project.")) {
+                parameters.put(name.replace("project.", "copy."), t);
+              }
+            });
+    Model copies = new Model(new Graph(nodes), parameters, once.metadata());
+    byte[] pixels = Outputs.pixels(model, 2);
+    assertArrayEquals(Outputs.ours(copies, pixels, 2), Outputs.ours(model, pixels, 2), 1e-5f);
+    Removal removal = new Removal(Map.of("project", new int[] {1, 4}));
+    Model smaller = Surgery.remove(model, removal);
+    assertEquals(4, smaller.graph().shape("project.call2").dim(1));
+    assertEquals(4, smaller.graph().shape("stem").dim(1)); // by the sum
+    Model zeroed = Zeroed.model(model, SurgeryProof.removed(model, smaller));
+    assertArrayEquals(Outputs.ours(zeroed, pixels, 2), Outputs.ours(smaller, pixels, 2), 1e-5f);
+  }
+
+  @Test
+  void modelsInsideThatAreCalledTwice() throws IOException {
+    Map<String, byte[]> parts = entries("nested.keras");
+    String json = new String(parts.get("config.json"), StandardCharsets.UTF_8);
+    JsonNode config = new ObjectMapper().readTree(json);
+    for (JsonNode layer : config.path("config").path("layers")) {
+      ArrayNode calls = (ArrayNode) layer.path("inbound_nodes");
+      if (layer.path("config").path("name").asText().equals("backbone")) {
+        calls.add(calls.path(0).deepCopy());
+      }
+      for (JsonNode tensor : calls.findValues("keras_history")) {
+        if (tensor.path(0).asText().equals("backbone")) {
+          ((ArrayNode) tensor).set(1, 1);
+        }
+      }
+    }
+    parts.put("config.json", config.toString().getBytes(StandardCharsets.UTF_8));
+    Path file = dir.resolve("nested.keras");
+    try (ZipOutputStream out = new ZipOutputStream(Files.newOutputStream(file))) {
+      for (Map.Entry<String, byte[]> e : parts.entrySet()) {
+        out.putNextEntry(new ZipEntry(e.getKey()));
+        out.write(e.getValue());
+      }
+    }
+    Model second = Models.importKeras(file, Optional.empty());
+    Model model = Models.importKeras(FIXTURES.resolve("nested.keras"), Optional.empty());
+    assertTrue(second.parameters().containsKey("backbone.call2.conv.weight"));
+    byte[] pixels = Outputs.pixels(model, 2);
+    assertArrayEquals(Outputs.ours(model, pixels, 2), Outputs.ours(second, pixels, 2));
+  }
+
+  private static List<String> names(List<Node> nodes) {
+    return nodes.stream().map(Node::name).toList();
   }
 
   @Test
