@@ -92,7 +92,7 @@ final class ExportCommand extends BaseCommand {
       throw new ParameterException(
           spec.commandLine(), "--fixed-batch " + onnx.batch + ": expected at least 1");
     }
-    if (!toOnnx && !name.endsWith(".safetensors")) {
+    if (!toOnnx && !toPyTorch && !name.endsWith(".safetensors")) {
       throw new ParameterException(
           spec.commandLine(),
           "-o " + output.file + ": expected a name ending in .onnx, .py or .safetensors");

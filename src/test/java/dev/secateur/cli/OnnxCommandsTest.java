@@ -64,6 +64,15 @@ class OnnxCommandsTest {
   }
 
   @Test
+  void aPyTorchModuleComesWithItsParameters() {
+    Path file = dir.resolve("net.py");
+    Cli.Result r = run("export", onnx, "-o", file);
+    assertEquals(0, r.code(), r.err());
+    assertTrue(Files.exists(file));
+    assertTrue(Files.exists(dir.resolve("net.safetensors")));
+  }
+
+  @Test
   void aNetworkIsPrunedWithoutImages() throws IOException {
     Path out = dir.resolve("run");
     Cli.Result r =

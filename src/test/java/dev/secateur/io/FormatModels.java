@@ -71,6 +71,7 @@ final class FormatModels {
     out.put("shuffles", shuffles());
     out.put("groups", groups());
     out.put("borders", borders());
+    out.put("sharing", sharing());
     return out;
   }
 
@@ -149,6 +150,18 @@ final class FormatModels {
     m.add("reflect", new Border(3, 1, 0, 2, Border.Kind.REFLECT), "input");
     m.add("edge", new Border(0, 9, 1, 0, Border.Kind.EDGE), "reflect");
     return m.model(Map.of("architecture", "borders"));
+  }
+
+  /** A window with dilation, and layers that share their parameters. */
+  private static Model sharing() {
+    FormatModels m = new FormatModels();
+    m.add("input", new Input(2, 7, 8));
+    m.add("pool", new Pool(new PoolSpec(PoolSpec.Kind.MAX, 2, 3, 1, 1, 0, 1, 0, 1, 2, 3)), "input");
+    Convolution twice = new Convolution(2, 3, 3, ConvolutionSpec.of(1, 1), true);
+    m.add("a", twice, "pool");
+    m.nodes.add(new Node("b", twice, List.of("a"), "a"));
+    m.add("flat", new Flatten(), "b");
+    return m.model(Map.of("architecture", "sharing"));
   }
 
   private static Model groups() {
