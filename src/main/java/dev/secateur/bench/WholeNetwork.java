@@ -78,15 +78,19 @@ public final class WholeNetwork implements AutoCloseable {
       input = inputs.keySet().iterator().next();
       TensorInfo info = (TensorInfo) inputs.get(input).getInfo();
       type = info.type;
-      channelsLast = info.getShape()[1] != image.dim(1) && info.getShape()[3] == image.dim(1);
-      shape = image.toArray().clone();
+      long[] given = info.getShape();
+      boolean single = given.length == 3; // (C,H,W)
+      channelsLast = !single && given[1] != image.dim(1) && given[3] == image.dim(1);
+      shape = single ? given : image.toArray().clone();
       if (channelsLast) {
         shape[1] = image.dim(2);
         shape[2] = image.dim(3);
         shape[3] = image.dim(1);
       }
-      this.batch = info.getShape()[0] > 0 ? (int) info.getShape()[0] : batch;
-      shape[0] = this.batch;
+      this.batch = single ? 1 : given[0] > 0 ? (int) given[0] : batch;
+      if (!single) {
+        shape[0] = this.batch;
+      }
     } catch (OrtException e) {
       throw Cleanup.after(OnnxRuntimeContender.refused("the whole network", e), closers);
     } catch (RuntimeException e) {

@@ -26,6 +26,7 @@ import dev.secateur.nn.op.Linear;
 import dev.secateur.nn.op.LocalResponseNorm;
 import dev.secateur.nn.op.Multiply;
 import dev.secateur.nn.op.Op;
+import dev.secateur.nn.op.Opaque;
 import dev.secateur.nn.op.PRelu;
 import dev.secateur.nn.op.Pad;
 import dev.secateur.nn.op.PixelShuffle;
@@ -71,6 +72,7 @@ final class FormatModels {
     out.put("shuffles", shuffles());
     out.put("groups", groups());
     out.put("borders", borders());
+    out.put("opaque", opaque());
     return out;
   }
 
@@ -149,6 +151,14 @@ final class FormatModels {
     m.add("reflect", new Border(3, 1, 0, 2, Border.Kind.REFLECT), "input");
     m.add("edge", new Border(0, 9, 1, 0, Border.Kind.EDGE), "reflect");
     return m.model(Map.of("architecture", "borders"));
+  }
+
+  private static Model opaque() {
+    FormatModels m = new FormatModels();
+    m.add("input", new Input(2, 4, 5));
+    m.add("maps", new Opaque(List.of(3, 2, 2)), "input");
+    m.add("rows", new Opaque(List.of(7)), "maps", "input");
+    return m.model(Map.of("architecture", "opaque"));
   }
 
   private static Model groups() {

@@ -228,15 +228,9 @@ final class NetworkBuilder {
     return out;
   }
 
-  /**
-   * Everything that some nodes need, and nothing else.
-   *
-   * @param output the node that is the network's, last
-   * @param others more nodes whose results are wanted
-   */
-  Graph graph(String output, Collection<String> others) {
-    Set<String> needed = new HashSet<>(others);
-    needed.add(output);
+  /** Names of nodes, and of all in front of them. */
+  Set<String> needs(Collection<String> of) {
+    Set<String> needed = new HashSet<>(of);
     Deque<String> open = new ArrayDeque<>(needed);
     while (!open.isEmpty()) {
       for (String in : nodes.get(open.poll()).inputs()) {
@@ -245,6 +239,19 @@ final class NetworkBuilder {
         }
       }
     }
+    return needed;
+  }
+
+  /**
+   * Everything that some nodes need, and nothing else.
+   *
+   * @param output the node that is the network's, last
+   * @param others more nodes whose results are wanted
+   */
+  Graph graph(String output, Collection<String> others) {
+    List<String> all = new ArrayList<>(others);
+    all.add(output);
+    Set<String> needed = needs(all);
     List<Node> kept = new ArrayList<>(nodes.values());
     kept.removeIf(n -> !needed.contains(n.name()));
     Node last = nodes.get(output);

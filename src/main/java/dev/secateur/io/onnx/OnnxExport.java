@@ -7,6 +7,7 @@ import dev.secateur.nn.Graph;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Node;
 import dev.secateur.nn.op.Identity;
+import dev.secateur.nn.op.Opaque;
 import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Shape;
 import dev.secateur.util.AtomicFile;
@@ -71,6 +72,7 @@ public final class OnnxExport {
     carried.ifPresent(c -> c.names().forEach(g::take));
     if (imported()) {
       Map<String, String> outputs = new HashMap<>();
+      carried.ifPresent(c -> outputs.putAll(c.entries()));
       carried.ifPresent(c -> ownOutputs(c, outputs));
       if (carried.isEmpty()) {
         boolean asItIs = head().isEmpty() && type == outputType;
@@ -177,8 +179,8 @@ public final class OnnxExport {
     return model.metadata().containsKey(OnnxImport.INPUT);
   }
 
-  private boolean channelsLast() {
-    return "NHWC".equals(model.metadata().get(OnnxImport.LAYOUT));
+  private boolean layout(String name) {
+    return name.equals(model.metadata().get(OnnxImport.LAYOUT));
   }
 
   private Optional<String> head() {
@@ -207,7 +209,10 @@ public final class OnnxExport {
 
   private OnnxMl.ModelProto build(OnnxExportOptions options) {
     out.setName(model.metadata().getOrDefault("architecture", "secateur"));
-    input(graph.input().name());
+    boolean read = !graph.consumers(graph.input().name()).stream().allMatch(this::opaque);
+    if (read) {
+      input(graph.input().name());
+    }
     for (Node n : graph.nodes()) {
       boolean packed = carried.isPresent() && joins(n);
       if (!holders.contains(n.name()) && !packed) {
@@ -234,12 +239,12 @@ public final class OnnxExport {
       images.forEach(
           (name, channels) -> out.addInput(value(name, image.with(1, channels), batch, inputType)));
       if (images.isEmpty()) {
+        Shape last = Shape.of(1, image.dim(2), image.dim(3), image.dim(1));
+        Shape alone = Shape.of(image.dim(1), image.dim(2), image.dim(3));
         out.addInput(
-            value(
-                input,
-                channelsLast() ? Shape.of(1, image.dim(2), image.dim(3), image.dim(1)) : image,
-                batch,
-                inputType));
+            layout("CHW") // its first extent is no batch
+                ? value(input, alone, Optional.of(Long.toString(image.dim(1))), inputType)
+                : value(input, layout("NHWC") ? last : image, batch, inputType));
       }
       out.addOutput(value(output, graph.shape(graph.output().name()), batch, outputType));
       m.addOpsetImport(OnnxMl.OperatorSetIdProto.newBuilder().setDomain("").setVersion(opset));
@@ -273,6 +278,10 @@ public final class OnnxExport {
     } else if (!last.equals(output)) {
       g.add("Identity", output, List.of(last), output);
     }
+  }
+
+  private boolean opaque(Node n) {
+    return n.op() instanceof Opaque;
   }
 
   private void cast(String from, int to, String name) {
@@ -323,6 +332,10 @@ public final class OnnxExport {
       }
       out.addNode(Carried.renamed(n, names).toBuilder().setName(own));
     }
+    if (!c.entries().isEmpty()) {
+      List<OnnxMl.NodeProto> sorted = Carried.sorted(out.getNodeList());
+      out.clearNode().addAllNode(sorted);
+    }
     out.addAllInput(c.graph().getInputList());
     out.addAllOutput(c.graph().getOutputList());
     m.addAllOpsetImport(c.rest().getOpsetImportList());
@@ -372,7 +385,14 @@ public final class OnnxExport {
       cast(from, own, as);
       from = as;
     }
-    if (channelsLast()) {
+    if (layout("CHW")) {
+      String batch = g.part(name, "batch");
+      String wanted = g.part(name, "batch.shape");
+      g.longs(wanted, graph.shape(name).toArray());
+      g.add("Reshape", batch, List.of(from, wanted), batch);
+      from = batch;
+    }
+    if (layout("NHWC")) {
       String nchw = g.part(name, "nchw");
       g.add("Transpose", nchw, List.of(from), nchw)
           .addAttribute(OnnxGraph.ints("perm", 0, 3, 1, 2));

@@ -19,6 +19,7 @@ import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.Deque;
@@ -38,8 +39,8 @@ import java.util.function.UnaryOperator;
 import java.util.regex.Pattern;
 
 /**
- * ONNX models, opsets 7 to 24, as graphs: one image input, float (N,C,H,W) or (N,H,W,C); one
- * output, (N,classes) or (N,C,H,W). Only what the output needs is read. A softmax at the end is
+ * ONNX models, opsets 7 to 24, as graphs: one image input, float (N,C,H,W), (N,H,W,C) or (C,H,W);
+ * one output, (N,classes) or (N,C,H,W). Only what the output needs is read. A softmax at the end is
  * taken off, so that the output is logits, and put back by {@link OnnxExport}.
  */
 public final class OnnxImport {
@@ -51,7 +52,7 @@ public final class OnnxImport {
   static final String STD = "onnx.input.std";
   public static final String HEAD = "onnx.head";
 
-  /** Metadata: NHWC where the file's input is (N,H,W,C). */
+  /** Metadata: NHWC where the file's input is (N,H,W,C), CHW where it is one image, (C,H,W). */
   static final String LAYOUT = "onnx.input.layout";
 
   /** Metadata: the file's opset, and its batch where that is not any or has a name. */
@@ -94,6 +95,10 @@ public final class OnnxImport {
   /** Metadata of our own exports whose input is raw pixels. */
   static final String PIXELS = "secateur.input";
 
+  /** Layers that take what is not known for features. */
+  private static final Map<String, Integer> ENTRIES =
+      Map.of("Conv", 4, "ConvTranspose", 4, "Gemm", 2, "MatMul", 2);
+
   private static final long LARGEST_IMAGE = 1 << 28;
 
   private static final Map<String, String> ADVICE =
@@ -113,6 +118,7 @@ public final class OnnxImport {
   private final OnnxOptions options;
   private final Consumer<String> warnings;
   private final Map<String, OnnxMl.TensorProto> initializers = new HashMap<>();
+  private final Map<String, NodeProto> makers = new HashMap<>();
 
   private OnnxImport(Path path, OnnxOptions options, Consumer<String> warnings) throws IOException {
     this.path = path;
@@ -156,11 +162,63 @@ public final class OnnxImport {
   /** Why nodes are not known, in the order of the file; what follows from them is not told. */
   private final List<SecateurException> unknown = new ArrayList<>();
 
+  /** What to warn of. */
+  private final List<String> told = new ArrayList<>();
+
+  /** Whether layers may read what is not known. */
+  private boolean entering;
+
+  /** Of what is not known, asked for where a layer reads it. */
+  private RuntimeExtents extents;
+
   private SecateurException refuse(String why) {
     return new SecateurException(path + ": " + why);
   }
 
+  /**
+   * The layers in front of all that is not known, which run here; or those behind it too, where the
+   * former are none or hold less than half of the numbers of all.
+   */
   private Model read() {
+    findMakers();
+    Optional<Model> front = Optional.empty();
+    Optional<SecateurException> refused = Optional.empty();
+    try {
+      front = Optional.of(translated());
+    } catch (SecateurException e) {
+      if (e.getCause() instanceof Translator.Broken) {
+        throw e;
+      }
+      refused = Optional.of(e);
+    }
+    List<String> toldOfFront = List.copyOf(told);
+    if (!unknown.isEmpty()) {
+      entering = true;
+      unknown.clear();
+      told.clear();
+      try {
+        Model all = translated();
+        boolean more = front.isEmpty() || numbers(all) > 2 * numbers(front.get());
+        if (all.graph().opaque() && more) {
+          told.forEach(warnings);
+          return all;
+        }
+      } catch (SecateurException e) {
+        refused = refused.or(() -> Optional.of(e)); // as before
+      }
+    }
+    if (front.isEmpty()) {
+      throw refused.orElseThrow();
+    }
+    toldOfFront.forEach(warnings);
+    return front.get();
+  }
+
+  private static long numbers(Model m) {
+    return m.parameters().values().stream().mapToLong(p -> p.shape().elements()).sum();
+  }
+
+  private Model translated() {
     int opset = opset();
     List<ValueInfoProto> outputs = outputs();
     List<String> wanted = outputs.stream().map(ValueInfoProto::getName).toList();
@@ -175,7 +233,8 @@ public final class OnnxImport {
     int channels = sizes.stream().mapToInt(Input::channels).sum();
     Input image = new Input(channels, first.height(), first.width());
     List<Dimension> dims = input.getType().getTensorType().getShape().getDimList();
-    long batch = dims.get(0).getDimValue() > 0 ? dims.get(0).getDimValue() : 1;
+    boolean single = dims.size() == 3;
+    long batch = !single && dims.get(0).getDimValue() > 0 ? dims.get(0).getDimValue() : 1;
     if (batch > 1 << 16) {
       throw refuse("input " + Text.name(input.getName()) + " has a batch of " + batch);
     }
@@ -185,6 +244,10 @@ public final class OnnxImport {
     float[] std = perChannel(options.std(), image.channels(), 1, unit, STD);
     Translator t = new Translator(file, initializers, uses, opset, batch, wanted.get(0));
     t.input(input.getName(), image, mean, std, channelsLast(dims));
+    extents = extents(nodes, image, channelsLast(dims));
+    if (single) {
+      t.single(input.getName());
+    }
     if (images.size() > 1) {
       t.divide(
           images.stream().map(ValueInfoProto::getName).toList(),
@@ -258,32 +321,26 @@ public final class OnnxImport {
       List<NodeProto> nodes,
       List<ValueInfoProto> outputs,
       Map<String, String> metadata) {
-    Map<String, NodeProto> makers = new HashMap<>();
-    nodes.forEach(n -> n.getOutputList().forEach(o -> makers.put(o, n)));
-    Map<String, Carried.Tap> taps = new LinkedHashMap<>();
     Set<NodeProto> rest = Collections.newSetFromMap(new IdentityHashMap<>());
+    Set<String> weights = new LinkedHashSet<>();
     Set<String> seen = new HashSet<>();
-    Deque<String> open = new ArrayDeque<>();
-    outputs.forEach(o -> open.add(o.getName()));
-    OnnxMl.GraphProto.Builder out = OnnxMl.GraphProto.newBuilder().setName("carried");
-    while (!open.isEmpty()) {
-      String tensor = open.poll();
-      if (!seen.add(tensor)) {
-        continue;
-      }
-      Optional<Translator.Placed> whole = t.whole(tensor);
-      NodeProto maker = makers.get(tensor);
-      if (whole.isPresent() && maker != null) {
-        taps.put(
-            tensor, new Carried.Tap(tensor, whole.get().node(), whole.get().layout(), cast(maker)));
-      } else if (maker != null) {
-        if (rest.add(maker)) {
-          open.addAll(Carried.reads(maker));
+    List<String> ends = outputs.stream().map(ValueInfoProto::getName).toList();
+    Map<String, Carried.Tap> taps = taps(t, ends, seen, rest, weights);
+    Map<String, Carried.Tap> between = new LinkedHashMap<>();
+    Map<String, String> entries = new LinkedHashMap<>();
+    Deque<Carried.Tap> reached = new ArrayDeque<>(taps.values());
+    while (!reached.isEmpty()) {
+      Set<String> front = t.builder().needs(List.of(reached.poll().node()));
+      for (Map.Entry<String, String> e : t.entries().entrySet()) {
+        if (front.contains(e.getValue()) && entries.put(e.getValue(), e.getKey()) == null) {
+          Map<String, Carried.Tap> more = taps(t, List.of(e.getKey()), seen, rest, weights);
+          between.putAll(more);
+          reached.addAll(more.values());
         }
-      } else if (initializers.containsKey(tensor)) {
-        out.addInitializer(inside(initializers.get(tensor)));
       }
     }
+    OnnxMl.GraphProto.Builder out = OnnxMl.GraphProto.newBuilder().setName("carried");
+    weights.forEach(w -> out.addInitializer(inside(initializers.get(w))));
     nodes.stream().filter(rest::contains).forEach(out::addNode);
     graph.getInputList().stream()
         .filter(i -> !initializers.containsKey(i.getName()))
@@ -292,7 +349,8 @@ public final class OnnxImport {
     if (taps.isEmpty()) {
       throw unknown.isEmpty() ? refuse("no output is known") : unknown.get(0);
     }
-    Graph g = joined(t, taps, outputs.get(0).getName());
+    Graph g = joined(t, taps, between, outputs.get(0).getName());
+    taps.putAll(between);
     if (!unknown.isEmpty() && g.nodes().stream().filter(n -> n.op().mixesChannels()).count() < 2) {
       throw unknown.get(0);
     }
@@ -303,7 +361,8 @@ public final class OnnxImport {
                 .addAllOpsetImport(model.getOpsetImportList())
                 .setGraph(out)
                 .build(),
-            List.copyOf(taps.values()));
+            List.copyOf(taps.values()),
+            entries);
     try {
       c.into(metadata);
     } catch (IllegalArgumentException e) {
@@ -311,15 +370,55 @@ public final class OnnxImport {
     }
     metadata.put(CARRIED_NODES, c.operators());
     if (!taps.containsKey(outputs.get(0).getName()) || !unknown.isEmpty()) {
-      warnings.accept(
+      told.add(
           path
               + ": carried along as it is, "
               + c.parameters()
-              + " numbers: "
+              + " numbers"
+              + (g.opaque() ? ", in front of layers, so that ONNX Runtime alone runs it: " : ": ")
               + (c.operators().isEmpty() ? "no node" : Text.name(c.operators()))
               + (unknown.isEmpty() ? "" : "; the first of them " + told(unknown.get(0))));
     }
     return g;
+  }
+
+  /**
+   * What of the network is read by nodes that are not known, and by those before them.
+   *
+   * @param from tensors that such nodes make, or results of the network
+   * @param seen tensors that need no second look
+   * @param rest takes these nodes
+   * @param weights takes the initializers that they read
+   */
+  private Map<String, Carried.Tap> taps(
+      Translator t, List<String> from, Set<String> seen, Set<NodeProto> rest, Set<String> weights) {
+    Map<String, Carried.Tap> taps = new LinkedHashMap<>();
+    Deque<String> open = new ArrayDeque<>(from);
+    while (!open.isEmpty()) {
+      String tensor = open.poll();
+      if (!seen.add(tensor)) {
+        continue;
+      }
+      NodeProto maker = makers.get(tensor);
+      Optional<Translator.Placed> whole = read(t, tensor);
+      if (whole.isPresent()) {
+        taps.put(
+            tensor, new Carried.Tap(tensor, whole.get().node(), whole.get().layout(), cast(maker)));
+      } else if (maker != null) {
+        if (rest.add(maker)) {
+          open.addAll(Carried.reads(maker));
+        }
+      } else if (initializers.containsKey(tensor)) {
+        weights.add(tensor);
+      }
+    }
+    return taps;
+  }
+
+  /** A tensor as the network's layers make it, where they do. */
+  private Optional<Translator.Placed> read(Translator t, String tensor) {
+    boolean made = makers.containsKey(tensor) && t.entry(tensor).isEmpty();
+    return made ? t.whole(tensor) : Optional.empty();
   }
 
   /** The type of the largest weight, where it is a half. */
@@ -359,11 +458,34 @@ public final class OnnxImport {
 
   /**
    * The network with everything that is read from it; its own output is the first, if it can be.
+   *
+   * @param between read by nodes in front of layers
    */
-  private Graph joined(Translator t, Map<String, Carried.Tap> taps, String first) {
+  private Graph joined(
+      Translator t, Map<String, Carried.Tap> taps, Map<String, Carried.Tap> between, String first) {
     NetworkBuilder b = t.builder();
-    Set<String> held = new LinkedHashSet<>();
     Map<String, String> holders = new HashMap<>();
+    Set<String> held = held(b, taps, holders);
+    Set<String> all = new LinkedHashSet<>(held);
+    all.addAll(held(b, between, holders));
+    Carried.Tap main = taps.get(first);
+    if (main != null && main.layout() != View.Layout.NHWC) {
+      return b.graph(main.node(), all);
+    }
+    if (held.size() == 1) {
+      return b.graph(held.iterator().next(), all);
+    }
+    List<String> flat = new ArrayList<>();
+    for (String h : held) {
+      flat.add(b.add(PACKED + flat.size(), new Flatten(), List.of(b.input(h))));
+    }
+    return b.graph(b.add(PACKED, new Concat(), flat), all);
+  }
+
+  /** Nodes of their own for what is read, so that it stays. */
+  private static Set<String> held(
+      NetworkBuilder b, Map<String, Carried.Tap> taps, Map<String, String> holders) {
+    Set<String> held = new LinkedHashSet<>();
     for (Map.Entry<String, Carried.Tap> e : taps.entrySet()) {
       Carried.Tap tap = e.getValue();
       String holder =
@@ -371,18 +493,7 @@ public final class OnnxImport {
       held.add(holder);
       e.setValue(new Carried.Tap(tap.tensor(), holder, tap.layout(), tap.type()));
     }
-    Carried.Tap main = taps.get(first);
-    if (main != null && main.layout() != View.Layout.NHWC) {
-      return b.graph(main.node(), held);
-    }
-    if (held.size() == 1) {
-      return b.graph(held.iterator().next(), held);
-    }
-    List<String> flat = new ArrayList<>();
-    for (String h : held) {
-      flat.add(b.add(PACKED + flat.size(), new Flatten(), List.of(b.input(h))));
-    }
-    return b.graph(b.add(PACKED, new Concat(), flat), held);
+    return held;
   }
 
   /**
@@ -419,14 +530,18 @@ public final class OnnxImport {
       m.put(OUTPUT_TYPE, Integer.toString(outputType));
       m.put(INPUT_TYPE, Integer.toString(input.getType().getTensorType().getElemType()));
       weightType().ifPresent(type -> m.put(TYPE, Integer.toString(type)));
-      Dimension batch = input.getType().getTensorType().getShape().getDim(0);
-      if (batch.getDimValue() > 0) {
+      List<Dimension> dims = input.getType().getTensorType().getShape().getDimList();
+      Dimension batch = dims.get(0);
+      if (dims.size() == 3) {
+        m.put(BATCH, "1");
+        m.put(LAYOUT, "CHW");
+      } else if (batch.getDimValue() > 0) {
         m.put(BATCH, Long.toString(batch.getDimValue()));
       } else if (!batch.getDimParam().isBlank()) {
         m.put(BATCH, batch.getDimParam());
       }
       m.put(INPUT, input.getName());
-      if (channelsLast(input.getType().getTensorType().getShape().getDimList())) {
+      if (channelsLast(dims)) {
         m.put(LAYOUT, "NHWC");
       }
       m.put(OUTPUT, t.output());
@@ -527,8 +642,7 @@ public final class OnnxImport {
     return List.of(graph.getOutput(names.indexOf(wanted)));
   }
 
-  private List<NodeProto> needed(List<String> outputs) {
-    Map<String, NodeProto> makers = new HashMap<>();
+  private void findMakers() {
     for (NodeProto n : graph.getNodeList()) {
       for (String o : n.getOutputList()) {
         if (!o.isEmpty() && makers.put(o, n) != null) {
@@ -536,6 +650,10 @@ public final class OnnxImport {
         }
       }
     }
+  }
+
+  /** The nodes that tensors need, in the order of the file. */
+  private List<NodeProto> needed(Collection<String> outputs) {
     Set<NodeProto> out = Collections.newSetFromMap(new IdentityHashMap<>());
     Set<String> seen = new HashSet<>(outputs);
     Deque<String> open = new ArrayDeque<>(seen);
@@ -550,7 +668,7 @@ public final class OnnxImport {
       }
     }
     if (out.isEmpty()) {
-      throw refuse("no node makes the output " + Text.name(outputs.get(0)));
+      throw refuse("no node makes the output " + Text.name(outputs.iterator().next()));
     }
     return graph.getNodeList().stream().filter(out::contains).toList();
   }
@@ -640,6 +758,9 @@ public final class OnnxImport {
 
   /** Whether an input is (N,H,W,C), as TensorFlow's are: one or three channels behind an image. */
   private static boolean channelsLast(List<Dimension> dims) {
+    if (dims.size() != 4) {
+      return false;
+    }
     long h = dims.get(1).getDimValue();
     long c = dims.get(3).getDimValue();
     return (c == 1 || c == 3) && (h == 0 || h >= 16);
@@ -662,11 +783,11 @@ public final class OnnxImport {
             .map(d -> d.hasDimValue() ? Long.toString(d.getDimValue()) : Text.name(d.getDimParam()))
             .toList();
     String shape = name + " is (" + String.join(",", shown) + ")";
-    if (dims.size() != 4) {
-      throw refuse(shape + "; expected (N,C,H,W) or (N,H,W,C)");
+    if (dims.size() != 4 && dims.size() != 3) {
+      throw refuse(shape + "; expected (N,C,H,W), (N,H,W,C) or (C,H,W)");
     }
-    int first = channelsLast(dims) ? 1 : 2;
-    long c = dims.get(first == 1 ? 3 : 1).getDimValue();
+    int first = channelsLast(dims) ? 1 : dims.size() - 2;
+    long c = dims.get(channelsLast(dims) ? 3 : first - 1).getDimValue();
     long h = dims.get(first).getDimValue();
     long w = dims.get(first + 1).getDimValue();
     if (c < 1) {
@@ -708,7 +829,7 @@ public final class OnnxImport {
               + " is of a quantised network, which is not supported; export the float network from"
               + " before quantisation");
     }
-    boolean follows = Carried.reads(n).stream().anyMatch(t::opaque);
+    boolean follows = Carried.reads(n).stream().anyMatch(t::opaque) && !enters(t, n);
     if (!follows) {
       try {
         if (!ours(n) || !Operators.known(n.getOpType())) {
@@ -730,6 +851,66 @@ public final class OnnxImport {
       }
     }
     n.getOutputList().forEach(o -> t.put(o, new Value.Opaque()));
+  }
+
+  /**
+   * Whether a node is a layer that reads something of which nothing is known but its extents, and
+   * takes that for features.
+   */
+  private boolean enters(Translator t, NodeProto n) {
+    boolean layer =
+        entering
+            && ours(n)
+            && ENTRIES.containsKey(n.getOpType())
+            && n.getInputCount() > 1
+            && t.opaque(n.getInput(0))
+            && makers.containsKey(n.getInput(0))
+            && n.getInputList().stream().skip(1).allMatch(i -> i.isEmpty() || t.constant(i));
+    if (!layer) {
+      return false;
+    }
+    String x = n.getInput(0);
+    Optional<long[]> dims =
+        extents
+            .of(x)
+            .filter(d -> d.length == ENTRIES.get(n.getOpType()))
+            .filter(d -> Arrays.stream(d).skip(1).allMatch(e -> e > 0 && e <= LARGEST_IMAGE));
+    dims.ifPresent(d -> t.enter(x, d, behind(t, x)));
+    return dims.isPresent();
+  }
+
+  /** Nodes of the network that what makes a tensor reads. */
+  private Set<String> behind(Translator t, String tensor) {
+    Set<String> out = new LinkedHashSet<>();
+    Set<String> seen = new HashSet<>();
+    Deque<String> open = new ArrayDeque<>(Carried.reads(makers.get(tensor)));
+    while (!open.isEmpty()) {
+      String x = open.poll();
+      Optional<String> node = t.entry(x).or(() -> read(t, x).map(Translator.Placed::node));
+      if (node.isPresent()) {
+        out.add(node.get());
+      } else if (seen.add(x) && makers.containsKey(x)) {
+        open.addAll(Carried.reads(makers.get(x)));
+      }
+    }
+    return out;
+  }
+
+  private RuntimeExtents extents(List<NodeProto> nodes, Input image, boolean channelsLast) {
+    List<String> asked =
+        nodes.stream()
+            .filter(n -> ENTRIES.containsKey(n.getOpType()) && n.getInputCount() > 1)
+            .map(n -> n.getInput(0))
+            .filter(makers::containsKey)
+            .distinct()
+            .toList();
+    return new RuntimeExtents(
+        model,
+        asked,
+        this::needed,
+        name -> Optional.ofNullable(initializers.get(name)).map(this::inside),
+        image,
+        channelsLast);
   }
 
   private void read(Translator t, NodeProto n) {

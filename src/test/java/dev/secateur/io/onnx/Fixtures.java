@@ -72,6 +72,24 @@ public final class Fixtures {
   }
 
   /**
+   * Writes a small classifier of 4 classes of grey images, behind a function that is no layer here.
+   *
+   * @param single whether it takes one image, (C,H,W)
+   */
+  public static Path fronted(Path file, boolean single) throws IOException {
+    int[] pads = {1, 1, 1, 1};
+    Proto p = single ? new Proto(13) : new Proto(13, 1, 16, 16);
+    if (single) {
+      p.single("x", 1, 16, 16);
+    }
+    String x = p.node("Sin", single ? p.node("Unsqueeze", "x", p.longs(0)) : "x");
+    String c = p.node("Relu", p.node("Conv", x, p.weight(8, 1, 3, 3), "pads=", pads));
+    String d = p.node("Relu", p.node("Conv", c, p.weight(8, 8, 3, 3), "pads=", pads));
+    String flat = p.node("Flatten", d);
+    return p.write(file, p.node("Gemm", flat, p.weight(8 * 256, 4), p.weight(4)));
+  }
+
+  /**
    * Writes a network whose classes of a pixel are its colours: the map of a channel is the channel.
    *
    * @param whole whether it puts out the class, else a map a class, of half the size
