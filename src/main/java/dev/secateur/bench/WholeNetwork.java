@@ -36,6 +36,7 @@ public final class WholeNetwork implements AutoCloseable {
   private final OnnxJavaType type;
   private final long[] shape;
   private final boolean channelsLast;
+  private final boolean outputLast;
   private final Shape image;
   private final int batch;
   private final ByteBuffer data;
@@ -49,6 +50,18 @@ public final class WholeNetwork implements AutoCloseable {
    * @param whole whether it holds whole numbers, such as classes
    */
   public record Output(String name, long[] shape, double[] values, boolean whole) {
+    /** (N,C,H,W) of (N,H,W,C). */
+    private Output channelsFirst() {
+      int c = (int) shape[3];
+      int places = (int) (shape[1] * shape[2]);
+      double[] turned = new double[values.length];
+      for (int i = 0; i < turned.length; i++) {
+        int at = i / c % places;
+        turned[(i / c / places * c + i % c) * places + at] = values[i];
+      }
+      return new Output(name, new long[] {shape[0], c, shape[1], shape[2]}, turned, whole);
+    }
+
     /** Values of one image. */
     int each() {
       return Math.toIntExact(values.length / Math.max(1, shape[0]));
@@ -60,6 +73,7 @@ public final class WholeNetwork implements AutoCloseable {
    * @throws SecateurException where it takes more than images of one kind
    */
   public WholeNetwork(Model model, int batch) throws IOException {
+    outputLast = Models.outputChannelsLast(model);
     image = model.graph().shape(model.graph().input().name());
     Path dir = Files.createTempDirectory("secateur");
     closers.add(() -> delete(dir));
@@ -123,7 +137,7 @@ public final class WholeNetwork implements AutoCloseable {
 
   /**
    * @param pixels U8 (batch,C,H,W); of a last batch that is smaller the rest is anything
-   * @return in the file's order
+   * @return in the file's order; maps (N,C,H,W)
    */
   public List<Output> run(ByteBuffer pixels) {
     data.clear();
@@ -153,7 +167,8 @@ public final class WholeNetwork implements AutoCloseable {
         if (e.getValue() instanceof OnnxTensor t) {
           boolean whole =
               t.getInfo().type == OnnxJavaType.INT64 || t.getInfo().type == OnnxJavaType.INT32;
-          out.add(new Output(e.getKey(), t.getInfo().getShape(), OnnxOutputs.numbers(t), whole));
+          Output o = new Output(e.getKey(), t.getInfo().getShape(), OnnxOutputs.numbers(t), whole);
+          out.add(outputLast ? o.channelsFirst() : o);
         }
       }
       return out;

@@ -268,6 +268,11 @@ public final class Models {
     return OnnxExport.fromOnnx(model);
   }
 
+  /** Whether the one output of a model's ONNX file is (N,H,W,C). */
+  public static boolean outputChannelsLast(Model model) {
+    return OnnxExport.lastOut(model);
+  }
+
   /**
    * Writes a PyTorch module of a network, and beside it its parameters as NAME.safetensors.
    *

@@ -75,7 +75,7 @@ public final class OnnxExport {
       carried.ifPresent(c -> outputs.putAll(c.entries()));
       carried.ifPresent(c -> ownOutputs(c, outputs));
       if (carried.isEmpty()) {
-        boolean asItIs = head().isEmpty() && type == outputType;
+        boolean asItIs = head().isEmpty() && type == outputType && !lastOut();
         outputs.put(graph.output().name(), asItIs ? output : g.free(output));
       }
       for (Node n : graph.nodes()) {
@@ -179,6 +179,16 @@ public final class OnnxExport {
     return model.metadata().containsKey(OnnxImport.INPUT);
   }
 
+  /** Whether the output, of layers alone, is (N,H,W,C). */
+  private boolean lastOut() {
+    return carried.isEmpty() && lastOut(model);
+  }
+
+  /** Whether a model's output is (N,H,W,C) in its files. */
+  public static boolean lastOut(Model model) {
+    return "NHWC".equals(model.metadata().get(OnnxImport.OUTPUT_LAYOUT));
+  }
+
   private boolean layout(String name) {
     return name.equals(model.metadata().get(OnnxImport.LAYOUT));
   }
@@ -239,14 +249,14 @@ public final class OnnxExport {
       images.forEach(
           (name, channels) -> out.addInput(value(name, image.with(1, channels), batch, inputType)));
       if (images.isEmpty()) {
-        Shape last = Shape.of(1, image.dim(2), image.dim(3), image.dim(1));
         Shape alone = Shape.of(image.dim(1), image.dim(2), image.dim(3));
         out.addInput(
             layout("CHW") // its first extent is no batch
                 ? value(input, alone, Optional.of(Long.toString(image.dim(1))), inputType)
-                : value(input, layout("NHWC") ? last : image, batch, inputType));
+                : value(input, layout("NHWC") ? channelsLast(image) : image, batch, inputType));
       }
-      out.addOutput(value(output, graph.shape(graph.output().name()), batch, outputType));
+      Shape result = graph.shape(graph.output().name());
+      out.addOutput(value(output, lastOut() ? channelsLast(result) : result, batch, outputType));
       m.addOpsetImport(OnnxMl.OperatorSetIdProto.newBuilder().setDomain("").setVersion(opset));
     }
     m.setGraph(out);
@@ -269,12 +279,18 @@ public final class OnnxExport {
   private void headed(String result) {
     String last = result;
     if (type != outputType && carried.isEmpty()) {
-      last = head().isPresent() ? g.free(output + ".cast") : output;
+      last = head().isPresent() || lastOut() ? g.free(output + ".cast") : output;
       cast(result, outputType, last);
     }
     if (head().isPresent()) {
-      g.add(head().get(), g.free("head"), List.of(last), output)
+      String headed = lastOut() ? g.free(output + ".nchw") : output;
+      g.add(head().get(), g.free("head"), List.of(last), headed)
           .addAttribute(OnnxGraph.integer("axis", 1));
+      last = headed;
+    }
+    if (lastOut()) {
+      g.add("Transpose", g.free(output + ".nhwc"), List.of(last), output)
+          .addAttribute(OnnxGraph.ints("perm", 0, 2, 3, 1));
     } else if (!last.equals(output)) {
       g.add("Identity", output, List.of(last), output);
     }
@@ -339,6 +355,10 @@ public final class OnnxExport {
     out.addAllInput(c.graph().getInputList());
     out.addAllOutput(c.graph().getOutputList());
     m.addAllOpsetImport(c.rest().getOpsetImportList());
+  }
+
+  private static Shape channelsLast(Shape s) {
+    return Shape.of(s.dim(0), s.dim(2), s.dim(3), s.dim(1));
   }
 
   /**

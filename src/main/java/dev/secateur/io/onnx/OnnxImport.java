@@ -40,8 +40,8 @@ import java.util.regex.Pattern;
 
 /**
  * ONNX models, opsets 7 to 24, as graphs: one image input, float (N,C,H,W), (N,H,W,C) or (C,H,W);
- * one output, (N,classes) or (N,C,H,W). Only what the output needs is read. A softmax at the end is
- * taken off, so that the output is logits, and put back by {@link OnnxExport}.
+ * one output, (N,classes), (N,C,H,W) or (N,H,W,C). Only what the output needs is read. A softmax at
+ * the end is taken off, so that the output is logits, and put back by {@link OnnxExport}.
  */
 public final class OnnxImport {
   /** Metadata: names of input and output, the input's normalisation, what was taken off the end. */
@@ -54,6 +54,9 @@ public final class OnnxImport {
 
   /** Metadata: NHWC where the file's input is (N,H,W,C), CHW where it is one image, (C,H,W). */
   static final String LAYOUT = "onnx.input.layout";
+
+  /** Metadata: NHWC where its one output is (N,H,W,C). */
+  static final String OUTPUT_LAYOUT = "onnx.output.layout";
 
   /** Metadata: the file's opset, and its batch where that is not any or has a name. */
   static final String OPSET = "onnx.opset";
@@ -98,6 +101,14 @@ public final class OnnxImport {
   /** Layers that take what is not known for features. */
   private static final Map<String, Integer> ENTRIES =
       Map.of("Conv", 4, "ConvTranspose", 4, "Gemm", 2, "MatMul", 2);
+
+  /** What reads (N,C,H,W). */
+  private static final Set<String> LAYERS =
+      Set.of("Conv", "ConvTranspose", "MaxPool", "AveragePool", "BatchNormalization");
+
+  /** What leaves the axes of an image as they are. */
+  private static final Set<String> EACH =
+      Set.of("Cast", "Identity", "Add", "Sub", "Mul", "Div", "Clip", "Pad");
 
   private static final long LARGEST_IMAGE = 1 << 28;
 
@@ -243,8 +254,8 @@ public final class OnnxImport {
     float[] mean = perChannel(options.mean(), image.channels(), 0, unit, MEAN);
     float[] std = perChannel(options.std(), image.channels(), 1, unit, STD);
     Translator t = new Translator(file, initializers, uses, opset, batch, wanted.get(0));
-    t.input(input.getName(), image, mean, std, channelsLast(dims));
-    extents = extents(nodes, image, channelsLast(dims));
+    t.input(input.getName(), image, mean, std, channelsLast(input));
+    extents = extents(nodes, image, channelsLast(input));
     if (single) {
       t.single(input.getName());
     }
@@ -281,7 +292,7 @@ public final class OnnxImport {
     }
     Graph g =
         wanted.size() == 1 && unknown.isEmpty()
-            ? finish(t, wanted.get(0))
+            ? finish(t, wanted.get(0), metadata)
             : carry(t, nodes, outputs, metadata);
     Map<String, HostTensor> parameters = new LinkedHashMap<>();
     ParameterShapes.of(g)
@@ -296,12 +307,11 @@ public final class OnnxImport {
     return new Model(g, parameters, metadata);
   }
 
-  private Graph finish(Translator t, String output) {
+  private Graph finish(Translator t, String output, Map<String, String> metadata) {
     try {
       Translator.Placed end = t.place(t.features(output));
       if (end.layout() == View.Layout.NHWC) {
-        throw new IllegalArgumentException(
-            "is (N,H,W,C); export with an output (N,C,H,W) or (N,classes)");
+        metadata.put(OUTPUT_LAYOUT, "NHWC");
       }
       return t.builder().graph(end.node(), List.of());
     } catch (IllegalArgumentException | ArithmeticException e) {
@@ -518,6 +528,7 @@ public final class OnnxImport {
                 STD,
                 HEAD,
                 LAYOUT,
+                OUTPUT_LAYOUT,
                 OPSET,
                 BATCH,
                 TYPE,
@@ -541,7 +552,7 @@ public final class OnnxImport {
         m.put(BATCH, batch.getDimParam());
       }
       m.put(INPUT, input.getName());
-      if (channelsLast(dims)) {
+      if (channelsLast(input)) {
         m.put(LAYOUT, "NHWC");
       }
       m.put(OUTPUT, t.output());
@@ -738,7 +749,7 @@ public final class OnnxImport {
   /** The image and others that are like it but for their channels: they are read as one. */
   private List<ValueInfoProto> images(ValueInfoProto image, Map<String, Integer> uses) {
     List<Dimension> own = image.getType().getTensorType().getShape().getDimList();
-    if (own.size() != 4 || channelsLast(own)) {
+    if (own.size() != 4 || channelsLast(image)) {
       return List.of(image);
     }
     return inputs(uses).stream()
@@ -756,10 +767,33 @@ public final class OnnxImport {
         .toList();
   }
 
-  /** Whether an input is (N,H,W,C), as TensorFlow's are: one or three channels behind an image. */
-  private static boolean channelsLast(List<Dimension> dims) {
+  /**
+   * Whether an input is (N,H,W,C), as TensorFlow's are: by the first layer or transpose that reads
+   * it, else where one or three channels are behind an image.
+   */
+  private boolean channelsLast(ValueInfoProto input) {
+    List<Dimension> dims = input.getType().getTensorType().getShape().getDimList();
     if (dims.size() != 4) {
       return false;
+    }
+    List<String> reached = new ArrayList<>(List.of(input.getName()));
+    for (int i = 0; i < reached.size() && i < 16; i++) {
+      String x = reached.get(i);
+      for (NodeProto n : graph.getNodeList()) {
+        if (n.getInputCount() == 0 || !n.getInputList().contains(x)) {
+          continue;
+        }
+        if (n.getOpType().equals("Transpose")) {
+          Optional<long[]> perm = new Attributes(n).integers("perm");
+          if (perm.isPresent() && perm.get().length == 4 && perm.get()[1] != 1) {
+            return perm.get()[1] == 3;
+          }
+        } else if (LAYERS.contains(n.getOpType())) {
+          return false;
+        } else if (EACH.contains(n.getOpType())) {
+          reached.addAll(n.getOutputList());
+        }
+      }
     }
     long h = dims.get(1).getDimValue();
     long c = dims.get(3).getDimValue();
@@ -786,8 +820,9 @@ public final class OnnxImport {
     if (dims.size() != 4 && dims.size() != 3) {
       throw refuse(shape + "; expected (N,C,H,W), (N,H,W,C) or (C,H,W)");
     }
-    int first = channelsLast(dims) ? 1 : dims.size() - 2;
-    long c = dims.get(channelsLast(dims) ? 3 : first - 1).getDimValue();
+    boolean last = channelsLast(input);
+    int first = last ? 1 : dims.size() - 2;
+    long c = dims.get(last ? 3 : first - 1).getDimValue();
     long h = dims.get(first).getDimValue();
     long w = dims.get(first + 1).getDimValue();
     if (c < 1) {
