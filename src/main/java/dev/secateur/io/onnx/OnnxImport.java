@@ -9,9 +9,6 @@ import dev.secateur.io.Text;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.ParameterShapes;
-import dev.secateur.nn.op.Concat;
-import dev.secateur.nn.op.Flatten;
-import dev.secateur.nn.op.Identity;
 import dev.secateur.nn.op.Input;
 import dev.secateur.tensor.HostTensor;
 import java.io.IOException;
@@ -27,7 +24,6 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.NoSuchElementException;
@@ -98,10 +94,6 @@ public final class OnnxImport {
   /** Metadata of our own exports whose input is raw pixels. */
   static final String PIXELS = "secateur.input";
 
-  /** Layers that take what is not known for features. */
-  private static final Map<String, Integer> ENTRIES =
-      Map.of("Conv", 4, "ConvTranspose", 4, "Gemm", 2, "MatMul", 2);
-
   /** What reads (N,C,H,W). */
   private static final Set<String> LAYERS =
       Set.of("Conv", "ConvTranspose", "MaxPool", "AveragePool", "BatchNormalization");
@@ -110,7 +102,7 @@ public final class OnnxImport {
   private static final Set<String> EACH =
       Set.of("Cast", "Identity", "Add", "Sub", "Mul", "Div", "Clip", "Pad");
 
-  private static final long LARGEST_IMAGE = 1 << 28;
+  static final long LARGEST_IMAGE = 1 << 28;
 
   private static final Map<String, String> ADVICE =
       Map.of(
@@ -178,9 +170,6 @@ public final class OnnxImport {
 
   /** Whether layers may read what is not known. */
   private boolean entering;
-
-  /** Of what is not known, asked for where a layer reads it. */
-  private RuntimeExtents extents;
 
   private SecateurException refuse(String why) {
     return new SecateurException(path + ": " + why);
@@ -255,7 +244,18 @@ public final class OnnxImport {
     float[] std = perChannel(options.std(), image.channels(), 1, unit, STD);
     Translator t = new Translator(file, initializers, uses, opset, batch, wanted.get(0));
     t.input(input.getName(), image, mean, std, channelsLast(input));
-    extents = extents(nodes, image, channelsLast(input));
+    Carrying carrying =
+        new Carrying(
+            file,
+            model,
+            initializers,
+            makers,
+            this::needed,
+            nodes,
+            t,
+            image,
+            channelsLast(input),
+            this::refuse);
     if (single) {
       t.single(input.getName());
     }
@@ -277,7 +277,7 @@ public final class OnnxImport {
       }
     }
     for (NodeProto n : nodes) {
-      step(t, n);
+      step(t, carrying, n);
     }
     Map<String, String> metadata =
         metadata(t, input, outputs.get(0).getType().getTensorType().getElemType(), mean, std);
@@ -293,7 +293,10 @@ public final class OnnxImport {
     Graph g =
         wanted.size() == 1 && unknown.isEmpty()
             ? finish(t, wanted.get(0), metadata)
-            : carry(t, nodes, outputs, metadata);
+            : carrying.carry(nodes, outputs, unknown, metadata);
+    if (metadata.containsKey(CARRIED)) {
+      tell(Carried.of(metadata).orElseThrow(), g);
+    }
     Map<String, HostTensor> parameters = new LinkedHashMap<>();
     ParameterShapes.of(g)
         .forEach(
@@ -319,67 +322,10 @@ public final class OnnxImport {
     }
   }
 
-  // ---- what is carried along -------------------------------------------------------------------
-
-  /**
-   * The network up to where nodes are not known, and what is behind as it is.
-   *
-   * @param metadata takes what is carried
-   */
-  private Graph carry(
-      Translator t,
-      List<NodeProto> nodes,
-      List<ValueInfoProto> outputs,
-      Map<String, String> metadata) {
-    Set<NodeProto> rest = Collections.newSetFromMap(new IdentityHashMap<>());
-    Set<String> weights = new LinkedHashSet<>();
-    Set<String> seen = new HashSet<>();
-    List<String> ends = outputs.stream().map(ValueInfoProto::getName).toList();
-    Map<String, Carried.Tap> taps = taps(t, ends, seen, rest, weights);
-    Map<String, Carried.Tap> between = new LinkedHashMap<>();
-    Map<String, String> entries = new LinkedHashMap<>();
-    Deque<Carried.Tap> reached = new ArrayDeque<>(taps.values());
-    while (!reached.isEmpty()) {
-      Set<String> front = t.builder().needs(List.of(reached.poll().node()));
-      for (Map.Entry<String, String> e : t.entries().entrySet()) {
-        if (front.contains(e.getValue()) && entries.put(e.getValue(), e.getKey()) == null) {
-          Map<String, Carried.Tap> more = taps(t, List.of(e.getKey()), seen, rest, weights);
-          between.putAll(more);
-          reached.addAll(more.values());
-        }
-      }
-    }
-    OnnxMl.GraphProto.Builder out = OnnxMl.GraphProto.newBuilder().setName("carried");
-    weights.forEach(w -> out.addInitializer(inside(initializers.get(w))));
-    nodes.stream().filter(rest::contains).forEach(out::addNode);
-    graph.getInputList().stream()
-        .filter(i -> !initializers.containsKey(i.getName()))
-        .forEach(out::addInput);
-    out.addAllOutput(outputs);
-    if (taps.isEmpty()) {
-      throw unknown.isEmpty() ? refuse("no output is known") : unknown.get(0);
-    }
-    Graph g = joined(t, taps, between, outputs.get(0).getName());
-    taps.putAll(between);
-    if (!unknown.isEmpty() && g.nodes().stream().filter(n -> n.op().mixesChannels()).count() < 2) {
-      throw unknown.get(0);
-    }
-    Carried c =
-        new Carried(
-            OnnxMl.ModelProto.newBuilder()
-                .setIrVersion(file.model().getIrVersion())
-                .addAllOpsetImport(model.getOpsetImportList())
-                .setGraph(out)
-                .build(),
-            List.copyOf(taps.values()),
-            entries);
-    try {
-      c.into(metadata);
-    } catch (IllegalArgumentException e) {
-      throw refuse(e.getMessage());
-    }
-    metadata.put(CARRIED_NODES, c.operators());
-    if (!taps.containsKey(outputs.get(0).getName()) || !unknown.isEmpty()) {
+  /** Notes what is carried along, where that is more than further outputs. */
+  private void tell(Carried c, Graph g) {
+    boolean first = c.taps().stream().anyMatch(t -> t.tensor().equals(c.outputs().get(0)));
+    if (!first || !unknown.isEmpty()) {
       told.add(
           path
               + ": carried along as it is, "
@@ -389,46 +335,6 @@ public final class OnnxImport {
               + (c.operators().isEmpty() ? "no node" : Text.name(c.operators()))
               + (unknown.isEmpty() ? "" : "; the first of them " + told(unknown.get(0))));
     }
-    return g;
-  }
-
-  /**
-   * What of the network is read by nodes that are not known, and by those before them.
-   *
-   * @param from tensors that such nodes make, or results of the network
-   * @param seen tensors that need no second look
-   * @param rest takes these nodes
-   * @param weights takes the initializers that they read
-   */
-  private Map<String, Carried.Tap> taps(
-      Translator t, List<String> from, Set<String> seen, Set<NodeProto> rest, Set<String> weights) {
-    Map<String, Carried.Tap> taps = new LinkedHashMap<>();
-    Deque<String> open = new ArrayDeque<>(from);
-    while (!open.isEmpty()) {
-      String tensor = open.poll();
-      if (!seen.add(tensor)) {
-        continue;
-      }
-      NodeProto maker = makers.get(tensor);
-      Optional<Translator.Placed> whole = read(t, tensor);
-      if (whole.isPresent()) {
-        taps.put(
-            tensor, new Carried.Tap(tensor, whole.get().node(), whole.get().layout(), cast(maker)));
-      } else if (maker != null) {
-        if (rest.add(maker)) {
-          open.addAll(Carried.reads(maker));
-        }
-      } else if (initializers.containsKey(tensor)) {
-        weights.add(tensor);
-      }
-    }
-    return taps;
-  }
-
-  /** A tensor as the network's layers make it, where they do. */
-  private Optional<Translator.Placed> read(Translator t, String tensor) {
-    boolean made = makers.containsKey(tensor) && t.entry(tensor).isEmpty();
-    return made ? t.whole(tensor) : Optional.empty();
   }
 
   /** The type of the largest weight, where it is a half. */
@@ -447,63 +353,6 @@ public final class OnnxImport {
     String all = e.getMessage();
     String front = path + ": node ";
     return all.startsWith(front) ? all.substring(front.length()) : all;
-  }
-
-  /** The data type that a node casts to; 0: it does not. */
-  private static int cast(NodeProto n) {
-    return n.getOpType().equals("Cast") ? (int) new Attributes(n).integer("to", 1) : 0;
-  }
-
-  /** An initializer whose numbers are not in another file. */
-  private OnnxMl.TensorProto inside(OnnxMl.TensorProto t) {
-    if (t.getDataLocation() != OnnxMl.TensorProto.DataLocation.EXTERNAL) {
-      return t;
-    }
-    try {
-      return file.inside(t);
-    } catch (IOException | IllegalArgumentException | ArithmeticException e) {
-      throw refuse("cannot read external data (" + e.getMessage() + ")");
-    }
-  }
-
-  /**
-   * The network with everything that is read from it; its own output is the first, if it can be.
-   *
-   * @param between read by nodes in front of layers
-   */
-  private Graph joined(
-      Translator t, Map<String, Carried.Tap> taps, Map<String, Carried.Tap> between, String first) {
-    NetworkBuilder b = t.builder();
-    Map<String, String> holders = new HashMap<>();
-    Set<String> held = held(b, taps, holders);
-    Set<String> all = new LinkedHashSet<>(held);
-    all.addAll(held(b, between, holders));
-    Carried.Tap main = taps.get(first);
-    if (main != null && main.layout() != View.Layout.NHWC) {
-      return b.graph(main.node(), all);
-    }
-    if (held.size() == 1) {
-      return b.graph(held.iterator().next(), all);
-    }
-    List<String> flat = new ArrayList<>();
-    for (String h : held) {
-      flat.add(b.add(PACKED + flat.size(), new Flatten(), List.of(b.input(h))));
-    }
-    return b.graph(b.add(PACKED, new Concat(), flat), all);
-  }
-
-  /** Nodes of their own for what is read, so that it stays. */
-  private static Set<String> held(
-      NetworkBuilder b, Map<String, Carried.Tap> taps, Map<String, String> holders) {
-    Set<String> held = new LinkedHashSet<>();
-    for (Map.Entry<String, Carried.Tap> e : taps.entrySet()) {
-      Carried.Tap tap = e.getValue();
-      String holder =
-          holders.computeIfAbsent(tap.node(), n -> b.add(n + ".held", new Identity(), List.of(n)));
-      held.add(holder);
-      e.setValue(new Carried.Tap(tap.tensor(), holder, tap.layout(), tap.type()));
-    }
-    return held;
   }
 
   /**
@@ -707,7 +556,7 @@ public final class OnnxImport {
             + (others.isEmpty() ? "" : " (nor are " + Text.name(String.join(", ", others)) + ")"));
   }
 
-  private static boolean ours(NodeProto n) {
+  static boolean ours(NodeProto n) {
     return n.getDomain().isEmpty() || n.getDomain().equals("ai.onnx");
   }
 
@@ -853,7 +702,7 @@ public final class OnnxImport {
   // ---- node by node ----------------------------------------------------------------------------
 
   /** Reads a node; where it is not known, what it makes is not either. */
-  private void step(Translator t, NodeProto n) {
+  private void step(Translator t, Carrying carrying, NodeProto n) {
     if (n.getOutputCount() == 0) {
       throw refuse("node " + describe(n, t::describe) + ": has no output");
     }
@@ -864,7 +713,8 @@ public final class OnnxImport {
               + " is of a quantised network, which is not supported; export the float network from"
               + " before quantisation");
     }
-    boolean follows = Carried.reads(n).stream().anyMatch(t::opaque) && !enters(t, n);
+    boolean follows =
+        Carried.reads(n).stream().anyMatch(t::opaque) && !(entering && carrying.enters(n));
     if (!follows) {
       try {
         if (!ours(n) || !Operators.known(n.getOpType())) {
@@ -886,66 +736,6 @@ public final class OnnxImport {
       }
     }
     n.getOutputList().forEach(o -> t.put(o, new Value.Opaque()));
-  }
-
-  /**
-   * Whether a node is a layer that reads something of which nothing is known but its extents, and
-   * takes that for features.
-   */
-  private boolean enters(Translator t, NodeProto n) {
-    boolean layer =
-        entering
-            && ours(n)
-            && ENTRIES.containsKey(n.getOpType())
-            && n.getInputCount() > 1
-            && t.opaque(n.getInput(0))
-            && makers.containsKey(n.getInput(0))
-            && n.getInputList().stream().skip(1).allMatch(i -> i.isEmpty() || t.constant(i));
-    if (!layer) {
-      return false;
-    }
-    String x = n.getInput(0);
-    Optional<long[]> dims =
-        extents
-            .of(x)
-            .filter(d -> d.length == ENTRIES.get(n.getOpType()))
-            .filter(d -> Arrays.stream(d).skip(1).allMatch(e -> e > 0 && e <= LARGEST_IMAGE));
-    dims.ifPresent(d -> t.enter(x, d, behind(t, x)));
-    return dims.isPresent();
-  }
-
-  /** Nodes of the network that what makes a tensor reads. */
-  private Set<String> behind(Translator t, String tensor) {
-    Set<String> out = new LinkedHashSet<>();
-    Set<String> seen = new HashSet<>();
-    Deque<String> open = new ArrayDeque<>(Carried.reads(makers.get(tensor)));
-    while (!open.isEmpty()) {
-      String x = open.poll();
-      Optional<String> node = t.entry(x).or(() -> read(t, x).map(Translator.Placed::node));
-      if (node.isPresent()) {
-        out.add(node.get());
-      } else if (seen.add(x) && makers.containsKey(x)) {
-        open.addAll(Carried.reads(makers.get(x)));
-      }
-    }
-    return out;
-  }
-
-  private RuntimeExtents extents(List<NodeProto> nodes, Input image, boolean channelsLast) {
-    List<String> asked =
-        nodes.stream()
-            .filter(n -> ENTRIES.containsKey(n.getOpType()) && n.getInputCount() > 1)
-            .map(n -> n.getInput(0))
-            .filter(makers::containsKey)
-            .distinct()
-            .toList();
-    return new RuntimeExtents(
-        model,
-        asked,
-        this::needed,
-        name -> Optional.ofNullable(initializers.get(name)).map(this::inside),
-        image,
-        channelsLast);
   }
 
   private void read(Translator t, NodeProto n) {
