@@ -25,7 +25,9 @@ TIMM = {"resnet18": "resnet18", "densenet121": "densenet121", "mobilenet_v2": "m
         "mobilenet_v3_small": "mobilenetv3_small_100", "mobilenet_v3_large": "mobilenetv3_large_100",
         "efficientnet_b0": "efficientnet_b0", "efficientnet_v2_s": "efficientnetv2_s",
         "regnet_x_800mf": "regnetx_008", "regnet_y_400mf": "regnety_004",
-        "convnext_tiny": "convnext_tiny", "vgg11_bn": "vgg11_bn"}
+        "convnext_tiny": "convnext_tiny", "vgg11_bn": "vgg11_bn",
+        "tf_efficientnet_b0": "tf_efficientnet_b0",
+        "tf_mobilenet_v3_small": "tf_mobilenetv3_small_100"}
 FAMILIES = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnext", "wide_resnet",
             "vgg", "densenet", "mobilenet_v", "efficientnet_", "regnet_", "convnext_")
 SKIPPED = ("efficientnet_v2_l", "regnet_y_128gf")  # of another scale of pixels; too large

@@ -2,6 +2,7 @@
 """Exports torchvision's networks with random weights as ONNX files.
 
 Usage: scripts/make-torchvision-onnx.py FOLDER [--only NAME,...] [--fuse]
+       scripts/make-torchvision-onnx.py FOLDER --detectors [--only NAME,...]
        scripts/make-torchvision-onnx.py src/test/resources/onnx --tiny     (the tests' fixtures)
 
 Needs Debian's python3-torch and python3-torchvision (1.13, 0.14). The weights are drawn with a fixed
@@ -18,6 +19,7 @@ warnings.filterwarnings("ignore")
 CLASSES = 10
 CONV, LINEAR, NORM, TRANSPOSED = nn.Conv2d, nn.Linear, nn.BatchNorm2d, nn.ConvTranspose2d
 FACTOR = 1
+PREDICTORS = ("bbox_pred", "bbox_reg", "bbox_ctrness", "cls_logits", "cls_score")  # of detectors
 
 
 def small(c):
@@ -137,6 +139,38 @@ def full():
     }
 
 
+class Maps(nn.Module):
+    """A detector's maps of features, from images of a fixed size."""
+
+    def __init__(s, net):
+        super().__init__()
+        s.net = net.backbone
+
+    def forward(s, x):
+        return list(s.net(x).values())
+
+
+def detectors():
+    """With all that they do to an image and to boxes; every box counts, so that there are some."""
+    d, seg = tv.detection, tv.segmentation
+    none = dict(weights=None, weights_backbone=None)
+    sized = dict(min_size=128, max_size=128, **none)
+    every = dict(score_thresh=0.0, detections_per_img=20, topk_candidates=20, **sized)
+    lists = dict(score_thresh=0.0, detections_per_img=20, topk_candidates=20, **none)
+    rpn = dict(rpn_post_nms_top_n_test=40, rpn_pre_nms_top_n_test=40, box_score_thresh=0.0, box_detections_per_img=20)
+    return {
+        "ssdlite320_mobilenet_v3_large": (lambda: d.ssdlite320_mobilenet_v3_large(num_classes=6, **lists), 96, 13),
+        "ssd300_vgg16": (lambda: d.ssd300_vgg16(num_classes=6, **lists), 96, 13),
+        "retinanet_resnet50_fpn": (lambda: d.retinanet_resnet50_fpn(num_classes=6, **every), 96, 13),
+        "fcos_resnet50_fpn": (lambda: d.fcos_resnet50_fpn(num_classes=6, **every), 96, 13),
+        "fasterrcnn_mobilenet_v3_large_fpn": (lambda: d.fasterrcnn_mobilenet_v3_large_fpn(num_classes=6, **rpn, **sized), 96, 13),
+        "fasterrcnn_resnet50_fpn": (lambda: d.fasterrcnn_resnet50_fpn(num_classes=6, **rpn, **sized), 96, 13),
+        "fasterrcnn_resnet50_fpn_backbone": (lambda: Maps(d.fasterrcnn_resnet50_fpn(num_classes=6, **none)), 96, 13),
+        "lraspp_mobilenet_v3_large": (lambda: Out(seg.lraspp_mobilenet_v3_large(**none)), 96, 13),
+        "deeplabv3_mobilenet_v3_large": (lambda: Out(seg.deeplabv3_mobilenet_v3_large(**none)), 96, 13),
+    }
+
+
 def tiny():
     R, n = tv.resnet, dict(num_classes=CLASSES)
     seg = tv.segmentation
@@ -176,6 +210,11 @@ def tiny():
     }
 
 
+def detector(net):
+    """Whether a network takes a list of images."""
+    return hasattr(net, "roi_heads") or hasattr(net, "anchor_generator")
+
+
 def draw(net, size, generator, coarse):
     """Fills in the weights, then the statistics from random images."""
     normal = lambda t, std: t.copy_(torch.randn(t.shape, generator=generator) * std)
@@ -192,13 +231,17 @@ def draw(net, size, generator, coarse):
             elif isinstance(m, (NORM, nn.LayerNorm)):
                 m.weight.copy_(0.6 + 0.8 * torch.rand(m.weight.shape, generator=generator))
                 normal(m.bias, 0.2)
+        for name, m in net.named_modules():
+            if name.split(".")[-1] in PREDICTORS:  # boxes inside the image, scores that differ
+                m.weight *= 0.05
         for name, p in net.named_parameters():
             if "layer_scale" in name:
                 p.copy_(0.2 + 0.4 * torch.rand(p.shape, generator=generator))
         for m in norms:
             m.train()
             m.momentum = 1.0
-        net(torch.randn(4, 3, size, size, generator=generator))
+        x = torch.randn(4, 3, size, size, generator=generator)
+        net(list(x) if detector(net) else x)
         for m in norms:
             m.eval()
             m.momentum = 0.1
@@ -211,10 +254,11 @@ def main():
     p.add_argument("folder")
     p.add_argument("--only", default="", help="names, separated by commas")
     p.add_argument("--tiny", action="store_true")
+    p.add_argument("--detectors", action="store_true", help="detectors instead")
     p.add_argument("--fuse", action="store_true", help="fold batch norms into convolutions")
     a = p.parse_args()
     os.makedirs(a.folder, exist_ok=True)
-    nets = tiny() if a.tiny else full()
+    nets = tiny() if a.tiny else detectors() if a.detectors else full()
     for name in a.only.split(",") if a.only else nets:
         build, size, opset = nets[name]
         torch.manual_seed(1)
@@ -222,10 +266,12 @@ def main():
         draw(net, size, torch.Generator().manual_seed(2), a.tiny)
         buffer = io.BytesIO()
         keep = not (a.fuse or name.endswith("-fused"))
+        example = ([torch.rand(3, size, size)],) if detector(net) else torch.zeros(1, 3, size, size)
+        fixed = a.detectors or name == "resnet50"
         torch.onnx.export(
-            net, torch.zeros(1, 3, size, size), buffer, opset_version=opset,
-            input_names=["image"], output_names=["scores"],
-            dynamic_axes={"image": {0: "batch"}, "scores": {0: "batch"}} if name != "resnet50" else None,
+            net, example, buffer, opset_version=opset,
+            input_names=["image"], output_names=None if a.detectors else ["scores"],
+            dynamic_axes=None if fixed else {"image": {0: "batch"}, "scores": {0: "batch"}},
             training=torch.onnx.TrainingMode.PRESERVE if keep else torch.onnx.TrainingMode.EVAL)
         file = os.path.join(a.folder, name + (".onnx.gz" if a.tiny else ".onnx"))
         with open(file, "wb") as out:

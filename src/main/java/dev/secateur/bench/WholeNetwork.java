@@ -36,6 +36,7 @@ public final class WholeNetwork implements AutoCloseable {
   private final OnnxJavaType type;
   private final long[] shape;
   private final boolean channelsLast;
+  private final boolean outputLast;
   private final Shape image;
   private final int batch;
   private final ByteBuffer data;
@@ -49,6 +50,18 @@ public final class WholeNetwork implements AutoCloseable {
    * @param whole whether it holds whole numbers, such as classes
    */
   public record Output(String name, long[] shape, double[] values, boolean whole) {
+    /** (N,C,H,W) of (N,H,W,C). */
+    private Output channelsFirst() {
+      int c = (int) shape[3];
+      int places = (int) (shape[1] * shape[2]);
+      double[] turned = new double[values.length];
+      for (int i = 0; i < turned.length; i++) {
+        int at = i / c % places;
+        turned[(i / c / places * c + i % c) * places + at] = values[i];
+      }
+      return new Output(name, new long[] {shape[0], c, shape[1], shape[2]}, turned, whole);
+    }
+
     /** Values of one image. */
     int each() {
       return Math.toIntExact(values.length / Math.max(1, shape[0]));
@@ -60,6 +73,7 @@ public final class WholeNetwork implements AutoCloseable {
    * @throws SecateurException where it takes more than images of one kind
    */
   public WholeNetwork(Model model, int batch) throws IOException {
+    outputLast = Models.outputChannelsLast(model);
     image = model.graph().shape(model.graph().input().name());
     Path dir = Files.createTempDirectory("secateur");
     closers.add(() -> delete(dir));
@@ -78,15 +92,23 @@ public final class WholeNetwork implements AutoCloseable {
       input = inputs.keySet().iterator().next();
       TensorInfo info = (TensorInfo) inputs.get(input).getInfo();
       type = info.type;
-      channelsLast = info.getShape()[1] != image.dim(1) && info.getShape()[3] == image.dim(1);
-      shape = image.toArray().clone();
+      long[] given = info.getShape();
+      boolean line = given.length == 3 && image.dim(2) == 1; // (N,C,L)
+      boolean single = given.length == 3 && !line; // (C,H,W)
+      channelsLast = given.length == 4 && given[1] != image.dim(1) && given[3] == image.dim(1);
+      shape =
+          single
+              ? given
+              : line ? new long[] {1, image.dim(1), image.dim(3)} : image.toArray().clone();
       if (channelsLast) {
         shape[1] = image.dim(2);
         shape[2] = image.dim(3);
         shape[3] = image.dim(1);
       }
-      this.batch = info.getShape()[0] > 0 ? (int) info.getShape()[0] : batch;
-      shape[0] = this.batch;
+      this.batch = single ? 1 : given[0] > 0 ? (int) given[0] : batch;
+      if (!single) {
+        shape[0] = this.batch;
+      }
     } catch (OrtException e) {
       throw Cleanup.after(OnnxRuntimeContender.refused("the whole network", e), closers);
     } catch (RuntimeException e) {
@@ -119,7 +141,7 @@ public final class WholeNetwork implements AutoCloseable {
 
   /**
    * @param pixels U8 (batch,C,H,W); of a last batch that is smaller the rest is anything
-   * @return in the file's order
+   * @return in the file's order; maps (N,C,H,W)
    */
   public List<Output> run(ByteBuffer pixels) {
     data.clear();
@@ -149,7 +171,8 @@ public final class WholeNetwork implements AutoCloseable {
         if (e.getValue() instanceof OnnxTensor t) {
           boolean whole =
               t.getInfo().type == OnnxJavaType.INT64 || t.getInfo().type == OnnxJavaType.INT32;
-          out.add(new Output(e.getKey(), t.getInfo().getShape(), OnnxOutputs.numbers(t), whole));
+          Output o = new Output(e.getKey(), t.getInfo().getShape(), OnnxOutputs.numbers(t), whole);
+          out.add(outputLast ? o.channelsFirst() : o);
         }
       }
       return out;

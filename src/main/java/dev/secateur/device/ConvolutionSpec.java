@@ -23,6 +23,32 @@ public record ConvolutionSpec(
   }
 
   /**
+   * The same with the zeros that TensorFlow's SAME puts around an input of a size: so many that
+   * each stride has a window, of an odd number one more below and to the right.
+   *
+   * @param kernelH rows of a window, likewise its columns
+   */
+  public ConvolutionSpec same(int h, int w, int kernelH, int kernelW) {
+    int rows = same(h, strideH, dilationH * (kernelH - 1) + 1);
+    int columns = same(w, strideW, dilationW * (kernelW - 1) + 1);
+    return new ConvolutionSpec(
+        strideH,
+        strideW,
+        rows / 2,
+        columns / 2,
+        rows - rows / 2,
+        columns - columns / 2,
+        dilationH,
+        dilationW,
+        groups);
+  }
+
+  private static int same(int size, int stride, int span) {
+    int windows = (size + stride - 1) / stride;
+    return Math.max(0, (windows - 1) * stride + span - size);
+  }
+
+  /**
    * The same on another number of input channels: where each group reads one channel (depthwise)
    * there are as many groups, else the groups stay.
    */

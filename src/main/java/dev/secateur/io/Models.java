@@ -98,7 +98,12 @@ public final class Models {
       String architecture,
       Optional<Integer> classes,
       Consumer<String> warn) {
-    StateDictNames names = StateDictNames.of(architecture, read);
+    boolean tensorFlow = Architectures.tensorFlow(architecture);
+    StateDictNames names = StateDictNames.of(architecture.replaceFirst("^tf_", ""), read);
+    if (tensorFlow && !names.timm()) {
+      throw new SecateurException(
+          file + " is no " + architecture + ": its names are not timm's, whose networks those are");
+    }
     Map<String, HostTensor> tensors = names.tensors();
     int size = Architectures.usualSize(architecture);
     Graph usual = Architectures.graph(architecture, USUAL_CLASSES, USUAL_CHANNELS, size);
@@ -113,8 +118,8 @@ public final class Models {
         (name, shape) -> {
           HostTensor got =
               switch (name) {
-                case "input.mean" -> Architectures.usualMean(shape);
-                case "input.std" -> Architectures.usualStd(shape);
+                case "input.mean" -> Architectures.usualMean(architecture, shape);
+                case "input.std" -> Architectures.usualStd(architecture, shape);
                 default -> tensors.get(name);
               };
           if (got != null && sameMatrix(got.shape(), shape)) {
@@ -144,15 +149,17 @@ public final class Models {
     }
     Map<String, String> metadata =
         Map.of("architecture", architecture, "source", file.getFileName().toString());
-    if (names.eps().isPresent()) {
+    Optional<Float> eps = tensorFlow ? Optional.empty() : names.eps();
+    if (eps.isPresent()) {
+      String other = "tf_" + architecture;
+      boolean known = Architectures.names().contains(other);
       warn.accept(
           file
               + ": names are timm's, read as "
               + architecture
-              + "; its networks that begin with tf_ are others, export those to ONNX");
+              + (known ? "; one that begins with tf_ in timm is " + other : ""));
     }
-    return new Model(
-        names.eps().map(eps -> withEps(graph, eps)).orElse(graph), parameters, metadata);
+    return new Model(eps.map(e -> withEps(graph, e)).orElse(graph), parameters, metadata);
   }
 
   /** Whether one is a linear layer's weight (K,C), the other a convolution's of as many numbers. */
@@ -267,6 +274,11 @@ public final class Models {
   /** Whether a model was read from an ONNX file, or what it was pruned from. */
   public static boolean fromOnnx(Model model) {
     return OnnxExport.fromOnnx(model);
+  }
+
+  /** Whether the one output of a model's ONNX file is (N,H,W,C). */
+  public static boolean outputChannelsLast(Model model) {
+    return OnnxExport.lastOut(model);
   }
 
   /**

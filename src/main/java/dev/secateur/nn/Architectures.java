@@ -1,5 +1,6 @@
 package dev.secateur.nn;
 
+import dev.secateur.device.ConvolutionSpec;
 import dev.secateur.nn.op.BatchNorm;
 import dev.secateur.nn.op.Convolution;
 import dev.secateur.nn.op.Input;
@@ -7,6 +8,7 @@ import dev.secateur.nn.op.LayerNorm;
 import dev.secateur.nn.op.Op;
 import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Shape;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -16,11 +18,14 @@ import java.util.function.BiConsumer;
 
 /**
  * The named networks, with torchvision's parameter names or, for the CIFAR ResNets, those of
- * akamaster/pytorch_resnet_cifar10.
+ * akamaster/pytorch_resnet_cifar10. Those that begin with tf_ are as TensorFlow has them and timm
+ * took them over.
  */
 public final class Architectures {
   private static final int CIFAR = 32;
   private static final int IMAGENET = 224;
+  private static final String TENSORFLOW = "tf_";
+  private static final float TENSORFLOW_EPS = 1e-3f;
   private static final Map<String, Entry> ALL = all();
 
   /**
@@ -70,6 +75,9 @@ public final class Architectures {
     ConvNext.VARIANTS.forEach(
         (name, v) ->
             out.put(name, new Entry(IMAGENET, (b, classes) -> ConvNext.add(b, v, classes))));
+    List.copyOf(out.keySet()).stream()
+        .filter(n -> n.startsWith("efficientnet") || n.startsWith("mobilenet_v3"))
+        .forEach(n -> out.put(TENSORFLOW + n, out.get(n)));
     return out;
   }
 
@@ -107,7 +115,30 @@ public final class Architectures {
     GraphBuilder b = new GraphBuilder();
     b.add("input", new Input(channels, size, size));
     entry.builder().accept(b, classes);
-    return new Graph(b.nodes);
+    Graph graph = new Graph(b.nodes);
+    return tensorFlow(name) ? padded(graph) : graph;
+  }
+
+  /** Whether a name is one of the networks as TensorFlow has them. */
+  public static boolean tensorFlow(String name) {
+    return name.startsWith(TENSORFLOW);
+  }
+
+  /** With pads as TensorFlow's SAME: of an odd number of pixels more behind; and its eps. */
+  private static Graph padded(Graph graph) {
+    List<Node> nodes = new ArrayList<>();
+    for (Node n : graph.nodes()) {
+      Op op = n.op();
+      if (op instanceof Convolution c) {
+        Shape x = graph.shape(n.inputs().get(0));
+        ConvolutionSpec same = c.spec().same(x.size(2), x.size(3), c.kernelH(), c.kernelW());
+        op = new Convolution(c.outChannels(), c.kernelH(), c.kernelW(), same, c.bias());
+      } else if (op instanceof BatchNorm norm) {
+        op = new BatchNorm(TENSORFLOW_EPS, norm.momentum());
+      }
+      nodes.add(new Node(n.name(), op, n.inputs()));
+    }
+    return new Graph(nodes);
   }
 
   /** A network with freshly drawn weights (Kaiming normal, as PyTorch's scripts do). */
@@ -116,18 +147,18 @@ public final class Architectures {
     SplittableRandom random = new SplittableRandom(seed);
     Map<String, HostTensor> parameters = new LinkedHashMap<>();
     ParameterShapes.of(graph)
-        .forEach((p, shape) -> parameters.put(p, initial(graph, p, shape, random)));
+        .forEach((p, shape) -> parameters.put(p, initial(name, graph, p, shape, random)));
     return new Model(graph, parameters, Map.of("architecture", name, "seed", Long.toString(seed)));
   }
 
   private static HostTensor initial(
-      Graph graph, String name, Shape shape, SplittableRandom random) {
+      String architecture, Graph graph, String name, Shape shape, SplittableRandom random) {
     float[] data = new float[Math.toIntExact(shape.elements())];
     if (name.equals("input.mean")) {
-      return usualMean(shape);
+      return usualMean(architecture, shape);
     }
     if (name.equals("input.std")) {
-      return usualStd(shape);
+      return usualStd(architecture, shape);
     }
     Op op = graph.node(name.substring(0, name.lastIndexOf('.'))).op();
     boolean weight = name.endsWith(".weight");
@@ -143,6 +174,23 @@ public final class Architectures {
       }
     }
     return new HostTensor(shape, data);
+  }
+
+  /** What timm feeds TensorFlow's networks with, but those of the first EfficientNets. */
+  private static boolean halves(String name) {
+    return tensorFlow(name) && !name.startsWith(TENSORFLOW + "efficientnet_b");
+  }
+
+  /** The mean of pixels from 0 to 255 that a network was made for; shape (C). */
+  public static HostTensor usualMean(String name, Shape shape) {
+    return halves(name)
+        ? new HostTensor(shape, fill(new float[shape.size(0)], 127.5f))
+        : usualMean(shape);
+  }
+
+  /** The deviation that goes with {@link #usualMean}. */
+  public static HostTensor usualStd(String name, Shape shape) {
+    return halves(name) ? usualMean(name, shape) : usualStd(shape);
   }
 
   /** ImageNet's mean of pixels from 0 to 255, or Fashion-MNIST's in each channel; shape (C). */

@@ -3,6 +3,7 @@ package dev.secateur.nn;
 import dev.secateur.device.Device;
 import dev.secateur.nn.op.Input;
 import dev.secateur.nn.op.Linear;
+import dev.secateur.nn.op.Opaque;
 import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Shape;
 import java.util.ArrayList;
@@ -133,6 +134,11 @@ public final class Graph {
       }
     }
     return out;
+  }
+
+  /** Whether nodes that are no layers here are in front of some, so that it does not run here. */
+  public boolean opaque() {
+    return nodes.stream().anyMatch(n -> n.op() instanceof Opaque);
   }
 
   /** The type of a node's result: logits of a linear layer are not rounded. */

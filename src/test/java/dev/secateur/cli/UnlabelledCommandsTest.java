@@ -190,7 +190,7 @@ class UnlabelledCommandsTest {
         withoutNotes(run("eval", detector, "--data", "folder:" + folder)));
     Path masks = Files.createDirectories(dir.resolve("m/masks"));
     Files.createSymbolicLink(dir.resolve("m/images"), dir.resolve("images/part0"));
-    Path colours = Fixtures.colours(dir.resolve("colours.onnx"), true);
+    Path colours = Fixtures.colours(dir.resolve("colours.onnx"), true, false);
     fails(
         1,
         "there is no mask for 0.png",

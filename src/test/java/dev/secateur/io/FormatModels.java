@@ -26,6 +26,7 @@ import dev.secateur.nn.op.Linear;
 import dev.secateur.nn.op.LocalResponseNorm;
 import dev.secateur.nn.op.Multiply;
 import dev.secateur.nn.op.Op;
+import dev.secateur.nn.op.Opaque;
 import dev.secateur.nn.op.PRelu;
 import dev.secateur.nn.op.Pad;
 import dev.secateur.nn.op.PixelShuffle;
@@ -72,6 +73,7 @@ final class FormatModels {
     out.put("groups", groups());
     out.put("borders", borders());
     out.put("sharing", sharing());
+    out.put("opaque", opaque());
     return out;
   }
 
@@ -162,6 +164,14 @@ final class FormatModels {
     m.nodes.add(new Node("b", twice, List.of("a"), "a"));
     m.add("flat", new Flatten(), "b");
     return m.model(Map.of("architecture", "sharing"));
+  }
+
+  private static Model opaque() {
+    FormatModels m = new FormatModels();
+    m.add("input", new Input(2, 4, 5));
+    m.add("maps", new Opaque(List.of(3, 2, 2)), "input");
+    m.add("rows", new Opaque(List.of(7)), "maps", "input");
+    return m.model(Map.of("architecture", "opaque"));
   }
 
   private static Model groups() {

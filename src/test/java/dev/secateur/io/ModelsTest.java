@@ -3,9 +3,12 @@ package dev.secateur.io;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.secateur.SecateurException;
 import dev.secateur.io.pytorch.StateDictNames;
 import dev.secateur.nn.Architectures;
 import dev.secateur.nn.Formula;
@@ -20,6 +23,7 @@ import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -65,6 +69,8 @@ class ModelsTest {
         "mobilenet_v3_small",
         "mobilenet_v3_large",
         "efficientnet_b0",
+        "tf_mobilenet_v3_small",
+        "tf_efficientnet_b0",
         "regnet_x_800mf",
         "regnet_y_400mf",
         "convnext_tiny",
@@ -82,7 +88,13 @@ class ModelsTest {
     int size = expected.path("size").asInt();
     List<Node> nodes = new ArrayList<>(read.graph().nodes());
     nodes.set(0, new Node("input", new Input(3, size, size), List.of()));
-    Model small = new Model(new Graph(nodes), read.parameters(), Map.of());
+    Map<String, HostTensor> parameters = new HashMap<>(read.parameters());
+    float mean = parameters.get("input.mean").data()[0];
+    assertEquals(architecture.startsWith("tf_mobile") ? 127.5f : 0.485f * 255, mean, 1e-4f);
+    Shape three = Shape.of(3); // what the logits were computed with
+    parameters.put("input.mean", Architectures.usualMean("resnet18", three));
+    parameters.put("input.std", Architectures.usualStd("resnet18", three));
+    Model small = new Model(new Graph(nodes), parameters, Map.of());
     float[] logits = Formula.floats(expected.path("logits"));
     assertArrayEquals(
         logits,
@@ -104,6 +116,23 @@ class ModelsTest {
         .forEachRemaining(
             e -> assertSame(file.get(e.getKey()), read.get(e.getValue().asText()), e.getKey()));
     Models.named(Path.of("v.pth"), file, "efficientnet_v2_s", Optional.empty(), t -> {});
+  }
+
+  @Test
+  void networksOfTensorFlowAreTimms() throws IOException {
+    Map<String, HostTensor> file = tensors(timm().path("tf_efficientnet_b0"));
+    StateDictNames names = StateDictNames.of("efficientnet_b0", file);
+    SecateurException e =
+        assertThrows(
+            SecateurException.class,
+            () ->
+                Models.named(
+                    Path.of("t.pth"),
+                    names.tensors(),
+                    "tf_efficientnet_b0",
+                    Optional.empty(),
+                    t -> {}));
+    assertTrue(e.getMessage().contains("its names are not timm's"), e.getMessage());
   }
 
   /** Its first linear layer is a convolution of the whole image there. */

@@ -126,7 +126,7 @@ class NativeFormatTest {
   @Test
   void theEarlierFilesHaveEveryOperation() throws IOException {
     Set<String> have = new TreeSet<>();
-    for (String file : List.of("every-op", "shuffles", "groups", "borders")) {
+    for (String file : List.of("every-op", "shuffles", "groups", "borders", "opaque")) {
       for (Node n : Models.load(earlier(file)).graph().nodes()) {
         have.add(n.op().getClass().getName());
       }
@@ -142,7 +142,7 @@ class NativeFormatTest {
   void thePageOnFormatsNamesAllThatAFileHas() throws IOException {
     String page = Files.readString(Path.of("src", "site", "formats.md"));
     Set<String> words = new TreeSet<>();
-    for (String name : List.of("every-op", "shuffles", "groups", "borders")) {
+    for (String name : List.of("every-op", "shuffles", "groups", "borders", "opaque")) {
       byte[] file = Files.readAllBytes(earlier(name));
       for (JsonNode n : tree(header(file).get("__metadata__").get("secateur.graph").asText())) {
         words.add(n.get("type").asText());

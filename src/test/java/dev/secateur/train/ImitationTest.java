@@ -55,7 +55,7 @@ class ImitationTest {
     Path file = dir.resolve("m.onnx");
     Model model =
         Models.importOnnx(
-            kind.equals("maps") ? Fixtures.colours(file, false) : Fixtures.detector(file),
+            kind.equals("maps") ? Fixtures.colours(file, false, false) : Fixtures.detector(file),
             OnnxOptions.DEFAULT,
             w -> {});
     assertEquals(

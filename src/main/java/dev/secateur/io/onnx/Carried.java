@@ -10,25 +10,31 @@ import dev.secateur.SecateurException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
+import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.PriorityQueue;
 import java.util.Set;
 import java.util.TreeMap;
 
 /**
  * What of an ONNX file is no layer here and is kept as it came: the nodes behind the last layers
- * that are known, with their initializers, and all outputs. An export writes them back behind the
- * network, which may have become smaller meanwhile: all channels that go in there stay.
+ * that are known, those in front of or between layers, with their initializers, and all outputs. An
+ * export writes them back beside the network, which may have become smaller meanwhile: all channels
+ * that go in there or come from there stay.
  *
  * <p>It lies in the model's metadata, as a model of its own in base 64.
  *
  * @param rest nodes, initializers and outputs as in the file; its inputs are the file's
  * @param taps tensors of the network that are read there or are outputs
+ * @param entries tensors that are made there and that layers read, by the network's nodes for them
  */
-record Carried(ModelProto rest, List<Tap> taps) {
+record Carried(ModelProto rest, List<Tap> taps, Map<String, String> entries) {
   private static final String TAP = "tap.";
+  private static final String ENTRY = "entry.";
 
   /** More than this is not put into metadata. */
   private static final int LIMIT = 1 << 26;
@@ -50,7 +56,12 @@ record Carried(ModelProto rest, List<Tap> taps) {
     try {
       ModelProto rest = ModelProto.parseFrom(Base64.getDecoder().decode(text));
       List<Tap> taps = new ArrayList<>();
+      Map<String, String> entries = new LinkedHashMap<>();
       for (OnnxMl.StringStringEntryProto p : rest.getMetadataPropsList()) {
+        if (p.getKey().startsWith(ENTRY)) {
+          entries.put(p.getKey().substring(ENTRY.length()), p.getValue());
+          continue;
+        }
         String[] words = p.getValue().split(" ", 3);
         taps.add(
             new Tap(
@@ -59,7 +70,7 @@ record Carried(ModelProto rest, List<Tap> taps) {
                 View.Layout.valueOf(words[0]),
                 Integer.parseInt(words[1])));
       }
-      return Optional.of(new Carried(rest, taps));
+      return Optional.of(new Carried(rest, taps, entries));
     } catch (InvalidProtocolBufferException
         | IllegalArgumentException
         | IndexOutOfBoundsException e) {
@@ -76,6 +87,10 @@ record Carried(ModelProto rest, List<Tap> taps) {
               .setKey(TAP + t.tensor())
               .setValue(t.layout() + " " + t.type() + " " + t.node()));
     }
+    entries.forEach(
+        (node, tensor) ->
+            all.addMetadataProps(
+                OnnxMl.StringStringEntryProto.newBuilder().setKey(ENTRY + node).setValue(tensor)));
     byte[] bytes = all.build().toByteArray();
     if (bytes.length > LIMIT) {
       throw new IllegalArgumentException(
@@ -142,6 +157,42 @@ record Carried(ModelProto rest, List<Tap> taps) {
         out.add(a.getG());
       }
       out.addAll(a.getGraphsList());
+    }
+    return out;
+  }
+
+  /** Nodes in an order in which each comes behind what it reads; as they are, where that is one. */
+  static List<NodeProto> sorted(List<NodeProto> nodes) {
+    Map<String, Integer> makers = new HashMap<>();
+    for (int i = 0; i < nodes.size(); i++) {
+      for (String o : nodes.get(i).getOutputList()) {
+        makers.put(o, i);
+      }
+    }
+    int[] open = new int[nodes.size()];
+    List<List<Integer>> readers = new ArrayList<>();
+    nodes.forEach(n -> readers.add(new ArrayList<>()));
+    PriorityQueue<Integer> ready = new PriorityQueue<>();
+    for (int i = 0; i < open.length; i++) {
+      for (String in : reads(nodes.get(i))) {
+        if (makers.containsKey(in)) {
+          readers.get(makers.get(in)).add(i);
+          open[i]++;
+        }
+      }
+      if (open[i] == 0) {
+        ready.add(i);
+      }
+    }
+    List<NodeProto> out = new ArrayList<>();
+    while (!ready.isEmpty()) {
+      int next = ready.poll();
+      out.add(nodes.get(next));
+      for (int r : readers.get(next)) {
+        if (--open[r] == 0) {
+          ready.add(r);
+        }
+      }
     }
     return out;
   }

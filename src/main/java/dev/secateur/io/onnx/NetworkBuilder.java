@@ -18,6 +18,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.Deque;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -31,6 +32,7 @@ final class NetworkBuilder {
   private static final long LARGEST = Integer.MAX_VALUE;
 
   private final Map<String, Node> nodes = new LinkedHashMap<>();
+  private final List<String> order = new ArrayList<>();
   private final Map<String, Shape> shapes = new LinkedHashMap<>();
   private final Map<String, HostTensor> parameters = new LinkedHashMap<>();
 
@@ -53,6 +55,7 @@ final class NetworkBuilder {
     }
     String name = free(wanted);
     nodes.put(name, new Node(name, op, inputs));
+    order.add(name);
     shapes.put(name, shape);
     return name;
   }
@@ -232,9 +235,9 @@ final class NetworkBuilder {
     return out;
   }
 
-  /** Names of the nodes so far. */
-  Set<String> names() {
-    return new HashSet<>(nodes.keySet());
+  /** Names of the nodes so far, in the order in which they came. */
+  List<String> names() {
+    return Collections.unmodifiableList(order);
   }
 
   /** Notes that a node's parameters were made of some tensors of the file, by their names. */
@@ -244,15 +247,9 @@ final class NetworkBuilder {
     }
   }
 
-  /**
-   * Everything that some nodes need, and nothing else.
-   *
-   * @param output the node that is the network's, last
-   * @param others more nodes whose results are wanted
-   */
-  Graph graph(String output, Collection<String> others) {
-    Set<String> needed = new HashSet<>(others);
-    needed.add(output);
+  /** Names of nodes, and of all in front of them. */
+  Set<String> needs(Collection<String> of) {
+    Set<String> needed = new HashSet<>(of);
     Deque<String> open = new ArrayDeque<>(needed);
     while (!open.isEmpty()) {
       for (String in : nodes.get(open.poll()).inputs()) {
@@ -261,6 +258,19 @@ final class NetworkBuilder {
         }
       }
     }
+    return needed;
+  }
+
+  /**
+   * Everything that some nodes need, and nothing else.
+   *
+   * @param output the node that is the network's, last
+   * @param others more nodes whose results are wanted
+   */
+  Graph graph(String output, Collection<String> others) {
+    List<String> all = new ArrayList<>(others);
+    all.add(output);
+    Set<String> needed = needs(all);
     List<Node> kept = new ArrayList<>(nodes.values());
     kept.removeIf(n -> !needed.contains(n.name()));
     Node last = nodes.get(output);

@@ -26,6 +26,7 @@ import dev.secateur.nn.op.Linear;
 import dev.secateur.nn.op.LocalResponseNorm;
 import dev.secateur.nn.op.Multiply;
 import dev.secateur.nn.op.Op;
+import dev.secateur.nn.op.Opaque;
 import dev.secateur.nn.op.PRelu;
 import dev.secateur.nn.op.Pad;
 import dev.secateur.nn.op.PixelShuffle;
@@ -118,6 +119,7 @@ final class NodeWriters {
     of(ReduceChannels.class, NodeWriters::reduceChannels);
     of(Spread.class, NodeWriters::spread);
     of(Unflatten.class, NodeWriters::unflatten);
+    of(Opaque.class, (g, n, op) -> {}); // by what is carried along
     of(Identity.class, (g, n, op) -> plain(g, n, "Identity"));
     Op.Types.complete("NodeWriters", ALL.keySet());
   }

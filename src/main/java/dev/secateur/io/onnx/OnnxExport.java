@@ -7,6 +7,7 @@ import dev.secateur.nn.Graph;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.Node;
 import dev.secateur.nn.op.Identity;
+import dev.secateur.nn.op.Opaque;
 import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Shape;
 import dev.secateur.util.AtomicFile;
@@ -72,6 +73,7 @@ public final class OnnxExport {
     carried.ifPresent(c -> c.names().forEach(g::take));
     if (imported()) {
       Map<String, String> outputs = new HashMap<>();
+      carried.ifPresent(c -> outputs.putAll(c.entries()));
       carried.ifPresent(c -> ownOutputs(c, outputs));
       if (carried.isEmpty()) {
         boolean asItIs = head().isEmpty() && type == outputType && asWritten(outputLayout());
@@ -192,13 +194,28 @@ public final class OnnxExport {
     }
   }
 
+  /** Whether the file's input is one image, (C,H,W). */
+  private boolean alone() {
+    return "CHW".equals(model.metadata().get(OnnxImport.LAYOUT));
+  }
+
   private View.Layout inputLayout() {
-    return layout(OnnxImport.LAYOUT, View.Layout.NCHW);
+    return alone() ? View.Layout.NCHW : layout(OnnxImport.LAYOUT, View.Layout.NCHW);
   }
 
   private View.Layout outputLayout() {
     boolean image = graph.shape(graph.output().name()).rank() == 4;
     return layout(OnnxImport.OUTPUT_LAYOUT, image ? View.Layout.NCHW : View.Layout.FLAT);
+  }
+
+  /** Whether the output, of layers alone, is (N,H,W,C) or (N,L,C). */
+  private boolean lastOut() {
+    return carried.isEmpty() && outputLayout().channelsLast();
+  }
+
+  /** Whether a model's output is (N,H,W,C) in its files. */
+  public static boolean lastOut(Model model) {
+    return View.Layout.NHWC.name().equals(model.metadata().get(OnnxImport.OUTPUT_LAYOUT));
   }
 
   /** An image's extents in the order of a layout. */
@@ -237,7 +254,10 @@ public final class OnnxExport {
 
   private OnnxMl.ModelProto build(OnnxExportOptions options) {
     out.setName(model.metadata().getOrDefault("architecture", "secateur"));
-    input(graph.input().name());
+    boolean read = !graph.consumers(graph.input().name()).stream().allMatch(this::opaque);
+    if (read) {
+      input(graph.input().name());
+    }
     for (Node n : graph.nodes()) {
       boolean packed = carried.isPresent() && joins(n);
       if (!holders.contains(n.name()) && !packed) {
@@ -266,7 +286,11 @@ public final class OnnxExport {
               out.addInput(
                   value(name, ordered(image.with(1, channels), inputLayout()), batch, inputType)));
       if (images.isEmpty()) {
-        out.addInput(value(input, ordered(image, inputLayout()), batch, inputType));
+        Shape one = Shape.of(image.dim(1), image.dim(2), image.dim(3));
+        out.addInput(
+            alone() // its first extent is no batch
+                ? value(input, one, Optional.of(Long.toString(image.dim(1))), inputType)
+                : value(input, ordered(image, inputLayout()), batch, inputType));
       }
       Shape result = ordered(graph.shape(graph.output().name()), outputLayout());
       out.addOutput(value(output, result, batch, outputType));
@@ -291,21 +315,31 @@ public final class OnnxExport {
   /** The network's result, with what was taken off its end, in the type that the output has. */
   private void headed(String result) {
     String last = result;
-    if (carried.isEmpty() && !asWritten(outputLayout())) {
+    if (carried.isEmpty() && outputLayout().rank() == 3 != g.lines() && outputLayout().rank() > 2) {
       last = g.free(output + ".rank");
       g.height(g.lines(), last, result, last);
     }
     if (type != outputType && carried.isEmpty()) {
       String from = last;
-      last = head().isPresent() ? g.free(output + ".cast") : output;
+      last = head().isPresent() || lastOut() ? g.free(output + ".cast") : output;
       cast(from, outputType, last);
     }
     if (head().isPresent()) {
-      g.add(head().get(), g.free("head"), List.of(last), output)
+      String headed = lastOut() ? g.free(output + ".nchw") : output;
+      g.add(head().get(), g.free("head"), List.of(last), headed)
           .addAttribute(OnnxGraph.integer("axis", 1));
+      last = headed;
+    }
+    if (lastOut()) {
+      g.add("Transpose", g.free(output + ".nhwc"), List.of(last), output)
+          .addAttribute(NodeWriters.toLast(false));
     } else if (!last.equals(output)) {
       g.add("Identity", output, List.of(last), output);
     }
+  }
+
+  private boolean opaque(Node n) {
+    return n.op() instanceof Opaque;
   }
 
   private void cast(String from, int to, String name) {
@@ -375,6 +409,10 @@ public final class OnnxExport {
       }
       out.addNode(Carried.renamed(n, names).toBuilder().setName(own));
     }
+    if (!c.entries().isEmpty()) {
+      List<OnnxMl.NodeProto> sorted = Carried.sorted(out.getNodeList());
+      out.clearNode().addAllNode(sorted);
+    }
     out.addAllInput(c.graph().getInputList());
     out.addAllOutput(c.graph().getOutputList());
     m.addAllOpsetImport(c.rest().getOpsetImportList());
@@ -423,6 +461,13 @@ public final class OnnxExport {
       String as = g.part(name, "float");
       cast(from, own, as);
       from = as;
+    }
+    if (alone()) {
+      String batch = g.part(name, "batch");
+      String wanted = g.part(name, "batch.shape");
+      g.longs(wanted, graph.shape(name).toArray());
+      g.add("Reshape", batch, List.of(from, wanted), batch);
+      from = batch;
     }
     if (inputLayout().channelsLast()) {
       String nchw = g.part(name, "nchw");

@@ -9,9 +9,6 @@ import dev.secateur.io.Text;
 import dev.secateur.nn.Graph;
 import dev.secateur.nn.Model;
 import dev.secateur.nn.ParameterShapes;
-import dev.secateur.nn.op.Concat;
-import dev.secateur.nn.op.Flatten;
-import dev.secateur.nn.op.Identity;
 import dev.secateur.nn.op.Input;
 import dev.secateur.tensor.HostTensor;
 import java.io.IOException;
@@ -19,6 +16,7 @@ import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.Deque;
@@ -26,22 +24,23 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.NoSuchElementException;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 /**
- * ONNX models, opsets 7 to 24, as graphs: one image input, float (N,C,H,W), (N,H,W,C), (N,C,L) or
- * (N,L,C), where L becomes the width of an image of height 1; one output, (N,classes), (N,C,H,W) or
- * (N,C,L). Only what the output needs is read. A softmax at the end is taken off, so that the
- * output is logits, and put back by {@link OnnxExport}.
+ * ONNX models, opsets 7 to 24, as graphs: one image input, float (N,C,H,W), (N,H,W,C) or (C,H,W),
+ * or (N,C,L) or (N,L,C), where L becomes the width of an image of height 1; one output,
+ * (N,classes), or in the order of one of the inputs. Only what the output needs is read. A softmax
+ * at the end is taken off, so that the output is logits, and put back by {@link OnnxExport}.
  */
 public final class OnnxImport {
   /** Metadata: names of input and output, the input's normalisation, what was taken off the end. */
@@ -52,10 +51,13 @@ public final class OnnxImport {
   static final String STD = "onnx.input.std";
   public static final String HEAD = "onnx.head";
 
-  /** Metadata: NHWC where the file's input is (N,H,W,C), NCL or NLC where it has a length. */
+  /**
+   * Metadata: NHWC where the file's input is (N,H,W,C), NCL or NLC where it has a length, CHW where
+   * it is one image, (C,H,W).
+   */
   static final String LAYOUT = "onnx.input.layout";
 
-  /** Metadata: NCL where the file's output is (N,C,L). */
+  /** Metadata: NHWC, NCL or NLC where its one output is so. */
   static final String OUTPUT_LAYOUT = "onnx.output.layout";
 
   /** Metadata: the file's opset, and its batch where that is not any or has a name. */
@@ -98,7 +100,15 @@ public final class OnnxImport {
   /** Metadata of our own exports whose input is raw pixels. */
   static final String PIXELS = "secateur.input";
 
-  private static final long LARGEST_IMAGE = 1 << 28;
+  /** What reads (N,C,H,W). */
+  private static final Set<String> LAYERS =
+      Set.of("Conv", "ConvTranspose", "MaxPool", "AveragePool", "BatchNormalization");
+
+  /** What leaves the axes of an image as they are. */
+  private static final Set<String> EACH =
+      Set.of("Cast", "Identity", "Add", "Sub", "Mul", "Div", "Clip", "Pad");
+
+  static final long LARGEST_IMAGE = 1 << 28;
 
   private static final Map<String, String> ADVICE =
       Map.of(
@@ -117,6 +127,7 @@ public final class OnnxImport {
   private final OnnxOptions options;
   private final Consumer<String> warnings;
   private final Map<String, OnnxMl.TensorProto> initializers = new HashMap<>();
+  private final Map<String, NodeProto> makers = new HashMap<>();
 
   private OnnxImport(Path path, OnnxOptions options, Consumer<String> warnings) throws IOException {
     this.path = path;
@@ -160,11 +171,63 @@ public final class OnnxImport {
   /** Why nodes are not known, in the order of the file; what follows from them is not told. */
   private final List<SecateurException> unknown = new ArrayList<>();
 
+  /** What to warn of. */
+  private final List<String> told = new ArrayList<>();
+
+  /** Whether layers may read what is not known. */
+  private boolean entering;
+
+  /** Whether some layer reads what is not known. */
+  private boolean enterable;
+
   private SecateurException refuse(String why) {
     return new SecateurException(path + ": " + why);
   }
 
+  /**
+   * The layers in front of all that is not known, which run here; or those behind it too, where the
+   * former are none or hold less than half of the numbers of all.
+   */
   private Model read() {
+    findMakers();
+    Optional<Model> front = Optional.empty();
+    Optional<SecateurException> refused = Optional.empty();
+    try {
+      front = Optional.of(translated());
+    } catch (SecateurException e) {
+      if (e.getCause() instanceof Translator.Broken) {
+        throw e;
+      }
+      refused = Optional.of(e);
+    }
+    List<String> toldOfFront = List.copyOf(told);
+    if (enterable) {
+      entering = true;
+      unknown.clear();
+      told.clear();
+      try {
+        Model all = translated();
+        boolean more = front.isEmpty() || numbers(all) > 2 * numbers(front.get());
+        if (all.graph().opaque() && more) {
+          told.forEach(warnings);
+          return all;
+        }
+      } catch (SecateurException e) {
+        refused = refused.or(() -> Optional.of(e)); // as before
+      }
+    }
+    if (front.isEmpty()) {
+      throw refused.orElseThrow();
+    }
+    toldOfFront.forEach(warnings);
+    return front.get();
+  }
+
+  private static long numbers(Model m) {
+    return m.parameters().values().stream().mapToLong(p -> p.shape().elements()).sum();
+  }
+
+  private Model translated() {
     int opset = opset();
     List<ValueInfoProto> outputs = outputs();
     List<String> wanted = outputs.stream().map(ValueInfoProto::getName).toList();
@@ -179,7 +242,8 @@ public final class OnnxImport {
     int channels = sizes.stream().mapToInt(Input::channels).sum();
     Input image = new Input(channels, first.height(), first.width());
     List<Dimension> dims = input.getType().getTensorType().getShape().getDimList();
-    long batch = dims.get(0).getDimValue() > 0 ? dims.get(0).getDimValue() : 1;
+    boolean single = single(input);
+    long batch = !single && dims.get(0).getDimValue() > 0 ? dims.get(0).getDimValue() : 1;
     if (batch > 1 << 16) {
       throw refuse("input " + Text.name(input.getName()) + " has a batch of " + batch);
     }
@@ -189,6 +253,20 @@ public final class OnnxImport {
     float[] std = perChannel(options.std(), image.channels(), 1, unit, STD);
     Translator t = new Translator(file, initializers, uses, opset, batch, wanted.get(0));
     t.input(input.getName(), image, mean, std, layout(input));
+    Carrying carrying =
+        new Carrying(
+            file,
+            model,
+            initializers,
+            makers,
+            this::needed,
+            nodes,
+            t,
+            extents(input, image),
+            this::refuse);
+    if (single) {
+      t.single(input.getName());
+    }
     if (images.size() > 1) {
       t.divide(
           images.stream().map(ValueInfoProto::getName).toList(),
@@ -208,7 +286,7 @@ public final class OnnxImport {
       }
     }
     for (NodeProto n : nodes) {
-      step(t, n);
+      step(t, carrying, n);
     }
     Map<String, String> metadata =
         metadata(t, input, outputs.get(0).getType().getTensorType().getElemType(), mean, std);
@@ -224,7 +302,10 @@ public final class OnnxImport {
     Graph g =
         wanted.size() == 1 && unknown.isEmpty()
             ? finish(t, wanted.get(0), metadata)
-            : carry(t, nodes, outputs, metadata);
+            : carrying.carry(nodes, outputs, unknown, metadata);
+    if (metadata.containsKey(CARRIED)) {
+      tell(Carried.of(metadata).orElseThrow(), g);
+    }
     Map<String, HostTensor> parameters = new LinkedHashMap<>();
     ParameterShapes.of(g)
         .forEach(
@@ -241,11 +322,11 @@ public final class OnnxImport {
   private Graph finish(Translator t, String output, Map<String, String> metadata) {
     try {
       Translator.Placed end = t.place(t.features(output));
-      if (end.layout().channelsLast()) {
+      if (end.layout() == View.Layout.NLC) {
         throw new IllegalArgumentException(
-            "is " + end.layout() + "; export with an output (N,C,H,W), (N,C,L) or (N,classes)");
+            "is NLC; export with an output (N,C,H,W), (N,H,W,C), (N,C,L) or (N,classes)");
       }
-      if (end.layout().line()) {
+      if (end.layout() == View.Layout.NHWC || end.layout() == View.Layout.NCL) {
         metadata.put(OUTPUT_LAYOUT, end.layout().name());
       }
       return t.builder().graph(end.node(), List.of());
@@ -254,80 +335,19 @@ public final class OnnxImport {
     }
   }
 
-  // ---- what is carried along -------------------------------------------------------------------
-
-  /**
-   * The network up to where nodes are not known, and what is behind as it is.
-   *
-   * @param metadata takes what is carried
-   */
-  private Graph carry(
-      Translator t,
-      List<NodeProto> nodes,
-      List<ValueInfoProto> outputs,
-      Map<String, String> metadata) {
-    Map<String, NodeProto> makers = new HashMap<>();
-    nodes.forEach(n -> n.getOutputList().forEach(o -> makers.put(o, n)));
-    Map<String, Carried.Tap> taps = new LinkedHashMap<>();
-    Set<NodeProto> rest = Collections.newSetFromMap(new IdentityHashMap<>());
-    Set<String> seen = new HashSet<>();
-    Deque<String> open = new ArrayDeque<>();
-    outputs.forEach(o -> open.add(o.getName()));
-    OnnxMl.GraphProto.Builder out = OnnxMl.GraphProto.newBuilder().setName("carried");
-    while (!open.isEmpty()) {
-      String tensor = open.poll();
-      if (!seen.add(tensor)) {
-        continue;
-      }
-      Optional<Translator.Placed> whole = t.whole(tensor);
-      NodeProto maker = makers.get(tensor);
-      if (whole.isPresent() && maker != null) {
-        taps.put(
-            tensor, new Carried.Tap(tensor, whole.get().node(), whole.get().layout(), cast(maker)));
-      } else if (maker != null) {
-        if (rest.add(maker)) {
-          open.addAll(Carried.reads(maker));
-        }
-      } else if (initializers.containsKey(tensor)) {
-        out.addInitializer(inside(initializers.get(tensor)));
-      }
-    }
-    nodes.stream().filter(rest::contains).forEach(out::addNode);
-    graph.getInputList().stream()
-        .filter(i -> !initializers.containsKey(i.getName()))
-        .forEach(out::addInput);
-    out.addAllOutput(outputs);
-    if (taps.isEmpty()) {
-      throw unknown.isEmpty() ? refuse("no output is known") : unknown.get(0);
-    }
-    Graph g = joined(t, taps, outputs.get(0).getName());
-    if (!unknown.isEmpty() && g.nodes().stream().filter(n -> n.op().mixesChannels()).count() < 2) {
-      throw unknown.get(0);
-    }
-    Carried c =
-        new Carried(
-            OnnxMl.ModelProto.newBuilder()
-                .setIrVersion(file.model().getIrVersion())
-                .addAllOpsetImport(model.getOpsetImportList())
-                .setGraph(out)
-                .build(),
-            List.copyOf(taps.values()));
-    try {
-      c.into(metadata);
-    } catch (IllegalArgumentException e) {
-      throw refuse(e.getMessage());
-    }
-    metadata.put(CARRIED_NODES, c.operators());
-    if (!taps.containsKey(outputs.get(0).getName()) || !unknown.isEmpty()) {
-      warnings.accept(
+  /** Notes what is carried along, where that is more than further outputs. */
+  private void tell(Carried c, Graph g) {
+    boolean first = c.taps().stream().anyMatch(t -> t.tensor().equals(c.outputs().get(0)));
+    if (!first || !unknown.isEmpty()) {
+      told.add(
           path
               + ": carried along as it is, "
               + c.parameters()
-              + " numbers: "
+              + " numbers"
+              + (g.opaque() ? ", in front of layers, so that ONNX Runtime alone runs it: " : ": ")
               + (c.operators().isEmpty() ? "no node" : Text.name(c.operators()))
               + (unknown.isEmpty() ? "" : "; the first of them " + told(unknown.get(0))));
     }
-    return g;
   }
 
   /** The type of the largest weight, where it is a half. */
@@ -346,51 +366,6 @@ public final class OnnxImport {
     String all = e.getMessage();
     String front = path + ": node ";
     return all.startsWith(front) ? all.substring(front.length()) : all;
-  }
-
-  /** The data type that a node casts to; 0: it does not. */
-  private static int cast(NodeProto n) {
-    return n.getOpType().equals("Cast") ? (int) new Attributes(n).integer("to", 1) : 0;
-  }
-
-  /** An initializer whose numbers are not in another file. */
-  private OnnxMl.TensorProto inside(OnnxMl.TensorProto t) {
-    if (t.getDataLocation() != OnnxMl.TensorProto.DataLocation.EXTERNAL) {
-      return t;
-    }
-    try {
-      return file.inside(t);
-    } catch (IOException | IllegalArgumentException | ArithmeticException e) {
-      throw refuse("cannot read external data (" + e.getMessage() + ")");
-    }
-  }
-
-  /**
-   * The network with everything that is read from it; its own output is the first, if it can be.
-   */
-  private Graph joined(Translator t, Map<String, Carried.Tap> taps, String first) {
-    NetworkBuilder b = t.builder();
-    Set<String> held = new LinkedHashSet<>();
-    Map<String, String> holders = new HashMap<>();
-    for (Map.Entry<String, Carried.Tap> e : taps.entrySet()) {
-      Carried.Tap tap = e.getValue();
-      String holder =
-          holders.computeIfAbsent(tap.node(), n -> b.add(n + ".held", new Identity(), List.of(n)));
-      held.add(holder);
-      e.setValue(new Carried.Tap(tap.tensor(), holder, tap.layout(), tap.type()));
-    }
-    Carried.Tap main = taps.get(first);
-    if (main != null && !main.layout().channelsLast()) {
-      return b.graph(main.node(), held);
-    }
-    if (held.size() == 1) {
-      return b.graph(held.iterator().next(), held);
-    }
-    List<String> flat = new ArrayList<>();
-    for (String h : held) {
-      flat.add(b.add(PACKED + flat.size(), new Flatten(), List.of(b.input(h))));
-    }
-    return b.graph(b.add(PACKED, new Concat(), flat), held);
   }
 
   /**
@@ -428,8 +403,12 @@ public final class OnnxImport {
       m.put(OUTPUT_TYPE, Integer.toString(outputType));
       m.put(INPUT_TYPE, Integer.toString(input.getType().getTensorType().getElemType()));
       weightType().ifPresent(type -> m.put(TYPE, Integer.toString(type)));
-      Dimension batch = input.getType().getTensorType().getShape().getDim(0);
-      if (batch.getDimValue() > 0) {
+      List<Dimension> dims = input.getType().getTensorType().getShape().getDimList();
+      Dimension batch = dims.get(0);
+      if (single(input)) {
+        m.put(BATCH, "1");
+        m.put(LAYOUT, "CHW");
+      } else if (batch.getDimValue() > 0) {
         m.put(BATCH, Long.toString(batch.getDimValue()));
       } else if (!batch.getDimParam().isBlank()) {
         m.put(BATCH, batch.getDimParam());
@@ -536,8 +515,7 @@ public final class OnnxImport {
     return List.of(graph.getOutput(names.indexOf(wanted)));
   }
 
-  private List<NodeProto> needed(List<String> outputs) {
-    Map<String, NodeProto> makers = new HashMap<>();
+  private void findMakers() {
     for (NodeProto n : graph.getNodeList()) {
       for (String o : n.getOutputList()) {
         if (!o.isEmpty() && makers.put(o, n) != null) {
@@ -545,6 +523,10 @@ public final class OnnxImport {
         }
       }
     }
+  }
+
+  /** The nodes that tensors need, in the order of the file. */
+  private List<NodeProto> needed(Collection<String> outputs) {
     Set<NodeProto> out = Collections.newSetFromMap(new IdentityHashMap<>());
     Set<String> seen = new HashSet<>(outputs);
     Deque<String> open = new ArrayDeque<>(seen);
@@ -559,7 +541,7 @@ public final class OnnxImport {
       }
     }
     if (out.isEmpty()) {
-      throw refuse("no node makes the output " + Text.name(outputs.get(0)));
+      throw refuse("no node makes the output " + Text.name(outputs.iterator().next()));
     }
     return graph.getNodeList().stream().filter(out::contains).toList();
   }
@@ -587,7 +569,7 @@ public final class OnnxImport {
             + (others.isEmpty() ? "" : " (nor are " + Text.name(String.join(", ", others)) + ")"));
   }
 
-  private static boolean ours(NodeProto n) {
+  static boolean ours(NodeProto n) {
     return n.getDomain().isEmpty() || n.getDomain().equals("ai.onnx");
   }
 
@@ -633,7 +615,7 @@ public final class OnnxImport {
   /** The image and others that are like it but for their channels: they are read as one. */
   private List<ValueInfoProto> images(ValueInfoProto image, Map<String, Integer> uses) {
     List<Dimension> own = image.getType().getTensorType().getShape().getDimList();
-    if (own.size() != 3 && own.size() != 4 || layout(image).channelsLast()) {
+    if (own.size() != 3 && own.size() != 4 || single(image) || layout(image).channelsLast()) {
       return List.of(image);
     }
     return inputs(uses).stream()
@@ -652,12 +634,13 @@ public final class OnnxImport {
   }
 
   /**
-   * (N,H,W,C), as TensorFlow's are: one or three channels behind an image; (N,L,C) where all that
-   * read it turn it to (N,C,L).
+   * (N,H,W,C), as TensorFlow's are: by the first layer or transpose that reads it, else where one
+   * or three channels are behind an image; (N,L,C) where all that read it turn it to (N,C,L). Of
+   * one image, (C,H,W), that of the batch that it becomes.
    */
   private View.Layout layout(ValueInfoProto input) {
     List<Dimension> dims = input.getType().getTensorType().getShape().getDimList();
-    if (dims.size() == 3) {
+    if (dims.size() == 3 && !single(input)) {
       List<NodeProto> readers =
           graph.getNodeList().stream()
               .filter(n -> n.getInputList().contains(input.getName()))
@@ -665,12 +648,62 @@ public final class OnnxImport {
       boolean turned = !readers.isEmpty() && readers.stream().allMatch(OnnxImport::turns);
       return turned ? View.Layout.NLC : View.Layout.NCL;
     }
-    if (dims.size() != 4) {
-      return View.Layout.NCHW;
+    return dims.size() == 4 && channelsLast(input, dims) ? View.Layout.NHWC : View.Layout.NCHW;
+  }
+
+  /**
+   * Whether an input is one image, (C,H,W), not a batch of lines: its channels are one or three,
+   * and windows have two dimensions.
+   */
+  private boolean single(ValueInfoProto input) {
+    List<Dimension> dims = input.getType().getTensorType().getShape().getDimList();
+    long c = dims.size() == 3 ? dims.get(0).getDimValue() : 0;
+    Set<Integer> windows =
+        graph.getNodeList().stream()
+            .filter(n -> n.getOpType().equals("Conv") && n.getInputCount() > 1)
+            .map(n -> initializers.get(n.getInput(1)))
+            .filter(Objects::nonNull)
+            .map(OnnxMl.TensorProto::getDimsCount)
+            .collect(Collectors.toSet());
+    return (c == 1 || c == 3) && windows.contains(4) && !windows.contains(3);
+  }
+
+  /** The extents of an image as an input has them. */
+  private long[] extents(ValueInfoProto input, Input image) {
+    long c = image.channels();
+    long h = image.height();
+    long w = image.width();
+    return switch (layout(input)) {
+      case NHWC -> new long[] {1, h, w, c};
+      case NCL -> new long[] {1, c, w};
+      case NLC -> new long[] {1, w, c};
+      case NCHW, FLAT -> single(input) ? new long[] {c, h, w} : new long[] {1, c, h, w};
+    };
+  }
+
+  private boolean channelsLast(ValueInfoProto input, List<Dimension> dims) {
+    List<String> reached = new ArrayList<>(List.of(input.getName()));
+    for (int i = 0; i < reached.size() && i < 16; i++) {
+      String x = reached.get(i);
+      for (NodeProto n : graph.getNodeList()) {
+        if (n.getInputCount() == 0 || !n.getInputList().contains(x)) {
+          continue;
+        }
+        if (n.getOpType().equals("Transpose")) {
+          Optional<long[]> perm = new Attributes(n).integers("perm");
+          if (perm.isPresent() && perm.get().length == 4 && perm.get()[1] != 1) {
+            return perm.get()[1] == 3;
+          }
+        } else if (LAYERS.contains(n.getOpType())) {
+          return false;
+        } else if (EACH.contains(n.getOpType())) {
+          reached.addAll(n.getOutputList());
+        }
+      }
     }
     long h = dims.get(1).getDimValue();
     long c = dims.get(3).getDimValue();
-    return (c == 1 || c == 3) && (h == 0 || h >= 16) ? View.Layout.NHWC : View.Layout.NCHW;
+    return (c == 1 || c == 3) && (h == 0 || h >= 16);
   }
 
   /** Whether a node exchanges the last two of three axes. */
@@ -700,11 +733,12 @@ public final class OnnxImport {
             .toList();
     String shape = name + " is (" + String.join(",", shown) + ")";
     if (dims.size() != 4 && dims.size() != 3) {
-      throw refuse(shape + "; expected (N,C,H,W), (N,H,W,C), (N,C,L) or (N,L,C)");
+      throw refuse(shape + "; expected (N,C,H,W), (N,H,W,C), (C,H,W), (N,C,L) or (N,L,C)");
     }
     View.Layout layout = layout(input);
-    int first = layout.channelsLast() ? 1 : 2;
-    long c = dims.get(layout.channels()).getDimValue();
+    int skipped = single(input) ? 1 : 0; // there is no N
+    int first = layout.channelsLast() ? 1 : 2 - skipped;
+    long c = dims.get(layout.channels() - skipped).getDimValue();
     long h = layout.line() ? 1 : dims.get(first).getDimValue();
     long w = dims.get(layout.line() ? first : first + 1).getDimValue();
     if (c < 1) {
@@ -740,7 +774,7 @@ public final class OnnxImport {
   // ---- node by node ----------------------------------------------------------------------------
 
   /** Reads a node; where it is not known, what it makes is not either. */
-  private void step(Translator t, NodeProto n) {
+  private void step(Translator t, Carrying carrying, NodeProto n) {
     if (n.getOutputCount() == 0) {
       throw refuse("node " + describe(n, t::describe) + ": has no output");
     }
@@ -752,6 +786,10 @@ public final class OnnxImport {
               + " before quantisation");
     }
     boolean follows = Carried.reads(n).stream().anyMatch(t::opaque);
+    if (follows && carrying.mayEnter(n)) {
+      enterable = true;
+      follows = !entering || !carrying.enters(n);
+    }
     if (!follows) {
       try {
         if (!ours(n) || !Operators.known(n.getOpType())) {
@@ -777,12 +815,11 @@ public final class OnnxImport {
 
   private void read(Translator t, NodeProto n) {
     try {
-      Set<String> before = t.builder().names();
+      List<String> names = t.builder().names();
+      int before = names.size();
       Operators.read(new Step(t, n));
-      List<String> made = new ArrayList<>(t.builder().names());
-      made.removeAll(before);
       List<String> tensors = n.getInputList().stream().filter(initializers::containsKey).toList();
-      made.forEach(node -> t.builder().origin(node, tensors));
+      names.subList(before, names.size()).forEach(node -> t.builder().origin(node, tensors));
     } catch (IllegalArgumentException
         | ArithmeticException
         | IndexOutOfBoundsException

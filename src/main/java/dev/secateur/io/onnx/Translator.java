@@ -7,6 +7,7 @@ import dev.secateur.io.Text;
 import dev.secateur.nn.op.Flatten;
 import dev.secateur.nn.op.Input;
 import dev.secateur.nn.op.Op;
+import dev.secateur.nn.op.Opaque;
 import dev.secateur.nn.op.ReduceChannels;
 import dev.secateur.nn.op.SelectChannels;
 import dev.secateur.nn.op.Softmax;
@@ -14,6 +15,7 @@ import dev.secateur.nn.op.Unflatten;
 import dev.secateur.tensor.Shape;
 import java.io.IOException;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -31,6 +33,10 @@ final class Translator {
   private final Map<String, Value> values = new HashMap<>();
   private final Map<String, String> flattened = new HashMap<>();
   private final Map<String, String> unflattened = new HashMap<>();
+
+  /** Nodes for what nodes that are not known make, by tensor. */
+  private final Map<String, String> entries = new HashMap<>();
+
   private final NetworkBuilder builder = new NetworkBuilder();
   private final ConstantFolding folding;
   private Optional<String> head = Optional.empty();
@@ -100,6 +106,13 @@ final class Translator {
     put(tensor, features(new Placed(node, layout)));
   }
 
+  /** Takes the batch, of one image, off the input. */
+  void single(String tensor) {
+    Value.Features x = features(tensor);
+    long[] dims = x.view().dims();
+    put(tensor, x.through(x.view().reshape(Arrays.copyOfRange(dims, 1, 4)).orElseThrow()));
+  }
+
   /** Gives the input's channels to several tensors of the file. */
   void divide(List<String> tensors, List<Integer> channels, View.Layout layout) {
     int at = 0;
@@ -116,9 +129,38 @@ final class Translator {
     return values.containsKey(tensor) || initializers.containsKey(tensor);
   }
 
+  /** Whether a tensor holds numbers of the file, or what they make. */
+  boolean constant(String tensor) {
+    return isInitializer(tensor) || values.get(tensor) instanceof Constant;
+  }
+
   /** Whether nothing is known of a tensor. */
   boolean opaque(String tensor) {
     return values.get(tensor) instanceof Value.Opaque;
+  }
+
+  /**
+   * Takes a tensor of which nothing is known for features, as layers read it.
+   *
+   * @param dims its extents
+   * @param from the nodes that what makes it reads
+   */
+  void enter(String tensor, long[] dims, Collection<String> from) {
+    List<Integer> image = Arrays.stream(dims).skip(1).mapToObj(Math::toIntExact).toList();
+    List<String> read = from.isEmpty() ? List.of("input") : List.copyOf(from);
+    String node = builder.add(tensor, new Opaque(image), read);
+    entries.put(tensor, node);
+    put(tensor, features(new Placed(node, dims.length == 2 ? View.Layout.FLAT : View.Layout.NCHW)));
+  }
+
+  /** The node that stands for a tensor that was {@linkplain #enter taken} for features. */
+  Optional<String> entry(String tensor) {
+    return Optional.ofNullable(entries.get(tensor));
+  }
+
+  /** The tensors that were taken for features. */
+  Map<String, String> entries() {
+    return entries;
   }
 
   /** Whether anything reads a tensor. */

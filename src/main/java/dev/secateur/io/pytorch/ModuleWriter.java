@@ -28,6 +28,7 @@ import dev.secateur.nn.op.Linear;
 import dev.secateur.nn.op.LocalResponseNorm;
 import dev.secateur.nn.op.Multiply;
 import dev.secateur.nn.op.Op;
+import dev.secateur.nn.op.Opaque;
 import dev.secateur.nn.op.PRelu;
 import dev.secateur.nn.op.Pad;
 import dev.secateur.nn.op.PixelShuffle;
@@ -298,6 +299,11 @@ public final class ModuleWriter {
                 + (n.line() ? "" : op.height() + ", ")
                 + op.width()
                 + ")");
+    of(
+        Opaque.class,
+        (n, op) -> {
+          throw new IllegalArgumentException("is carried along"); // such a network is refused
+        });
     of(Identity.class, (n, op) -> n.x());
     Op.Types.complete("ModuleWriter", ALL.keySet());
   }

@@ -47,6 +47,7 @@ public sealed interface Op
         ReduceChannels,
         Spread,
         Unflatten,
+        Opaque,
         Identity {
 
   /** All operations, as files name them. */
@@ -80,6 +81,7 @@ public sealed interface Op
             ReduceChannels.TYPE,
             Spread.TYPE,
             Unflatten.TYPE,
+            Opaque.TYPE,
             Identity.TYPE);
 
     static {

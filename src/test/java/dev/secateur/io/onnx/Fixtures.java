@@ -72,17 +72,39 @@ public final class Fixtures {
   }
 
   /**
+   * Writes a small classifier of 4 classes of grey images, behind a function that is no layer here.
+   *
+   * @param single whether it takes one image, (C,H,W)
+   */
+  public static Path fronted(Path file, boolean single) throws IOException {
+    int[] pads = {1, 1, 1, 1};
+    Proto p = single ? new Proto(13) : new Proto(13, 1, 16, 16);
+    if (single) {
+      p.single("x", 1, 16, 16);
+    }
+    String x = p.node("Sin", single ? p.node("Unsqueeze", "x", p.longs(0)) : "x");
+    String c = p.node("Relu", p.node("Conv", x, p.weight(8, 1, 3, 3), "pads=", pads));
+    String d = p.node("Relu", p.node("Conv", c, p.weight(8, 8, 3, 3), "pads=", pads));
+    String flat = p.node("Flatten", d);
+    return p.write(file, p.node("Gemm", flat, p.weight(8 * 256, 4), p.weight(4)));
+  }
+
+  /**
    * Writes a network whose classes of a pixel are its colours: the map of a channel is the channel.
    *
    * @param whole whether it puts out the class, else a map a class, of half the size
+   * @param last whether images and maps are (N,H,W,C)
    */
-  public static Path colours(Path file, boolean whole) throws IOException {
-    Proto p = new Proto(13, 3, 16, 16);
+  public static Path colours(Path file, boolean whole, boolean last) throws IOException {
+    Proto p = last ? new Proto(13, 16, 16, 3) : new Proto(13, 3, 16, 16);
+    String x = last ? p.node("Transpose", "x", "perm=", new int[] {0, 3, 1, 2}) : "x";
     String eye = p.tensor(new long[] {3, 3, 1, 1}, 1, 0, 0, 0, 1, 0, 0, 0, 1);
-    String maps = p.node("Relu", p.node("Conv", p.node("Conv", "x", eye), eye));
+    String maps = p.node("Relu", p.node("Conv", p.node("Conv", x, eye), eye));
     if (!whole) {
       int[] two = {2, 2};
-      return p.write(file, p.node("MaxPool", maps, "kernel_shape=", two, "strides=", two));
+      String half = p.node("MaxPool", maps, "kernel_shape=", two, "strides=", two);
+      return p.write(
+          file, last ? p.node("Transpose", half, "perm=", new int[] {0, 2, 3, 1}) : half);
     }
     OnnxMl.ModelProto.Builder m =
         p.model(p.node("ArgMax", maps, "axis=", 1, "keepdims=", 0)).toBuilder();

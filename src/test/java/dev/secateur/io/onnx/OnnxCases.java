@@ -17,6 +17,7 @@ import dev.secateur.prune.Zeroed;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -43,10 +44,15 @@ final class OnnxCases {
    * @param carried operators that are carried along
    * @param exported the largest difference of the file written again, as a part of its largest
    *     output
+   * @param numbers in all outputs
    * @param pruned by the part of filters that was to go
    */
   record Outcome(
-      Optional<String> refused, String carried, double exported, Map<Double, Pruned> pruned) {}
+      Optional<String> refused,
+      String carried,
+      double exported,
+      long numbers,
+      Map<Double, Pruned> pruned) {}
 
   /**
    * A pruned network.
@@ -84,7 +90,10 @@ final class OnnxCases {
     if (o.refused().isPresent()) {
       return "refused: " + o.refused().get();
     }
-    StringBuilder row = new StringBuilder(o.carried().isEmpty() ? "" : o.carried());
+    StringBuilder row = new StringBuilder(brief(o.carried()));
+    if (o.numbers() == 0) {
+      return row + " | its outputs hold no number for these images";
+    }
     row.append(String.format(Locale.ROOT, " | %.1e", o.exported()));
     o.pruned()
         .values()
@@ -100,6 +109,20 @@ final class OnnxCases {
     return row.toString();
   }
 
+  /** Operators with how many there are of each, of many the most frequent. */
+  private static String brief(String carried) {
+    List<String> all = carried.isEmpty() ? List.of() : List.of(carried.split(", "));
+    if (all.size() <= 8) {
+      return carried;
+    }
+    List<String> most =
+        all.stream()
+            .sorted(Comparator.comparingInt(o -> -Integer.parseInt(o.substring(0, o.indexOf(' ')))))
+            .limit(4)
+            .toList();
+    return String.join(", ", most) + " and " + (all.size() - most.size()) + " more operators";
+  }
+
   static Outcome of(Path file, double... parts) throws IOException, OrtException {
     Path folder = Files.createTempDirectory("onnx-case");
     try {
@@ -107,17 +130,19 @@ final class OnnxCases {
       try {
         model = read(file);
       } catch (SecateurException e) {
-        return new Outcome(Optional.of(e.getMessage()), "", 0, Map.of());
+        return new Outcome(Optional.of(e.getMessage()), "", 0, 0, Map.of());
       }
       Path again = folder.resolve("again.onnx");
       Models.exportOnnx(model, again);
-      double exported = difference(outputs(again), outputs(file));
+      List<double[]> expected = outputs(file);
+      double exported = difference(outputs(again), expected);
+      long numbers = expected.stream().mapToLong(o -> o.length).sum();
       Map<Double, Pruned> pruned = new LinkedHashMap<>();
       for (double part : parts) {
         pruned.put(part, pruned(model, part, folder));
       }
       String carried = model.metadata().getOrDefault(OnnxImport.CARRIED_NODES, "");
-      return new Outcome(Optional.empty(), carried, exported, pruned);
+      return new Outcome(Optional.empty(), carried, exported, numbers, pruned);
     } finally {
       dev.secateur.util.Folders.delete(folder);
     }

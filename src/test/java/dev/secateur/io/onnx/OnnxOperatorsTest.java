@@ -559,8 +559,13 @@ class OnnxOperatorsTest {
     assertEquals("1x4x7x5", m.graph().shape(m.graph().output().name()).toString());
     Proto last = new Proto(13, 32, 32, 3);
     contains(
-        refused(last, OnnxOptions.DEFAULT, last.node("Conv", "x", last.weight(4, 32, 3, 3))),
+        refused(last, OnnxOptions.DEFAULT, last.node("GlobalAveragePool", "x")),
         "reads NHWC where (N,C,H,W) is expected");
+    Proto first = new Proto(13, 32, 32, 3); // as a layer reads it
+    String conv = first.node("Conv", "x", first.weight(4, 32, 3, 3));
+    Model wide =
+        Models.importOnnx(first.write(dir.resolve("w.onnx"), conv), OnnxOptions.DEFAULT, w -> {});
+    assertEquals("1x4x30x1", wide.graph().shape(wide.graph().output().name()).toString());
     Proto flat = new Proto(13, 10);
     contains(refused(flat, OnnxOptions.DEFAULT, flat.node("Relu", "x")), "expected (N,C,H,W)");
   }

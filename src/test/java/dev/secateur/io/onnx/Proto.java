@@ -39,6 +39,13 @@ final class Proto {
         .build();
   }
 
+  /** The input, without a batch. */
+  void single(String name, long... dims) {
+    OnnxMl.ValueInfoProto.Builder all = value(name, dims).toBuilder();
+    all.getTypeBuilder().getTensorTypeBuilder().getShapeBuilder().removeDim(0);
+    graph.clearInput().addInput(all);
+  }
+
   /** One more input. */
   String image(String name, long... dims) {
     graph.addInput(value(name, dims));
