@@ -26,6 +26,8 @@ final class DataOptions {
         "cifar10:DIR (binary version), fashion-mnist:DIR or idx:DIR; plain, .gz or .xz;",
         "folder:DIR[?size=S&resize=R&channels=1|3&cache=FOLDER&classes=FILE]: .jpg, .jpeg, .png in",
         "DIR/train|test|val/CLASS, decoded once where they are kept in FOLDER; FILE: a class a line;",
+        "tar:FILE.tar, tar:train-{000..146}.tar or tar:DIR (train|test|val in the names) with folder's",
+        "options: archives with KEY.jpg and KEY.cls, or CLASS/NAME.jpg;",
         "images:DIR with folder's options: .jpg, .jpeg, .png anywhere below, without classes;",
         "masks:DIR: the same in DIR/images, and DIR/masks/NAME.png with a class a pixel;",
         "pairs:FILE.csv (image,image,same|different), pairs:DIR (train.csv, test.csv) or lfw:DIR",

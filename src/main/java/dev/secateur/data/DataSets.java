@@ -19,7 +19,7 @@ import org.tukaani.xz.XZInputStream;
 public final class DataSets {
   /** What {@link #open} takes. */
   public static final String KINDS =
-      "cifar10:DIR, fashion-mnist:DIR, idx:DIR, folder:DIR, images:DIR, masks:DIR, pairs:FILE, lfw:DIR";
+      "cifar10:DIR, fashion-mnist:DIR, idx:DIR, folder:DIR, tar:FILES, images:DIR, masks:DIR, pairs:FILE, lfw:DIR";
 
   private static final List<String> FASHION =
       List.of(
@@ -46,11 +46,13 @@ public final class DataSets {
    *     idx:DIR}, IDX files with MNIST's names; each plain, .gz or .xz; {@code
    *     folder:DIR?size=S&resize=R&channels=C&cache=FOLDER&classes=FILE}, JPEG and PNG files in
    *     {@code DIR/train/CLASS} and {@code DIR/test/CLASS} or {@code DIR/val/CLASS}; {@code
-   *     images:DIR} with the same options, such files anywhere below DIR, or below its train and
-   *     test or val, and no classes; {@code masks:DIR} likewise, in its images, and for each a PNG
-   *     file in its masks; {@code pairs:FILE.csv} with the same options, or {@code pairs:DIR} with
-   *     train.csv and test.csv: image,image,same|different; {@code lfw:DIR} with the same options:
-   *     Labeled Faces in the Wild with its pairs.txt
+   *     tar:FILE.tar}, {@code tar:train-{000..146}.tar} or {@code tar:DIR} with the same options,
+   *     such files in archives, KEY.jpg with KEY.cls or CLASS/NAME.jpg; {@code images:DIR} with the
+   *     same options, such files anywhere below DIR, or below its train and test or val, and no
+   *     classes; {@code masks:DIR} likewise, in its images, and for each a PNG file in its masks;
+   *     {@code pairs:FILE.csv} with the same options, or {@code pairs:DIR} with train.csv and
+   *     test.csv: image,image,same|different; {@code lfw:DIR} with the same options: Labeled Faces
+   *     in the Wild with its pairs.txt
    * @param wanted the network's input (C,H,W): the size of image files where the specification
    *     gives none
    * @param unreadable what becomes of image files that cannot be decoded
@@ -67,6 +69,7 @@ public final class DataSets {
       case "idx" -> idx(dir, split, List.of());
       case "fashion-mnist" -> idx(dir, split, FASHION);
       case "folder" -> ImageFolder.open(FolderSpec.of(kind, place, wanted), split, unreadable);
+      case "tar" -> TarShards.open(FolderSpec.of(kind, place, wanted), split, unreadable);
       case "images" ->
           ImageFolder.unlabelled(FolderSpec.of(kind, place, wanted), split, unreadable);
       case "masks" -> MaskedImages.open(FolderSpec.of(kind, place, wanted), split, unreadable);

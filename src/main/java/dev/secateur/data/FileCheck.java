@@ -2,11 +2,7 @@ package dev.secateur.data;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.file.AccessDeniedException;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 
 /** Tells from the first and last bytes whether a file is a whole JPEG or PNG. */
 final class FileCheck {
@@ -17,27 +13,26 @@ final class FileCheck {
 
   private FileCheck() {}
 
-  /** The reason why the file cannot be decoded, or an empty text. */
-  static String problem(Path file) throws IOException {
+  /** The reason why a file cannot be decoded, or an empty text. */
+  static String problem(ImageSource files, int index) throws IOException {
     ByteBuffer head = ByteBuffer.allocate(ENDS);
     ByteBuffer tail = ByteBuffer.allocate(ENDS);
-    try (FileChannel in = FileChannel.open(file, StandardOpenOption.READ)) {
-      if (in.size() == 0) {
+    try {
+      long size = files.length(index);
+      if (size == 0) {
         return "empty file";
       }
-      fill(in, head, 0);
-      fill(in, tail, Math.max(0, in.size() - ENDS));
+      files.read(index, head, 0);
+      files.read(index, tail, Math.max(0, size - ENDS));
     } catch (AccessDeniedException e) {
       return "permission denied";
     }
     byte[] h = head.array();
     if (jpeg(h)) {
-      return endsJpeg(tail) || Jpeg.of(Files.readAllBytes(file), true).whole()
-          ? ""
-          : "truncated JPEG";
+      return endsJpeg(tail) || Jpeg.of(files.bytes(index), true).whole() ? "" : "truncated JPEG";
     }
     if (png(h)) {
-      return endsPng(tail, tail.position() - 8) || hasEnd(ByteBuffer.wrap(Files.readAllBytes(file)))
+      return endsPng(tail, tail.position() - 8) || hasEnd(ByteBuffer.wrap(files.bytes(index)))
           ? ""
           : "truncated PNG";
     }
@@ -50,15 +45,6 @@ final class FileCheck {
 
   static boolean png(byte[] b) {
     return b.length >= 8 && ByteBuffer.wrap(b).getLong(0) == PNG;
-  }
-
-  private static void fill(FileChannel in, ByteBuffer dst, long position) throws IOException {
-    while (dst.hasRemaining()) {
-      int n = in.read(dst, position + dst.position());
-      if (n < 0) {
-        return;
-      }
-    }
   }
 
   /** An end marker, then at most padding. */

@@ -52,7 +52,9 @@ record FolderSpec(
         cache = Optional.of(Path.of(text));
         continue;
       }
-      if (name.equals("classes") && kind.equals("folder") && !text.isEmpty()) {
+      if (name.equals("classes")
+          && (kind.equals("folder") || kind.equals("tar"))
+          && !text.isEmpty()) {
         classes = Optional.of(Path.of(text));
         continue;
       }
@@ -99,6 +101,6 @@ record FolderSpec(
         spec
             + ": "
             + (option.isEmpty() ? "nothing after ?" : option)
-            + "; expected size=S, resize=R, channels=1|3, cache=FOLDER or, of folder:, classes=FILE, joined by &");
+            + "; expected size=S, resize=R, channels=1|3, cache=FOLDER or, of folder: and tar:, classes=FILE, joined by &");
   }
 }

@@ -5,9 +5,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.BasicFileAttributes;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.BitSet;
@@ -15,7 +13,6 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.IntStream;
-import java.util.stream.Stream;
 
 /**
  * JPEG and PNG files, decoded when read: the shorter side is resized, the centre is cropped. Of
@@ -26,10 +23,13 @@ final class ImageFiles implements Dataset {
   private static final String OTHER = "the other image of its pair cannot be read";
 
   private final FolderSpec spec;
-  private final Path root;
   private final String where;
   private final List<String> names;
-  private final String[] files;
+  private final ImageSource files;
+
+  /** Which of the files are good. */
+  private final int[] good;
+
   private final int[] labels;
   private final Labels kind;
   private final Unreadable unreadable;
@@ -42,43 +42,39 @@ final class ImageFiles implements Dataset {
   /**
    * Looks at the files' first and last bytes; nothing is decoded.
    *
-   * @param root that paths begin at
    * @param where for messages, such as {@code folder DIR}
    * @param names of the classes
-   * @param files paths from the root, or absolute
    * @param labels by file
    * @param kind what the labels are; of pairs two files each belong together
    * @throws SecateurException when none is good
    */
   ImageFiles(
       FolderSpec spec,
-      Path root,
+      ImageSource files,
       String where,
       List<String> names,
-      List<String> files,
-      List<Integer> labels,
+      int[] labels,
       Labels kind,
       Unreadable unreadable) {
     this.spec = spec;
-    this.root = root;
+    this.files = files;
     this.where = where;
     this.names = names;
     this.kind = kind;
     this.unreadable = unreadable;
-    this.found = files.size();
-    String[] problems = problems(root, files);
+    this.found = labels.length;
+    String[] problems = problems(files, found);
     if (paired()) {
       shareProblems(problems);
     }
-    int[] good = IntStream.range(0, found).filter(i -> problems[i].isEmpty()).toArray();
-    this.files = IntStream.of(good).mapToObj(files::get).toArray(String[]::new);
-    this.labels = IntStream.of(good).map(labels::get).toArray();
+    this.good = IntStream.range(0, found).filter(i -> problems[i].isEmpty()).toArray();
+    this.labels = IntStream.of(good).map(i -> labels[i]).toArray();
     if (good.length < found) {
-      report(files, problems, found - good.length);
+      report(problems, found - good.length);
     }
     if (good.length == 0) {
       throw new SecateurException(
-          where + ": none of " + found + " images can be read, such as " + files.get(0));
+          where + ": none of " + found + " images can be read, such as " + files.name(0));
     }
     this.cache = spec.cache().map(this::cache);
   }
@@ -93,38 +89,36 @@ final class ImageFiles implements Dataset {
     } catch (NoSuchAlgorithmException e) {
       throw new IllegalStateException(e);
     }
-    Stream.of(files)
+    IntStream.of(good)
         .parallel()
-        .map(this::stamp)
+        .mapToObj(this::stamp)
         .forEachOrdered(s -> sum.update(s.getBytes(StandardCharsets.UTF_8)));
     String hash = HexFormat.of().formatHex(sum.digest());
-    String identity = files.length + " images " + made + " " + hash;
+    String identity = good.length + " images " + made + " " + hash;
     String name = "pixels-" + hash.substring(0, 16) + "-" + made.replace(" of ", "-") + ".u8";
     int bytes = spec.channels() * spec.height() * spec.width();
     try {
-      return new PixelCache(folder, name, identity, files.length, bytes, unreadable.told());
+      return new PixelCache(folder, name, identity, good.length, bytes, unreadable.told());
     } catch (IOException e) {
       throw new SecateurException(folder + ": images cannot be kept there: " + e, e);
     }
   }
 
-  private String stamp(String file) {
-    Path p = root.resolve(file);
+  private String stamp(int file) {
     try {
-      BasicFileAttributes a = Files.readAttributes(p, BasicFileAttributes.class);
-      return p.toAbsolutePath() + "\n" + a.size() + " " + a.lastModifiedTime().toMillis() + "\n";
+      return files.stamp(file) + "\n";
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
   }
 
-  private static String[] problems(Path root, List<String> files) {
-    return IntStream.range(0, files.size())
+  private static String[] problems(ImageSource files, int count) {
+    return IntStream.range(0, count)
         .parallel()
         .mapToObj(
             i -> {
               try {
-                return FileCheck.problem(root.resolve(files.get(i)));
+                return FileCheck.problem(files, i);
               } catch (IOException e) {
                 throw new UncheckedIOException(e);
               }
@@ -140,13 +134,13 @@ final class ImageFiles implements Dataset {
     }
   }
 
-  private void report(List<String> all, String[] problems, int bad) {
+  private void report(String[] problems, int bad) {
     StringBuilder text = new StringBuilder();
     int named = 0;
     for (int i = 0; i < problems.length && named < NAMED; i++) {
       if (!problems[i].isEmpty()) {
         text.append(named++ == 0 ? "" : ", ");
-        text.append(all.get(i)).append(" (").append(problems[i]).append(')');
+        text.append(files.name(i)).append(" (").append(problems[i]).append(')');
       }
     }
     text.append(bad > named ? " and " + (bad - named) + " more" : "");
@@ -155,12 +149,12 @@ final class ImageFiles implements Dataset {
 
   /** Where an image is, from the root. */
   String file(int index) {
-    return files[index];
+    return files.name(good[index]);
   }
 
   @Override
   public int size() {
-    return files.length;
+    return good.length;
   }
 
   @Override
@@ -222,7 +216,7 @@ final class ImageFiles implements Dataset {
   private boolean read(int index, View view, int least, ByteBuffer dst, int offset) {
     byte[] file;
     try {
-      file = Files.readAllBytes(root.resolve(files[index]));
+      file = files.bytes(good[index]);
     } catch (IOException e) {
       throw new UncheckedIOException(e); // a disk that fails is not a damaged image
     }
@@ -250,9 +244,9 @@ final class ImageFiles implements Dataset {
         return;
       }
       lost.set(index);
-      so = lost.cardinality() + found - files.length;
+      so = lost.cardinality() + found - good.length;
     }
     String why = e.getMessage() == null ? e.toString() : e.getMessage();
-    unreadable.report(where, so, found, files[index] + " (" + why + ")");
+    unreadable.report(where, so, found, file(index) + " (" + why + ")");
   }
 }

@@ -7,7 +7,6 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -78,7 +77,13 @@ final class ImageFolder {
       }
     }
     return new ImageFiles(
-        spec, root, "folder " + root, names, files, labels, Labels.CLASSES, unreadable);
+        spec,
+        new LooseFiles(root, files),
+        "folder " + root,
+        names,
+        labels.stream().mapToInt(i -> i).toArray(),
+        Labels.CLASSES,
+        unreadable);
   }
 
   /**
@@ -97,11 +102,10 @@ final class ImageFolder {
     List<String> files = images(root, "");
     return new ImageFiles(
         spec,
-        root,
+        new LooseFiles(root, files),
         "images " + root,
         List.of("image"),
-        files,
-        Collections.nCopies(files.size(), 0),
+        new int[files.size()],
         Labels.NONE,
         unreadable);
   }
@@ -118,7 +122,7 @@ final class ImageFolder {
   }
 
   /** The first of a split's names that is there, or of them all. */
-  private static Path folder(Path place, Split split) {
+  static Path folder(Path place, Split split) {
     List<String> names = split == Split.TRAIN ? List.of("train") : TEST;
     return names.stream()
         .map(place::resolve)
@@ -132,7 +136,7 @@ final class ImageFolder {
    *
    * @throws SecateurException for a name that comes twice, or none at all
    */
-  private static List<String> named(Path file) throws IOException {
+  static List<String> named(Path file) throws IOException {
     List<String> lines = Files.readAllLines(file).stream().map(String::strip).toList();
     List<String> names = lines.stream().filter(l -> !l.isEmpty()).toList();
     if (names.isEmpty()) {

@@ -184,6 +184,12 @@ final class PairLists {
       throw new SecateurException(list + ": has no pairs; expected a line for each");
     }
     return new ImageFiles(
-        spec, root, "pairs " + list, NAMES, files, labels, Labels.PAIRS, unreadable);
+        spec,
+        new LooseFiles(root, files),
+        "pairs " + list,
+        NAMES,
+        labels.stream().mapToInt(i -> i).toArray(),
+        Labels.PAIRS,
+        unreadable);
   }
 }
