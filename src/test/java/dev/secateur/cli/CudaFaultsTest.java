@@ -66,7 +66,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * calls, and how often, is counted in a run without faults; then each of them fails at its first,
  * second, middle or last call (at all four with {@code -Dsecateur.test.faults.all=true}), for some
  * with nothing but failures after it. Where CUDA refuses to capture a graph or to measure or to
- * recommend algorithms, a command goes on.
+ * recommend algorithms, or has memory once the pool gave some back, a command goes on.
  */
 class CudaFaultsTest {
   private static final int SIZE = 8;
@@ -244,8 +244,12 @@ class CudaFaultsTest {
         long n = calls.get(api);
         for (long nth = 1; nth <= n; nth += Math.max(1, n / 20)) {
           EmulatedCuda.fail(api, nth);
-          SecateurException e = assertThrows(SecateurException.class, task::run);
-          assertTrue(e.getMessage().contains("use a smaller batch"), e.getMessage());
+          if (api.equals("cuMemAlloc")) { // the pool gives memory back, then there is enough
+            task.run();
+          } else {
+            SecateurException e = assertThrows(SecateurException.class, task::run);
+            assertTrue(e.getMessage().contains("use a smaller batch"), e.getMessage());
+          }
           EmulatedCuda.reset();
           assertEquals(before, EmulatedCuda.live(), api + " call " + nth + " of " + n);
         }
@@ -277,7 +281,7 @@ class CudaFaultsTest {
     if (r.code() == 0) {
       boolean measuring =
           api.matches(
-              "cudnn(Find|Get)Convolution\\w+|cudnn\\w+WorkspaceSize|cuMem(Alloc|setD8)Async"
+              "cudnn(Find|Get)Convolution\\w+|cudnn\\w+WorkspaceSize|cuMem(Alloc|AllocAsync|setD8Async)"
                   + "|cudnnBackend\\w+");
       boolean said = warnings.size() == 1 && warnings.get(0).contains("makes no CUDA graph");
       check(said || measuring && warnings.isEmpty(), problems, fault + ": goes on, " + warnings);

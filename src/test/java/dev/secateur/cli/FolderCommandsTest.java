@@ -78,7 +78,7 @@ class FolderCommandsTest {
     Path flat = dir.resolve("train");
     fails(
         1,
-        "has no folder test or val; expected " + flat + "/test/CLASS/IMAGE.jpg",
+        "has no folder test, val, valid or validation; expected " + flat + "/test/CLASS/IMAGE.jpg",
         run("eval", model, "--data", "folder:" + flat));
     fails(1, "expected size=S", run("eval", model, "--data", "folder:" + dir + "?sice=3"));
     Files.createDirectories(dir.resolve("train/emu"));

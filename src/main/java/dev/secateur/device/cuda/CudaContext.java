@@ -57,7 +57,7 @@ final class CudaContext {
           attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED) != 0
               ? Optional.of(new MemoryPool(ordinal))
               : Optional.empty();
-      pool.ifPresent(p -> closers.add(p::trim));
+      pool.ifPresent(p -> closers.add(p::giveBack));
       processors = attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
     } catch (RuntimeException e) {
       throw Cleanup.after(e, closers);
@@ -206,13 +206,19 @@ final class CudaContext {
     enter();
     DevicePointer p = new DevicePointer();
     int status = cuMemAlloc(p, bytes);
-    if (status == CUresult.CUDA_ERROR_OUT_OF_MEMORY && pool.isPresent()) {
-      synchronize(); // what was freed is the pool's then
-      pool.get().trim();
+    if (status == CUresult.CUDA_ERROR_OUT_OF_MEMORY && trimmed()) {
       status = cuMemAlloc(p, bytes);
     }
     requireMemory(status, bytes);
     return p;
+  }
+
+  /** Whether the pool gave back what was freed; what fails here is told by who goes on. */
+  private boolean trimmed() {
+    return pool.isPresent()
+        && cuStreamSynchronize(copies) == CUresult.CUDA_SUCCESS
+        && cuStreamSynchronize(stream) == CUresult.CUDA_SUCCESS
+        && pool.get().trim();
   }
 
   /** Waits for the GPU and frees memory of {@link #allocateShared}. */

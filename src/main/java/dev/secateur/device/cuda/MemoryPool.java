@@ -13,6 +13,7 @@ import com.sun.jna.ptr.PointerByReference;
  * it.
  */
 final class MemoryPool {
+  private static final String TRIM = "cuMemPoolTrimTo";
   private static final int RELEASE_THRESHOLD = 4;
   private static final long ALL = -1; // unsigned
 
@@ -33,14 +34,25 @@ final class MemoryPool {
     call("cuMemPoolSetAttribute", pool, RELEASE_THRESHOLD, new LongByReference(ALL));
   }
 
-  /** Gives back what is not in use, for who allocates otherwise or for other processes. */
-  void trim() {
-    call("cuMemPoolTrimTo", pool, 0L);
+  /**
+   * Gives back what is not in use, for who allocates otherwise or for other processes.
+   *
+   * @return whether the driver did
+   */
+  boolean trim() {
+    return status(TRIM, pool, 0L) == 0;
+  }
+
+  /** The same where nobody goes on to tell what failed. */
+  void giveBack() {
+    call(TRIM, pool, 0L);
   }
 
   private void call(String function, Object... arguments) {
-    Status.driver(
-        driver.getFunction(function).invokeInt(arguments),
-        "the GPU's pool of memory (" + function + ")");
+    Status.driver(status(function, arguments), "the GPU's pool of memory (" + function + ")");
+  }
+
+  private int status(String function, Object... arguments) {
+    return driver.getFunction(function).invokeInt(arguments);
   }
 }
