@@ -13,7 +13,6 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.IntSummaryStatistics;
 import java.util.List;
-import java.util.Locale;
 import java.util.Optional;
 import java.util.stream.IntStream;
 import picocli.CommandLine.ArgGroup;
@@ -126,10 +125,10 @@ final class DataCommand extends BaseCommand {
     IntSummaryStatistics of = IntStream.of(counts).summaryStatistics();
     return new Summary(
         what.data,
-        what.split.name().toLowerCase(Locale.ROOT),
+        what.split.toString(),
         d.size(),
         List.of(d.channels(), d.height(), d.width()),
-        d.labels().name().toLowerCase(Locale.ROOT),
+        d.labels().toString(),
         classes ? counts.length : 0,
         of.getMin(),
         of.getMax(),

@@ -18,12 +18,9 @@ final class FileCheck {
     ByteBuffer head = ByteBuffer.allocate(ENDS);
     ByteBuffer tail = ByteBuffer.allocate(ENDS);
     try {
-      long size = files.length(index);
-      if (size == 0) {
+      if (files.ends(index, head, tail) == 0) {
         return "empty file";
       }
-      files.read(index, head, 0);
-      files.read(index, tail, Math.max(0, size - ENDS));
     } catch (AccessDeniedException e) {
       return "permission denied";
     }

@@ -31,41 +31,33 @@ record FolderSpec(
 
   /**
    * @param kind such as {@code folder}
-   * @param given after the kind's colon
+   * @param text after the kind's colon
    * @param wanted the network's input (C,H,W), for what the text leaves open
    */
-  static FolderSpec of(String kind, String given, Optional<Shape> wanted) {
-    int mark = given.lastIndexOf('?');
-    String spec = kind + ":" + given;
-    Path place = Path.of(mark < 0 ? given : given.substring(0, mark));
+  static FolderSpec of(String kind, String text, Optional<Shape> wanted) {
+    int mark = text.lastIndexOf('?');
+    String spec = kind + ":" + text;
+    Path place = Path.of(mark < 0 ? text : text.substring(0, mark));
     int channels = wanted.map(s -> s.size(0)).orElse(3);
     int height = wanted.map(s -> s.size(1)).orElse(SIZE);
     int width = wanted.map(s -> s.size(2)).orElse(SIZE);
     int resize = 0;
     Optional<Path> cache = Optional.empty();
     Optional<Path> classes = Optional.empty();
-    for (String option : mark < 0 ? new String[0] : given.substring(mark + 1).split("&")) {
+    for (String option : mark < 0 ? new String[0] : text.substring(mark + 1).split("&")) {
       int equals = option.indexOf('=');
       String name = equals < 0 ? option : option.substring(0, equals);
-      String text = option.substring(equals + 1);
-      if (name.equals("cache") && !text.isEmpty()) {
-        cache = Optional.of(Path.of(text));
-        continue;
-      }
-      if (name.equals("classes")
-          && (kind.equals("folder") || kind.equals("tar"))
-          && !text.isEmpty()) {
-        classes = Optional.of(Path.of(text));
-        continue;
-      }
-      int value = number(spec, option, text);
+      String value = option.substring(equals + 1);
+      boolean classified = kind.equals("folder") || kind.equals("tar");
       switch (name) {
         case "size" -> {
-          height = value;
-          width = value;
+          height = number(spec, option, value);
+          width = height;
         }
-        case "resize" -> resize = value;
-        case "channels" -> channels = value;
+        case "resize" -> resize = number(spec, option, value);
+        case "channels" -> channels = number(spec, option, value);
+        case "cache" -> cache = Optional.of(path(spec, option, value, true));
+        case "classes" -> classes = Optional.of(path(spec, option, value, classified));
         default -> throw wrong(spec, option);
       }
     }
@@ -81,6 +73,13 @@ record FolderSpec(
       throw new SettingException("data", spec + ": images have 1 or 3 channels, not " + channels);
     }
     return new FolderSpec(place, channels, height, width, resize, cache, classes);
+  }
+
+  private static Path path(String spec, String option, String value, boolean allowed) {
+    if (!allowed || value.isEmpty()) {
+      throw wrong(spec, option);
+    }
+    return Path.of(value);
   }
 
   private static int number(String spec, String option, String value) {

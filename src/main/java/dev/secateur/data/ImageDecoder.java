@@ -69,13 +69,11 @@ final class ImageDecoder {
     Region wanted = view.of(header.width(), header.height());
     int reduced = least == 0 ? 1 : reduction(wanted, least);
     turbo.decode(file, header.components(), reduced);
-    boolean own =
-        reduced > 1 || turbo.width() == header.width() && turbo.height() == header.height();
-    if (!own) {
-      throw new IOException("size differs from the header's");
-    }
     width = turbo.width();
     height = turbo.height();
+    if (reduced == 1 && (width != header.width() || height != header.height())) {
+      throw new IOException("size differs from the header's");
+    }
     room(channels);
     turbo.copy(pixels, channels);
     return reduced == 1 ? wanted : wanted.reduced(reduced, width, height);

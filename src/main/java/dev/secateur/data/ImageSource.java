@@ -2,30 +2,35 @@ package dev.secateur.data;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 
 /** Where the bytes of image files are, by their numbers. Safe for several threads. */
 interface ImageSource {
   /** A file as messages name it. */
   String name(int index);
 
-  /** Bytes of a file. */
-  long length(int index) throws IOException;
+  /** All of a file. */
+  byte[] bytes(int index) throws IOException;
 
   /**
-   * Bytes of a file from {@code position} on, as many as there are and {@code dst} has room for.
+   * The first bytes of a file and its last, as many as there are and each has room for.
+   *
+   * @return bytes of the file
    */
-  void read(int index, ByteBuffer dst, long position) throws IOException;
+  long ends(int index, ByteBuffer first, ByteBuffer last) throws IOException;
 
   /** What a file is told from others by, a line; another one when it changed. */
   String stamp(int index) throws IOException;
 
-  /** All of a file. */
-  default byte[] bytes(int index) throws IOException {
-    ByteBuffer all = ByteBuffer.allocate(Math.toIntExact(length(index)));
-    read(index, all, 0);
-    if (all.hasRemaining()) {
-      throw new IOException(name(index) + ": cut off at " + all.position() + " bytes");
+  /** Reads as much as there is and there is room for. */
+  static void fill(FileChannel in, ByteBuffer dst, long position) throws IOException {
+    long at = position;
+    while (dst.hasRemaining()) {
+      int n = in.read(dst, at);
+      if (n < 0) {
+        return;
+      }
+      at += n;
     }
-    return all.array();
   }
 }

@@ -26,26 +26,17 @@ record LooseFiles(Path root, List<String> paths) implements ImageSource {
   }
 
   @Override
-  public long length(int index) throws IOException {
-    return Files.size(path(index));
+  public byte[] bytes(int index) throws IOException {
+    return Files.readAllBytes(path(index));
   }
 
   @Override
-  public void read(int index, ByteBuffer dst, long position) throws IOException {
+  public long ends(int index, ByteBuffer first, ByteBuffer last) throws IOException {
     try (FileChannel in = FileChannel.open(path(index), StandardOpenOption.READ)) {
-      fill(in, dst, position);
-    }
-  }
-
-  /** Reads as much as there is and there is room for. */
-  static void fill(FileChannel in, ByteBuffer dst, long position) throws IOException {
-    long at = position;
-    while (dst.hasRemaining()) {
-      int n = in.read(dst, at);
-      if (n < 0) {
-        return;
-      }
-      at += n;
+      long size = in.size();
+      ImageSource.fill(in, first, 0);
+      ImageSource.fill(in, last, Math.max(0, size - last.remaining()));
+      return size;
     }
   }
 

@@ -53,7 +53,7 @@ final class PixelCache {
       ByteBuffer wanted = ByteBuffer.allocate(HEADER);
       wanted.put(0, ("secateur pixels 1 " + identity + "\n").getBytes(StandardCharsets.UTF_8));
       ByteBuffer found = ByteBuffer.allocate(HEADER);
-      fill(found, 0);
+      ImageSource.fill(channel, found, 0);
       if (found.position() == 0 || found.get(0) == 0) {
         write(wanted.duplicate(), 0);
       } else if (!found.flip().equals(wanted)) {
@@ -73,12 +73,12 @@ final class PixelCache {
   boolean read(int index, ByteBuffer dst, int offset) {
     try {
       ByteBuffer sum = ByteBuffer.allocate(4);
-      fill(sum, checksums + 4L * index);
+      ImageSource.fill(channel, sum, checksums + 4L * index);
       if (sum.position() < 4 || sum.getInt(0) == 0) {
         return false;
       }
       ByteBuffer image = dst.slice(offset, bytes);
-      fill(image, pixels + (long) index * bytes);
+      ImageSource.fill(channel, image, pixels + (long) index * bytes);
       return image.position() == bytes && sum.getInt(0) == checksum(image.flip());
     } catch (IOException e) {
       throw new UncheckedIOException(file + ": " + e.getMessage(), e);
@@ -110,16 +110,6 @@ final class PixelCache {
     sum.update(image);
     int value = (int) sum.getValue();
     return value == 0 ? 1 : value;
-  }
-
-  private void fill(ByteBuffer dst, long position) throws IOException {
-    while (dst.hasRemaining()) {
-      int n = channel.read(dst, position);
-      if (n < 0) {
-        return;
-      }
-      position += n;
-    }
   }
 
   private void write(ByteBuffer src, long position) throws IOException {

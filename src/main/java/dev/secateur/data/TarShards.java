@@ -252,7 +252,7 @@ final class TarShards implements ImageSource {
   public String name(int index) {
     ByteBuffer header = ByteBuffer.allocate(HEADER);
     try {
-      LooseFiles.fill(channels[shard[index]], header, offset[index] - HEADER);
+      ImageSource.fill(channels[shard[index]], header, offset[index] - HEADER);
     } catch (IOException e) {
       // what is there is told
     }
@@ -264,17 +264,27 @@ final class TarShards implements ImageSource {
   }
 
   @Override
-  public long length(int index) {
-    return size[index];
+  public byte[] bytes(int index) throws IOException {
+    ByteBuffer all = ByteBuffer.allocate(size[index]);
+    ImageSource.fill(channels[shard[index]], all, offset[index]);
+    if (all.hasRemaining()) {
+      throw new IOException(name(index) + ": cut off at " + all.position() + " bytes");
+    }
+    return all.array();
   }
 
   @Override
-  public void read(int index, ByteBuffer dst, long position) throws IOException {
-    int room = dst.remaining();
-    int there = (int) Math.max(0, Math.min(room, size[index] - position));
-    ByteBuffer part = dst.slice(dst.position(), there);
-    LooseFiles.fill(channels[shard[index]], part, offset[index] + position);
-    dst.position(dst.position() + part.position());
+  public long ends(int index, ByteBuffer first, ByteBuffer last) throws IOException {
+    part(index, first, 0);
+    part(index, last, Math.max(0, size[index] - last.remaining()));
+    return size[index];
+  }
+
+  /** What an image has from a place on, and no more of the archive. */
+  private void part(int index, ByteBuffer dst, int from) throws IOException {
+    ByteBuffer there = dst.slice(dst.position(), Math.min(dst.remaining(), size[index] - from));
+    ImageSource.fill(channels[shard[index]], there, offset[index] + from);
+    dst.position(dst.position() + there.position());
   }
 
   @Override

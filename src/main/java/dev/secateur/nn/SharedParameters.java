@@ -2,9 +2,9 @@ package dev.secateur.nn;
 
 import dev.secateur.tensor.HostTensor;
 import dev.secateur.tensor.Shape;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -22,27 +22,28 @@ public final class SharedParameters {
    */
   public static Graph in(
       Graph graph, Map<String, HostTensor> parameters, Collection<List<String>> candidates) {
-    Graph out = graph;
+    Map<String, String> owners = new HashMap<>();
     for (List<String> names : candidates) {
       List<Node> nodes = graph.nodes().stream().filter(n -> names.contains(n.name())).toList();
       for (int i = 1; i < nodes.size(); i++) {
-        for (int j = 0; j < i; j++) {
-          Node other = out.node(nodes.get(j).name());
-          if (alike(graph, other, nodes.get(i), parameters)) {
-            out = with(out, nodes.get(i), other.owner());
-            break;
-          }
-        }
+        Node n = nodes.get(i);
+        nodes.subList(0, i).stream()
+            .filter(other -> alike(graph, other, n, parameters))
+            .findFirst()
+            .ifPresent(
+                other -> owners.put(n.name(), owners.getOrDefault(other.name(), other.owner())));
       }
     }
-    return out;
-  }
-
-  private static Graph with(Graph graph, Node n, String owner) {
-    List<Node> nodes = new ArrayList<>(graph.nodes());
-    nodes.replaceAll(
-        k -> k.name().equals(n.name()) ? new Node(k.name(), k.op(), k.inputs(), owner) : k);
-    return new Graph(nodes);
+    if (owners.isEmpty()) {
+      return graph;
+    }
+    return new Graph(
+        graph.nodes().stream()
+            .map(
+                n ->
+                    new Node(
+                        n.name(), n.op(), n.inputs(), owners.getOrDefault(n.name(), n.owner())))
+            .toList());
   }
 
   private static boolean alike(Graph graph, Node a, Node b, Map<String, HostTensor> parameters) {

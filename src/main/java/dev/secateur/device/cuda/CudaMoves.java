@@ -86,13 +86,7 @@ final class CudaMoves implements Moves {
         .arg(to * inner)
         .arg(written * inner)
         .arg(rows)
-        .over(rows * packs(written * inner, x.dtype()));
-  }
-
-  /** Groups of 16 bytes, a thread's share, that so many elements make. */
-  private static long packs(long elements, DType type) {
-    int several = 16 / type.bytes();
-    return (elements + several - 1) / several;
+        .over(rows * Launch.packs(written * inner, x.dtype()));
   }
 
   @Override
@@ -163,7 +157,7 @@ final class CudaMoves implements Moves {
         .arg(to.dim(3))
         .arg(top)
         .arg(left)
-        .over(rows * to.dim(2) * packs(to.dim(3) * inner, type));
+        .over(rows * to.dim(2) * Launch.packs(to.dim(3) * inner, type));
   }
 
   @Override

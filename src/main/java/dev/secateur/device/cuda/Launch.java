@@ -3,6 +3,7 @@ package dev.secateur.device.cuda;
 import static jcuda.driver.JCudaDriver.cuLaunchKernel;
 
 import dev.secateur.device.Kernel;
+import dev.secateur.tensor.DType;
 import dev.secateur.tensor.Tensor;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -21,6 +22,12 @@ final class Launch {
   private static final Pointer NONE = new Pointer();
 
   private Launch() {}
+
+  /** Groups of 16 bytes, a thread's share, that so many elements make. */
+  static long packs(long elements, DType type) {
+    int several = 16 / type.bytes();
+    return (elements + several - 1) / several;
+  }
 
   /** Takes the arguments in the order of the kernel's parameters. */
   static final class Builder {
@@ -95,8 +102,7 @@ final class Launch {
 
     /** One thread per 16 bytes of a tensor. */
     Kernel over(Tensor t) {
-      int several = 16 / t.dtype().bytes();
-      return over((t.elements() + several - 1) / several);
+      return over(packs(t.elements(), t.dtype()));
     }
 
     /** One block per row of so many elements. */

@@ -208,9 +208,9 @@ public final class OnnxExport {
     return layout(OnnxImport.OUTPUT_LAYOUT, image ? View.Layout.NCHW : View.Layout.FLAT);
   }
 
-  /** Whether the output, of layers alone, is (N,H,W,C) or (N,L,C). */
+  /** Whether the output, of layers alone, is (N,H,W,C). */
   private boolean lastOut() {
-    return carried.isEmpty() && outputLayout().channelsLast();
+    return carried.isEmpty() && lastOut(model);
   }
 
   /** Whether a model's output is (N,H,W,C) in its files. */
@@ -315,7 +315,8 @@ public final class OnnxExport {
   /** The network's result, with what was taken off its end, in the type that the output has. */
   private void headed(String result) {
     String last = result;
-    if (carried.isEmpty() && outputLayout().rank() == 3 != g.lines() && outputLayout().rank() > 2) {
+    View.Layout layout = outputLayout();
+    if (carried.isEmpty() && layout.rank() > 2 && layout.line() != g.lines()) {
       last = g.free(output + ".rank");
       g.height(g.lines(), last, result, last);
     }

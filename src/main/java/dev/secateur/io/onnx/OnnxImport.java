@@ -39,8 +39,8 @@ import java.util.stream.Collectors;
 /**
  * ONNX models, opsets 7 to 24, as graphs: one image input, float (N,C,H,W), (N,H,W,C) or (C,H,W),
  * or (N,C,L) or (N,L,C), where L becomes the width of an image of height 1; one output,
- * (N,classes), or in the order of one of the inputs. Only what the output needs is read. A softmax
- * at the end is taken off, so that the output is logits, and put back by {@link OnnxExport}.
+ * (N,classes), (N,C,H,W), (N,H,W,C) or (N,C,L). Only what the output needs is read. A softmax at
+ * the end is taken off, so that the output is logits, and put back by {@link OnnxExport}.
  */
 public final class OnnxImport {
   /** Metadata: names of input and output, the input's normalisation, what was taken off the end. */
@@ -57,7 +57,7 @@ public final class OnnxImport {
    */
   static final String LAYOUT = "onnx.input.layout";
 
-  /** Metadata: NHWC, NCL or NLC where its one output is so. */
+  /** Metadata: NHWC or NCL where its one output is so. */
   static final String OUTPUT_LAYOUT = "onnx.output.layout";
 
   /** Metadata: the file's opset, and its batch where that is not any or has a name. */
@@ -252,7 +252,8 @@ public final class OnnxImport {
     float[] mean = perChannel(options.mean(), image.channels(), 0, unit, MEAN);
     float[] std = perChannel(options.std(), image.channels(), 1, unit, STD);
     Translator t = new Translator(file, initializers, uses, opset, batch, wanted.get(0));
-    t.input(input.getName(), image, mean, std, layout(input));
+    View.Layout layout = layout(input);
+    t.input(input.getName(), image, mean, std, layout);
     Carrying carrying =
         new Carrying(
             file,
@@ -262,7 +263,7 @@ public final class OnnxImport {
             this::needed,
             nodes,
             t,
-            extents(input, image),
+            extents(image, layout, single),
             this::refuse);
     if (single) {
       t.single(input.getName());
@@ -271,7 +272,7 @@ public final class OnnxImport {
       t.divide(
           images.stream().map(ValueInfoProto::getName).toList(),
           sizes.stream().map(Input::channels).toList(),
-          layout(input));
+          layout);
     }
     for (ValueInfoProto other : inputs(uses)) {
       if (!images.contains(other)) {
@@ -669,15 +670,15 @@ public final class OnnxImport {
   }
 
   /** The extents of an image as an input has them. */
-  private long[] extents(ValueInfoProto input, Input image) {
+  private static long[] extents(Input image, View.Layout layout, boolean single) {
     long c = image.channels();
     long h = image.height();
     long w = image.width();
-    return switch (layout(input)) {
+    return switch (layout) {
       case NHWC -> new long[] {1, h, w, c};
       case NCL -> new long[] {1, c, w};
       case NLC -> new long[] {1, w, c};
-      case NCHW, FLAT -> single(input) ? new long[] {c, h, w} : new long[] {1, c, h, w};
+      case NCHW, FLAT -> single ? new long[] {c, h, w} : new long[] {1, c, h, w};
     };
   }
 

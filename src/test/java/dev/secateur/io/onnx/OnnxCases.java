@@ -1,5 +1,6 @@
 package dev.secateur.io.onnx;
 
+import ai.onnx.proto.OnnxMl;
 import ai.onnxruntime.OrtException;
 import dev.secateur.SecateurException;
 import dev.secateur.bench.OnnxOutputs;
@@ -191,5 +192,18 @@ final class OnnxCases {
 
   static double difference(List<double[]> got, List<double[]> expected) {
     return OnnxOutputs.difference(got, expected);
+  }
+
+  /** A model's file as of another program: without metadata. */
+  static OnnxMl.ModelProto.Builder foreign(Model model, Path folder) throws IOException {
+    Path file = folder.resolve("plain.onnx");
+    Models.exportOnnx(model, file);
+    return OnnxMl.ModelProto.parseFrom(Files.readAllBytes(file)).toBuilder().clearMetadataProps();
+  }
+
+  /** Whether what a node makes is what a layer of the model does. */
+  static boolean layer(Model model, OnnxMl.NodeProto n) {
+    return !n.getOpType().equals("Shape")
+        && model.graph().nodes().stream().anyMatch(l -> l.name().equals(n.getName()));
   }
 }

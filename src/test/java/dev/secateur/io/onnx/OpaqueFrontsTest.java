@@ -75,19 +75,14 @@ class OpaqueFrontsTest {
   private OnnxMl.ModelProto drawn(int seed) throws IOException {
     SplittableRandom random = new SplittableRandom(seed);
     Model model = RandomGraph.draw(seed);
-    Path plain = dir.resolve("plain.onnx");
-    Models.exportOnnx(model, plain);
-    OnnxMl.ModelProto.Builder m =
-        OnnxMl.ModelProto.parseFrom(Files.readAllBytes(plain)).toBuilder();
-    m.clearMetadataProps(); // as of another program
+    OnnxMl.ModelProto.Builder m = OnnxCases.foreign(model, dir);
     OnnxMl.GraphProto.Builder g = m.getGraphBuilder();
     List<OnnxMl.NodeProto> nodes = new ArrayList<>();
     Map<String, String> through = new HashMap<>();
     for (OnnxMl.NodeProto n : g.getNodeList()) {
       nodes.add(Carried.renamed(n, through));
-      boolean layer = model.graph().nodes().stream().anyMatch(l -> l.name().equals(n.getName()));
       boolean result = g.getOutputList().stream().anyMatch(o -> o.getName().equals(n.getOutput(0)));
-      if (layer && !result && !n.getOpType().equals("Shape") && random.nextInt(5) == 0) {
+      if (OnnxCases.layer(model, n) && !result && random.nextInt(5) == 0) {
         String type = List.of("Asinh", "Sin", "Atan").get(random.nextInt(3));
         String name = "between." + nodes.size();
         nodes.add(

@@ -4,7 +4,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import ai.onnx.proto.OnnxMl;
 import ai.onnxruntime.OrtException;
-import dev.secateur.io.Models;
 import dev.secateur.nn.Model;
 import dev.secateur.prune.RandomGraph;
 import java.io.IOException;
@@ -54,16 +53,11 @@ class OpaqueTailsTest {
   private OnnxMl.ModelProto drawn(int seed) throws IOException {
     SplittableRandom random = new SplittableRandom(seed);
     Model model = RandomGraph.draw(seed);
-    Path plain = dir.resolve("plain.onnx");
-    Models.exportOnnx(model, plain);
-    OnnxMl.ModelProto.Builder m =
-        OnnxMl.ModelProto.parseFrom(Files.readAllBytes(plain)).toBuilder();
-    m.clearMetadataProps(); // as of another program
+    OnnxMl.ModelProto.Builder m = OnnxCases.foreign(model, dir);
     OnnxMl.GraphProto.Builder g = m.getGraphBuilder();
     List<String> values = new ArrayList<>();
     for (OnnxMl.NodeProto n : g.getNodeList()) {
-      boolean layer = model.graph().nodes().stream().anyMatch(l -> l.name().equals(n.getName()));
-      if (layer && !n.getOpType().equals("Shape")) {
+      if (OnnxCases.layer(model, n)) {
         values.add(n.getOutput(0));
       }
     }
